@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One file that can be a layer of a chain: the one ops table of whatever holds sectors.
+ *
+ * A disk is cut into blocks of 2 MiB (4096 sectors).  For each block an image says where its bytes lie, in a slot:
+ * absent, whole (all 4096 sectors are here), or part (a bitmap says which are).  Bytes of a slot lie in the image's
+ * file at where * 512 + data_skip, so that a caller who has looked up a slot reads the file itself, plainly or by queue.
+ *
+ * An image is frozen or a leaf.  A frozen image is never written through this interface: all its answers are stable, so
+ * chains copy its slots into their map once.  A leaf is open for writing by exactly one chain: its slots change under
+ * the chain's readers and are asked anew for each read.
+ *
+ * A file is opened once per process however many chains pass through it: struct images is the table of open files,
+ * by device and inode.  Locks: a leaf holds an exclusive lock, a frozen image a shared one; after locking, the path is
+ * looked at again, since a rename may have swapped the file in between.  They bind Catena's own processes and qemu;
+ * a tool that takes no lock cannot be kept out.
+ *
+ * Errors: ERR_CORRUPT with file and offset where stored bytes contradict themselves, ERR_BUSY with the holder.
+ * Threads: struct images: the owner of the SR or command.  Reading a struct image: any.  The write side: see each verb.
+ * Ownership: struct images outlives its images; an image is counted, one count for each chain that passes through it.
+ */
+#ifndef DISK_IMAGE_H
+#define DISK_IMAGE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bytes.h"
+#include "err.h"
+#include "io.h"
+#include "map.h"
+#include "uuid.h"
+#include "vhd.h"
+
+#define IMAGE_BLOCK_SIZE ((uint64_t)VHD_BLOCK_SIZE)
+enum { IMAGE_BLOCK_SECTORS = VHD_BLOCK_SECTORS, IMAGE_BITMAP_SIZE = VHD_BITMAP_SIZE };
+
+/* ---- slots ------------------------------------------------------------------------------------------------------ */
+
+/* bit 63: held; bit 62: whole; bits 31..0: where, in sectors of the image's file.  0 is "absent". */
+typedef uint64_t image_slot;
+
+#define SLOT_ABSENT ((image_slot)0)
+#define SLOT_HELD   ((image_slot)1 << 63)
+#define SLOT_WHOLE  ((image_slot)1 << 62)
+
+static inline image_slot slot_make(uint32_t where, bool is_whole) {
+        return SLOT_HELD | (is_whole ? SLOT_WHOLE : 0) | where;
+}
+static inline uint32_t slot_where(image_slot s) {
+        return (uint32_t)s;
+}
+
+/* ---- images ----------------------------------------------------------------------------------------------------- */
+
+struct image;
+struct err_note;
+
+struct image_ops {
+        const char *kind; /* "vhd", "raw": what people see */
+
+        /* The slots of the blocks 0 … n - 1 (n = image_blocks), as they are in the file now.  ret is zeroed. */
+        enum err (*load)(struct image *, image_slot *ret, uint64_t n, struct err_note *);
+        /* Which sectors of a part block are here, MSB first; sectors past the image's size are absent. */
+        enum err (*bitmap)(struct image *, uint64_t block, image_slot, uint8_t ret[IMAGE_BITMAP_SIZE], struct err_note *);
+
+        /* The write side, for leaves; the chain serialises writers that touch one sector, see chain.h. */
+        image_slot (*slot)(struct image *, uint64_t block); /* now; any thread */
+        enum err (*write)(struct image *, const void *data, uint64_t n, uint64_t at, struct err_note *); /* whole sectors */
+        /* The range (whole sectors, within one block) reads as zeros.  is_over_data: a lower layer holds some of it, so
+         * that present zeros must be recorded.  may_free: the range is the whole block and nothing lower holds it. */
+        enum err (*zero)(struct image *, uint64_t n, uint64_t at, bool is_over_data, bool may_free, struct err_note *);
+        enum err (*flush)(struct image *, struct err_note *); /* all completed writes are durable; then slots may be reused */
+        uint64_t (*unflushed)(struct image *); /* bytes of metadata that wait in memory */
+
+        /* Ends the write side: flushed, tidy on disk.  The image goes on frozen. */
+        enum err (*freeze)(struct image *, struct err_note *);
+        void (*free)(struct image *); /* releases everything but the struct's common part */
+};
+
+struct image {
+        const struct image_ops *ops;       /* borrowed, static */
+        struct images          *images;    /* borrowed, outlives us */
+        struct io_file         *file;      /* owned */
+        char                   *path;      /* owned; as last known */
+        uint64_t                device, inode;
+        uint64_t                size;      /* virtual bytes, a multiple of 512 */
+        uint64_t                data_skip; /* from a slot's first byte to its first data byte */
+        struct uuid             uuid;      /* of the VHD's footer; null for raw */
+        struct uuid             parent_uuid;
+        bool                    has_parent;
+        bool                    parent_is_raw;
+        bool                    is_hidden;
+        bool                    is_leaf;   /* open for writing */
+        unsigned                references;
+};
+
+static inline uint64_t image_blocks(const struct image *image) {
+        return div_up(image->size, IMAGE_BLOCK_SIZE);
+}
+static inline uint64_t image_data_at(const struct image *image, image_slot slot) {
+        return (uint64_t)slot_where(slot) * SECTOR + image->data_skip;
+}
+
+/* ---- the table of open files ------------------------------------------------------------------------------------- */
+
+struct images_options {
+        bool     is_read_only;    /* not a byte is written, whatever is asked */
+        uint64_t growth_bytes;    /* stride in which VHD files grow; 0: 64 MiB */
+        uint64_t unflushed_limit; /* bytes of metadata that may wait in memory over all leaves; 0: 16 MiB */
+        uint64_t unflushed_age_ns; /* and for how long; 0: 5 s */
+        uint64_t owners_cache_bytes; /* bound of each chain's per-sector cache; 0: 64 MiB */
+};
+
+struct images {
+        struct io             *io;      /* borrowed, outlives us */
+        struct images_options  options; /* with defaults filled in */
+        struct map             open;    /* (device, inode) -> struct image, borrowed: each removes itself */
+        _Atomic uint64_t       unflushed; /* bytes of metadata waiting in memory, over all leaves */
+};
+
+void images_init(struct images *, struct io *, const struct images_options *); /* options may be NULL */
+void images_fini(struct images *); /* all images are closed by then */
+
+enum image_kind { IMAGE_VHD, IMAGE_RAW };
+
+/* Which kind a path is, by its name alone: a raw disk's first bytes belong to the guest, so content is never asked. */
+enum image_kind image_kind_of_path(const char *path);
+
+/* A counted image: the one that is open, or opened now.  as_leaf: for writing; ERR_BUSY where anybody has it open. */
+MUST_USE enum err images_open(struct images *, const char *path, enum image_kind, bool as_leaf, struct image **ret,
+                              struct err_note *);
+void              image_unref(struct image *); /* closes with the last count; a leaf is frozen first, by its chain */
+DEFINE_AUTO(struct image *, image_unref);
+
+/* The path of the parent as the image's own locators give it, resolved against the folder of the image; *ret is the
+ * caller's to free.  ERR_NOT_FOUND names which names were looked for, and where. */
+MUST_USE enum err image_parent_path(struct image *, char **ret, struct err_note *);
+
+#endif
