@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+# The short way to everything; meson does the work.  Each job first sees to the packages it needs (tools/packages).
+#   NO_INSTALL=1   only say which are missing      ONCE=1   make run stops by itself
+.DEFAULT_GOAL := build
+.PHONY: build run test quick soak plant bench clean help
+.NOTPARALLEL:
+
+help:
+	@echo "make         builds; the program is then build/catena"
+	@echo "make run     shows what Catena does, on real files, below ./run/"
+	@echo "make test    all tests (TESTING.md says which, and for how long)"
+	@echo "make quick   layers and unit tests only, one build"
+	@echo "make soak    the long tests: hours, not minutes"
+	@echo "make plant   plants bugs and counts those the tests catch"
+	@echo "make bench   measures us beside others"
+	@echo "make clean   removes the builds and ./run/"
+	@echo "NO_INSTALL=1 only says which packages are missing; ONCE=1 lets make run stop by itself"
+
+build:
+	@tools/packages build
+	@test -f build/build.ninja || meson setup build
+	@ninja -C build
+	@if test -x build/src/catena; then ln -sf src/catena build/catena; \
+	else echo "(the catena program is not in this tree yet; everything else is built)"; fi
+
+run:
+	@tools/packages build run
+	@$(MAKE) --no-print-directory build
+	@if test -x tools/run.sh; then exec tools/run.sh; \
+	else echo "make run: tools/run.sh, the demonstration, is not in this tree yet" >&2; exit 1; fi
+
+test:
+	@tools/packages build test
+	@test/run $(ARGS)
+
+quick:
+	@tools/packages build
+	@test/run --quick $(ARGS)
+
+soak:
+	@tools/packages build test soak
+	@test/run --soak $(ARGS)
+
+plant:
+	@tools/packages build test
+	@tools/plant $(ARGS)
+
+bench:
+	@tools/packages build bench
+	@$(MAKE) --no-print-directory build
+	@if test -x bench/run; then exec bench/run $(ARGS); \
+	else echo "make bench: bench/run is not in this tree yet" >&2; exit 1; fi
+
+clean:
+	rm -rf build build-asan build-tsan build-clang run
