@@ -6,8 +6,8 @@
  * vhd_header_init; so encoding cannot fail.  What depends on more than these bytes is asked for:
  * vhd_header_check_type, vhd_header_check_size, vhd_locator_check.  Bytes we do not understand are kept.
  *
- * A relink within the locators' room changes uuid, time, name and the locators' lengths.  Payloads have a place of
- * their own in the file: see vhd_locator.h.
+ * A relink within the locators' room changes uuid, time, name and the locators' lengths.  Payloads have a
+ * place of their own in the file: see vhd_locator.h.
  *
  * Errors: see vhd.h.  A block size other than 2 MiB is ERR_UNSUPPORTED.  Threads: any.
  */
