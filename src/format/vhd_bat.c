@@ -8,24 +8,37 @@
 
 enum { BLOCK_LENGTH = VHD_BITMAP_SECTORS + VHD_BLOCK_SECTORS, DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
 
-void vhd_bat_clear(be32 *bat, uint32_t n) {
-        memset(bat, 0xFF, (size_t)n * sizeof *bat);
+_Static_assert(sizeof(be32) == sizeof(uint32_t), "a table is decoded in place");
+
+void vhd_bat_decode(const be32 *bat, uint32_t n, uint32_t *ret) {
+        for (uint32_t i = 0; i < n; i++)
+                ret[i] = be32_get(bat[i]);
 }
 
-uint32_t vhd_bat_count(const be32 *bat, uint32_t n) {
+void vhd_bat_encode(const uint32_t *entries, uint32_t n, be32 *ret) {
+        for (uint32_t i = 0; i < n; i++)
+                ret[i] = be32_put(entries[i]);
+}
+
+void vhd_bat_clear(uint32_t *entries, uint32_t n) {
+        for (uint32_t i = 0; i < n; i++)
+                entries[i] = VHD_BAT_UNUSED;
+}
+
+uint32_t vhd_bat_count(const uint32_t *entries, uint32_t n) {
         uint32_t used = 0;
 
         for (uint32_t i = 0; i < n; i++)
-                used += vhd_bat_is_used(bat, i);
+                used += entries[i] != VHD_BAT_UNUSED;
         return used;
 }
 
-uint64_t vhd_bat_end_sector(const be32 *bat, uint32_t n) {
+uint64_t vhd_bat_end_sector(const uint32_t *entries, uint32_t n) {
         uint64_t end = 0;
 
         for (uint32_t i = 0; i < n; i++)
-                if (vhd_bat_is_used(bat, i))
-                        end = max_u64(end, (uint64_t)vhd_bat_get(bat, i) + BLOCK_LENGTH);
+                if (entries[i] != VHD_BAT_UNUSED)
+                        end = max_u64(end, (uint64_t)entries[i] + BLOCK_LENGTH);
         return end;
 }
 
@@ -65,14 +78,14 @@ enum err vhd_bat_check_entry(uint32_t block, uint32_t entry, const struct vhd_re
 }
 
 /* The used entries as sector << 32 | block; returns how many, and whether they ascend already. */
-static uint32_t keys_of(const be32 *bat, uint32_t n, uint64_t *keys, bool *ret_ascend) {
+static uint32_t keys_of(const uint32_t *entries, uint32_t n, uint64_t *keys, bool *ret_ascend) {
         uint32_t used = 0;
 
         *ret_ascend = true;
         for (uint32_t i = 0; i < n; i++) {
-                if (!vhd_bat_is_used(bat, i))
+                if (entries[i] == VHD_BAT_UNUSED)
                         continue;
-                keys[used] = (uint64_t)vhd_bat_get(bat, i) << 32 | i;
+                keys[used] = (uint64_t)entries[i] << 32 | i;
                 if (used && keys[used] < keys[used - 1])
                         *ret_ascend = false;
                 used++;
@@ -125,9 +138,9 @@ static enum err find_overlaps(const uint64_t *keys, uint32_t n, struct vhd_overl
         return found.n ? ERR_CORRUPT : ERR_NONE;
 }
 
-enum err vhd_bat_check_overlaps(const be32 *bat, uint32_t n, struct vhd_overlaps *ret,
+enum err vhd_bat_check_overlaps(const uint32_t *entries, uint32_t n, struct vhd_overlaps *ret,
                                 struct err_note *note) {
-        uint64_t room = vhd_bat_count(bat, n);
+        uint64_t room = vhd_bat_count(entries, n);
         AUTO_FREE uint64_t *keys = NULL;
         uint64_t *sorted;
         bool ascend;
@@ -140,7 +153,7 @@ enum err vhd_bat_check_overlaps(const be32 *bat, uint32_t n, struct vhd_overlaps
         keys = mem_try((size_t)room * 2, sizeof *keys);
         if (!keys)
                 return err_set(note, ERR_NO_MEMORY, "check %u BAT entries: out of memory", n);
-        n = keys_of(bat, n, keys, &ascend);
+        n = keys_of(entries, n, keys, &ascend);
         sorted = ascend ? keys : keys + room;
         if (!ascend)
                 sort_keys(keys, sorted, n);

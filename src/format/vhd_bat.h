@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The BAT: for each block the sector of its bitmap, or VHD_BAT_UNUSED.  It is used as it stands on disk, an
- * array of be32, since it may have a million entries.
+/* The BAT: for each block the sector of its bitmap, or VHD_BAT_UNUSED.  On disk an array of be32; in memory
+ * one of numbers, since it may have a million entries and is looked at often.
  *
  * vhd_bat_check_entry looks at one entry against what it must not touch; vhd_bat_check_overlaps looks whether
  * any two blocks lie upon each other, in time proportional to the number of entries.
@@ -13,21 +13,23 @@
 #include "vhd.h"
 #include "vhd_layout.h"
 
+/* One entry of a table as it stands on disk. */
 static inline uint32_t vhd_bat_get(const be32 *bat, uint32_t block) {
         return be32_get(bat[block]);
 }
 static inline void vhd_bat_put(be32 *bat, uint32_t block, uint32_t sector) {
         bat[block] = be32_put(sector);
 }
-static inline bool vhd_bat_is_used(const be32 *bat, uint32_t block) {
-        return vhd_bat_get(bat, block) != VHD_BAT_UNUSED;
-}
 
-void vhd_bat_clear(be32 *bat, uint32_t n);           /* all unused */
-uint32_t vhd_bat_count(const be32 *bat, uint32_t n); /* of entries in use */
+/* n entries; ret may be the same memory as the source. */
+void vhd_bat_decode(const be32 *bat, uint32_t n, uint32_t *ret);
+void vhd_bat_encode(const uint32_t *entries, uint32_t n, be32 *ret);
+
+void vhd_bat_clear(uint32_t *entries, uint32_t n);           /* all unused */
+uint32_t vhd_bat_count(const uint32_t *entries, uint32_t n); /* of entries in use */
 
 /* One sector behind the last block, over all n entries: 0 where none is used. */
-uint64_t vhd_bat_end_sector(const be32 *bat, uint32_t n);
+uint64_t vhd_bat_end_sector(const uint32_t *entries, uint32_t n);
 
 enum vhd_bat_fault {
         VHD_BAT_GOOD,       /* or unused */
@@ -54,7 +56,7 @@ struct vhd_overlaps {
 
 /* ERR_CORRUPT names the first pair; ret, which may be NULL, has more.  ERR_NO_MEMORY: it takes 16 bytes an
  * entry. */
-MUST_USE enum err vhd_bat_check_overlaps(const be32 *bat, uint32_t n, struct vhd_overlaps *ret,
+MUST_USE enum err vhd_bat_check_overlaps(const uint32_t *entries, uint32_t n, struct vhd_overlaps *ret,
                                          struct err_note *);
 
 #endif
