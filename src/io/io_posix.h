@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the makers on a real kernel share: io_posix.c, its locks, and the two queues behind it.  Nobody else
+ * includes this (tests of these files do).
+ *
+ * Threads: any, but for what a struct io_queue says.  Errors: as io.h says.
+ */
+#ifndef IO_IO_POSIX_H
+#define IO_IO_POSIX_H
+
+#include <pthread.h>
+
+#include "io_ops.h"
+
+struct io_posix {
+        struct io io;
+        struct io_ops ops; /* io.ops points here, so that io_uring can put its queue into it */
+        bool uring_is_forbidden;
+};
+
+struct io_posix_file {
+        struct io_file file;
+        int fd;                /* a stream's is not ours to close */
+        pthread_mutex_t mutex; /* guards lock */
+        enum io_lock lock;
+};
+
+static inline struct io_posix_file *io_posix_file(struct io_file *file) {
+        return (struct io_posix_file *)file;
+}
+
+/* "<what was asked>: <why not>".  Returns the code that errnum stands for. */
+enum err io_posix_fail(struct err_note *, int errnum, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* io_posix_lock.c */
+enum err io_posix_lock(struct io_file *, enum io_lock, struct err_note *);
+
+/* ---- requests: the same words for both queues
+ * ------------------------------------------------------------------- */
+
+/* What is left of a request after its first `done` bytes, as up to max iovecs; returns how many. */
+unsigned io_posix_rest(const struct io_request *, uint64_t done, struct iovec *ret, unsigned max);
+/* The kernel moved moved > 0 of the bytes that were left: was that the end of the file, so that asking for
+ * the rest (off its alignment) would only earn EINVAL? */
+bool io_posix_is_end(const struct io_request *, uint64_t moved);
+void io_posix_end(struct io_request *, int errnum); /* sets result and note; 0 is success */
+void io_posix_end_short(struct io_request *);       /* a read past the end */
+void io_posix_run(struct io_request *);             /* does all of it and ends it; blocks */
+
+/* ---- queues
+ * ----------------------------------------------------------------------------------------------------- */
+
+enum err io_pool_new(struct io *, unsigned depth, struct io_queue **ret, struct err_note *);
+
+/* Queues made from now on behave as if the kernel forbade io_uring. */
+void io_uring_forbid(struct io *);
+/* Whether this queue got a ring of its own. */
+bool io_uring_is_used(const struct io_queue *);
+
+#endif
