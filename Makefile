@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The short way to everything; meson does the work.  Each job first sees to the packages it needs (tools/packages).
+# The short way to everything; meson does the work.  Each job first sees to its packages (tools/packages).
 #   NO_INSTALL=1   only say which are missing      ONCE=1   make run stops by itself
 .DEFAULT_GOAL := build
 .PHONY: build run test quick soak plant bench clean help

@@ -49,12 +49,13 @@ bool uuid_parse(const char *text, struct uuid *ret) {
 
 struct uuid_text uuid_format(const struct uuid *u) {
         struct uuid_text t;
-        char *s = t.s;
+        size_t at = 0;
 
         for (int i = 0; i < 16; i++) {
                 if (i == 4 || i == 6 || i == 8 || i == 10)
-                        *s++ = '-';
-                s += sprintf(s, "%02x", u->b[i]);
+                        t.s[at++] = '-';
+                snprintf(t.s + at, sizeof t.s - at, "%02x", u->b[i]);
+                at += 2;
         }
         return t;
 }

@@ -1,0 +1,417 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the compiler does not say about this tree, in sentences. A test (suite layers), and good by hand:
+
+    tools/tidy.py [--long] [TREE]
+
+Each check is a function that yields complaints; CHECKS at the end lists them. Where a rule has a good
+exception, it stands in one of the tables below with its reason; one no longer needed is a complaint too.
+--long also lists functions that are longer than they should be, without complaining.
+"""
+import os
+import re
+import sys
+
+WIDTH = 110
+
+# src files without a test/unit/<floor>/test_<name>.c, and who tests them instead.
+TESTED_ELSEWHERE = {
+    'src/links_main.c': 'is empty: that it links is the test',
+    'src/base/buf.c': 'every user of a buf checks its text; test_text.c builds with it',
+    'src/base/mem.c': 'does nothing but allocate or end the process',
+}
+
+# Includes and calls that belong to the floor io, used elsewhere for a reason.
+SEAM_EXCEPTIONS = {
+    'src/base/text.c: <time.h>': 'gmtime_r breaks a time down; it reads no clock',
+}
+
+SEAM_HEADERS = {'fcntl.h', 'unistd.h', 'dirent.h', 'time.h', 'aio.h', 'sys/stat.h', 'sys/file.h',
+                'sys/mman.h', 'sys/ioctl.h', 'sys/statvfs.h', 'sys/vfs.h', 'sys/time.h', 'sys/random.h',
+                'liburing.h'}
+SEAM_CALLS = re.compile(r'(?<![\w.>])(fopen|open|openat|creat|opendir|pread|pwrite|fsync|fdatasync|rename|'
+                        r'renameat|unlink|ftruncate|fallocate|clock_gettime|gettimeofday|time|rand|random|'
+                        r'getrandom|nanosleep|usleep|sleep)\s*\(')
+SEAM_FREE = {'io', 'app'}  # io is the seam; app is the process: arguments, terminal, signals
+
+UNSAFE_CALLS = re.compile(r'(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|alloca)\s*\(')
+
+# Written in two halves, so that this file does not complain about itself.
+PLACES = re.compile('/wo' 'rk/|/ro' 'ot/|/ho' r'me/[a-z]|/tmp/(?:build|land|clone|brief)\b')
+HOSTS = re.compile('debian' r'\.org|pypi' r'\.org|npmjs' r'\.org|go' 'proxy|crates' r'\.io|ubuntu' r'\.com')
+
+# Complaints kept back while the floors above base are being built. To be emptied, not filled.
+FOR_NOW = re.compile(r'src/(io|format|store|disk|sr|service|app)/.* '
+                     r'(has no test|nobody includes|no folder of src)|'
+                     r'(src|test/unit)/\S+ is \d+ columns wide')
+
+SKIPPED_FOLDERS = re.compile(r'^(\.git|build.*|run|__pycache__|subprojects)$')
+
+
+class Tree:
+    """The files of a tree, read once. Paths are relative, with slashes."""
+
+    def __init__(self, top):
+        self.top = top
+        self.text = {}
+        for folder, folders, names in os.walk(top):
+            folders[:] = sorted(name for name in folders if not SKIPPED_FOLDERS.match(name))
+            for name in sorted(names):
+                if name == '.git':
+                    continue  # a worktree's
+                path = os.path.relpath(os.path.join(folder, name), top)
+                text = read_text(os.path.join(folder, name))
+                if text is not None:
+                    self.text[path] = text
+        self.layers = read_layers(self.text.get('src/LAYERS', ''))
+
+    def paths(self, start, *ends):
+        return [path for path in self.text if path.startswith(start) and (not ends or path.endswith(ends))]
+
+    def c_files(self):
+        return self.paths('', '.c', '.h')
+
+    def exists(self, path):
+        return os.path.exists(os.path.join(self.top, path))
+
+
+def read_text(path):
+    """A text file's text; None for what is no text."""
+    if os.path.islink(path) or not os.path.isfile(path) or os.path.getsize(path) > 4 << 20:
+        return None
+    with open(path, 'rb') as f:
+        data = f.read()
+    if b'\0' in data[:4096]:
+        return None
+    try:
+        return data.decode('utf-8')
+    except UnicodeDecodeError:
+        return None
+
+
+def read_layers(text):
+    """{folder: set of the folders it may use}"""
+    layers = {}
+    for line in text.split('\n'):
+        if ':' in line and not line.startswith('#'):
+            folder, below = line.split(':', 1)
+            layers[folder.strip()] = set(below.split())
+    return layers
+
+
+def line_of(text, at):
+    return text.count('\n', 0, at) + 1
+
+
+def blank(found):
+    return re.sub(r'[^\n]', ' ', found.group(0))
+
+
+def without_comments(text):
+    """The same text with comments and what is in quotes blanked: each place stays where it was."""
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', blank, text, flags=re.S)
+
+
+def floor_of(path):
+    parts = path.split('/')
+    return parts[1] if len(parts) > 2 and parts[0] == 'src' else None
+
+
+def header_homes(tree):
+    """{header name: [floors that have one]}"""
+    homes = {}
+    for path in tree.paths('src/', '.h'):
+        homes.setdefault(os.path.basename(path), []).append(floor_of(path))
+    return homes
+
+
+# ---- floors --------------------------------------------------------------------------------------
+
+
+def check_layers(tree):
+    homes = header_homes(tree)
+    for name, floors in homes.items():
+        if len(floors) > 1:
+            yield 'src/%s/%s: %s has a header of that name too; includes are flat, so please rename one' % (
+                floors[1], name, floors[0])
+    for folder, below in tree.layers.items():
+        for floor in below - set(tree.layers):
+            yield 'src/LAYERS: %s may use %s, but there is no line for %s' % (folder, floor, floor)
+    for path in tree.paths('src/', '.c', '.h'):
+        floor = floor_of(path)
+        if floor is None:
+            continue
+        if floor not in tree.layers:
+            yield '%s: the folder %s has no line in src/LAYERS that says what it may use' % (path, floor)
+            continue
+        for found in re.finditer(r'^\s*#\s*include\s+"([^"]+)"', tree.text[path], re.M):
+            yield from complain_about_include(tree, path, floor, homes, found)
+
+
+def complain_about_include(tree, path, floor, homes, found):
+    where = '%s:%d' % (path, line_of(tree.text[path], found.start(1)))
+    name = found.group(1)
+    if '/' in name:
+        yield '%s: includes "%s"; includes are flat here: "%s"' % (where, name, os.path.basename(name))
+        return
+    if name not in homes:
+        yield '%s: includes "%s", but no folder of src has a header of that name' % (where, name)
+        return
+    home = homes[name][0]
+    if home != floor and home not in tree.layers[floor]:
+        allowed = ' '.join(other for other in tree.layers if other in tree.layers[floor]) or 'nothing'
+        yield '%s: includes "%s", which belongs to the floor %s; %s may use only: %s (src/LAYERS)' % (
+            where, name, home, floor, allowed)
+
+
+def check_seam(tree):
+    used = set()
+    for path in tree.paths('src/', '.c', '.h'):
+        if floor_of(path) in SEAM_FREE:
+            continue
+        text = tree.text[path]
+        for found in re.finditer(r'^\s*#\s*include\s+<([^>]+)>', text, re.M):
+            key = '%s: <%s>' % (path, found.group(1))
+            if found.group(1) in SEAM_HEADERS and key not in SEAM_EXCEPTIONS:
+                yield '%s:%d: includes <%s>; files, clock and dice are reached only through io.h' % (
+                    path, line_of(text, found.start(1)), found.group(1))
+            used.add(key)
+        code = without_comments(text)
+        for found in SEAM_CALLS.finditer(code):
+            key = '%s: %s()' % (path, found.group(1))
+            if key not in SEAM_EXCEPTIONS:
+                yield '%s:%d: calls %s(); files, clock and dice are reached only through io.h' % (
+                    path, line_of(text, found.start(1)), found.group(1))
+            used.add(key)
+    for key in SEAM_EXCEPTIONS:
+        if tree.exists(key.split(': ')[0]) and key not in used:
+            yield 'tools/tidy.py: SEAM_EXCEPTIONS names "%s", which is not used; please take it out' % key
+
+
+# ---- each file -----------------------------------------------------------------------------------
+
+
+def is_source(path, text):
+    name = os.path.basename(path)
+    ends = path.endswith(('.c', '.h', '.py', '.sh'))
+    return ends or text.startswith('#!') or name in ('meson.build', 'Makefile')
+
+
+def check_spdx(tree):
+    for path, text in tree.text.items():
+        if is_source(path, text):
+            top = text.split('\n')[:2]
+            line = top[1] if top[0].startswith('#!') and len(top) > 1 else top[0]
+            if 'SPDX-License-Identifier: Apache-2.0' not in line:
+                yield '%s:1: has no line "SPDX-License-Identifier: Apache-2.0" on top' % path
+
+
+def check_width(tree):
+    for path, text in tree.text.items():
+        if is_source(path, text):
+            for n, line in enumerate(text.split('\n'), 1):
+                if len(line) > WIDTH:
+                    yield '%s:%d: is %d columns wide; %d fit on the screen beside another file' % (
+                        path, n, len(line), WIDTH)
+                if line.endswith((' ', '\t')):
+                    yield '%s:%d: ends in blanks' % (path, n)
+
+
+def check_threads(tree):
+    for path in tree.paths('src/', '.h'):
+        if not re.search(r'\bThreads: \S', tree.text[path]):
+            yield '%s:1: does not say who may call it; please add "Threads: ..." to the comment on top' % path
+
+
+def check_places(tree):
+    for path, text in tree.text.items():
+        for found in PLACES.finditer(text):
+            yield '%s:%d: names a place on somebody\'s machine: %s' % (
+                path, line_of(text, found.start()), found.group(0))
+        for found in HOSTS.finditer(text):
+            yield '%s:%d: names a host that packages come from: %s' % (
+                path, line_of(text, found.start()), found.group(0))
+
+
+def check_habits(tree):
+    for path in tree.c_files():
+        text = tree.text[path]
+        code = without_comments(text)
+        for found in re.finditer(r'\b__(DATE|TIME|TIMESTAMP)__\b', code):
+            yield '%s:%d: uses %s, so that no two builds are equal' % (
+                path, line_of(code, found.start()), found.group(0))
+        for found in UNSAFE_CALLS.finditer(code):
+            yield '%s:%d: calls %s(), which cannot say how much fits or what was wrong' % (
+                path, line_of(code, found.start(1)), found.group(1))
+        for found in re.finditer(r'\btypedef\s+(struct|enum|union)\b[^;{(]*(\{[^}]*\})?(?=[^;({]*;)', code):
+            if not re.fullmatch(r'\{\s*(uint8_t|char)\s+b\[\w+\];\s*\}', found.group(2) or ''):
+                yield '%s:%d: a typedef hides what this is; please write %s where it is used' % (
+                    path, line_of(code, found.start()), found.group(1))
+
+
+# ---- pointers in structs -------------------------------------------------------------------------
+
+
+def struct_bodies(code):
+    """(head, start, end) of each struct or union defined here: what stands before its brace, its body."""
+    for found in re.finditer(r'(?:\b(?:static|const|typedef)\s+)*\b(?:struct|union)\b[^;{}()=]*\{', code):
+        depth, at = 1, found.end()
+        while depth and at < len(code):
+            depth += {'{': 1, '}': -1}.get(code[at], 0)
+            at += 1
+        yield found.group(0), found.end(), at - 1
+
+
+def members(code, start, end):
+    """(start, end, text) of each member of a body; in the text, what is inside its own braces is blanked."""
+    depth, begin, flat = 0, start, []
+    for at in range(start, end):
+        depth -= code[at] == '}'
+        flat.append(code[at] if depth == 0 or code[at] == '\n' else ' ')
+        depth += code[at] == '{'
+        if code[at] == ';' and depth == 0:
+            yield begin, at, ''.join(flat)
+            begin, flat = at + 1, []
+
+
+def is_pointer(member):
+    if '(*' in member.replace(' ', ''):
+        return False  # a function
+    member = re.sub(r'\[[^]]*\]', '', member)
+    member = re.sub(r'(?<!VEC)\([^()]*\)', '', member)
+    return '*' in member
+
+
+def comment_of(text, begin, end):
+    """The comments that belong to a member: above it, within it, and behind it, to their ends."""
+    newline = text.find('\n', begin, end)
+    if newline >= 0 and text[begin:newline].strip().startswith('/*') and '*/' not in text[begin:newline]:
+        newline = text.find('\n', text.find('*/', begin))  # the comment of the member before goes on
+    begin = newline if 0 <= newline < end else begin
+    stop = text.find('\n', end)
+    stop = len(text) if stop < 0 else stop
+    behind = text[end:stop]
+    if behind.rfind('/*') > behind.rfind('*/'):
+        stop = text.find('*/', end) + 2
+    return ' '.join(re.findall(r'/\*.*?\*/|//[^\n]*', text[begin:stop], re.S))
+
+
+def is_table_row(head, member, code):
+    """A constant name in a row of a static table belongs to the program itself."""
+    if re.search(r'\w+_ops\s*\{$', head):
+        return 'const char' in member
+    if 'const char' not in member and 'const struct' not in member:
+        return False
+    name = re.search(r'struct\s+(\w+)', head)
+    if 'static const' in head:
+        return True
+    return bool(name and re.search(r'static const struct %s\s+\w+\[' % name.group(1), code))
+
+
+def check_pointers(tree):
+    for path in tree.paths('src/', '.c', '.h'):
+        text = tree.text[path]
+        code = without_comments(text)
+        for head, start, end in struct_bodies(code):
+            for begin, stop, member in members(code, start, end):
+                if not is_pointer(member) or is_table_row(head, member, code):
+                    continue
+                if not re.search(r'\b(owned|borrowed|shared)\b', comment_of(text, begin, stop)):
+                    yield '%s:%d: does not say whose this pointer is: please add /* owned */, ' \
+                          '/* borrowed ... */ or /* shared, counted */ to "%s"' % (
+                              path, line_of(text, stop), ' '.join(member.split()))
+
+
+# ---- tests, and files nobody uses ----------------------------------------------------------------
+
+
+def check_tested(tree):
+    for path in tree.paths('src/', '.c'):
+        floor = floor_of(path) or ''
+        test = 'test/unit/%s/test_%s' % (floor, os.path.basename(path))
+        if test in tree.text and path in TESTED_ELSEWHERE:
+            yield 'tools/tidy.py: TESTED_ELSEWHERE names %s, but it has a test now; please take it out' % path
+        if test not in tree.text and path not in TESTED_ELSEWHERE:
+            yield '%s:1: has no test; please write %s, or say who tests it in TESTED_ELSEWHERE, ' \
+                'tools/tidy.py' % (path, test)
+    for path in TESTED_ELSEWHERE:
+        if tree.exists(os.path.dirname(path)) and path not in tree.text:
+            yield 'tools/tidy.py: TESTED_ELSEWHERE names %s, which is not there' % path
+
+
+def builds_above(tree, path):
+    """The meson.build of a file's folder and of those above it, as one text."""
+    texts = []
+    folder = os.path.dirname(path)
+    while True:
+        texts.append(tree.text.get(os.path.join(folder, 'meson.build'), ''))
+        if not folder:
+            return '\n'.join(texts)
+        folder = os.path.dirname(folder)
+
+
+def check_dead(tree):
+    quoted = {}
+    for path in tree.paths('', '.c'):
+        if path.startswith('test/golden/'):
+            continue
+        folder = os.path.dirname(path)
+        if folder not in quoted:
+            names = re.findall(r"'([^'\n]+)'", builds_above(tree, path))
+            quoted[folder] = {os.path.basename(name) for name in names}
+        name = os.path.basename(path)
+        stem = name[:-2]
+        known = {name, stem, re.sub(r'^(test|fuzz|crash|fail|sweep|history)_', '', stem)}
+        if not known & quoted[folder]:
+            yield '%s:1: no meson.build builds this file; please list it, or delete it' % path
+    for path in tree.paths('src/', '.h'):
+        if not is_included(tree, path):
+            yield '%s:1: nobody includes this header; please delete it' % path
+
+
+def is_included(tree, path):
+    line = '"%s"' % os.path.basename(path)
+    return any(line in tree.text[other] for other in tree.c_files() if other != path)
+
+
+# ---- advice --------------------------------------------------------------------------------------
+
+
+def long_functions(tree, limit=60):
+    for path in tree.paths('src/', '.c'):
+        code = without_comments(tree.text[path])
+        for found in re.finditer(r'^(?=\w)[^\n;=]*\b(\w+)\([^;{}]*\)\s*\{\n(.*?)^\}', code, re.M | re.S):
+            n = found.group(2).count('\n')
+            if n > limit:
+                yield '%s:%d: %s is %d lines long' % (path, line_of(code, found.start()), found.group(1), n)
+
+
+CHECKS = [check_layers, check_seam, check_spdx, check_width, check_threads, check_pointers, check_habits,
+          check_tested, check_dead, check_places]
+
+
+def complaints(top):
+    tree = Tree(top)
+    return [sentence for check in CHECKS for sentence in check(tree) if not is_kept_back(sentence)]
+
+
+def is_kept_back(sentence):
+    return bool(FOR_NOW and FOR_NOW.match(sentence))
+
+
+def main(args):
+    wants_long = '--long' in args
+    args = [arg for arg in args if arg != '--long']
+    top = args[0] if args else os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    found = complaints(top)
+    for sentence in found:
+        print(sentence)
+    if wants_long:
+        for sentence in long_functions(Tree(top)):
+            print('(advice) ' + sentence)
+    print('%d complaints' % len(found) if len(found) != 1 else '1 complaint')
+    return 1 if found else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
