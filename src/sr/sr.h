@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A storage repository: many disks that share parents, in one folder laid out as XCP-ng's file SR.
+ *
+ *      <uuid>.vhd, <uuid>.raw   nodes (place.h)         files are the truth about data and parents
+ *      .catena/catalog.db       names and relations     (catalog.h): rebuilt where lost, repaired at each
+ * scan .catena/owner            who owns the SR now     locked by its owner; host, pid, command, since
+ *
+ * Words: a VDI is a visible node, a leaf or a snapshot; the rest are hidden base copies.  VDIs are named by
+ * uuid, or by a name that no other VDI of the SR has.
+ *
+ * Promises, at every instant and after any crash:
+ *   [S1] every visible VDI reads what it must: what a snapshot, clone or revert did not finish did not
+ * happen, or is finished by the next owner's open; what was reported done is there [S2] every state that an
+ * intent protects is a legal chain without it [S3] opening twice after a crash changes nothing more than
+ * opening once [C2] a file's last name goes only when it is hidden in both footers and no other file names
+ * it, nothing leases it and nobody has it open [C4] a lease or an open by itself begins on a visible node
+ * only an SR opened SR_READ_ONLY is never changed by a byte, and needs no .catena
+ *
+ * A verb that failed says so and the SR stays usable: what it could not undo at once is recovered before the
+ * next verb that changes something, or at the next open.
+ *
+ * Errors: ERR_BUSY names who; ERR_READ_ONLY; ERR_NOT_FOUND; ERR_EXISTS; ERR_INVALID where a name fits several
+ * (with their uuids) or a VDI is not of the kind that the verb needs; ERR_CORRUPT for a VDI whose chain is
+ * broken. Threads: the owner of the SR, for all of it.  Chains that were opened here may be read and written
+ * by any thread. Ownership: what is returned as pointer to const is the SR's and lives until the next call
+ * that changes or scans it.
+ */
+#ifndef SR_SR_H
+#define SR_SR_H
+
+#include "catalog.h"
+#include "chain.h"
+#include "tree.h"
+
+struct sr;
+
+/* ---- making, opening
+ * -------------------------------------------------------------------------------------------- */
+
+enum sr_mode { SR_OWN, SR_READ_ONLY };
+
+/* Who we are, for .catena/owner; io.h knows neither host nor process. */
+struct sr_self {
+        const char *host; /* borrowed for the call */
+        uint64_t pid;
+        const char *command; /* borrowed for the call; for people: "catena vdi import" */
+};
+
+struct sr_options {
+        enum sr_mode mode;
+        const struct sr_self *self;          /* borrowed for the call; NULL: nobody in particular */
+        catalog_open_store open_store;       /* NULL: store_sqlite_open */
+        const struct images_options *images; /* borrowed for the call; NULL: the defaults */
+        bool rebuild_catalog; /* a damaged catalog is set aside and made afresh: names are lost, disks are not
+                               */
+};
+
+/* Makes an SR of a folder (made if missing) in which no node lies yet; ERR_EXISTS where there are some (the
+ * text counts them and says "sr adopt"), or where it is an SR already.  options' mode is of no matter. */
+MUST_USE enum err sr_create(struct io *, const char *dir, const char *name, const struct sr_options *,
+                            struct uuid *ret, struct err_note *);
+/* SR_OWN takes the owner's lock, recovers what a crash left, and scans.  options may be NULL: SR_OWN and
+ * defaults. */
+MUST_USE enum err sr_open(struct io *, const char *dir, const struct sr_options *, struct sr **ret,
+                          struct err_note *);
+void sr_close(struct sr *); /* all chains are closed by then */
+DEFINE_AUTO(struct sr *, sr_close);
+
+const struct sr_row *sr_info(
+        const struct sr *);              /* read-only without a catalog: null uuid, named as the folder */
+const char *sr_where(const struct sr *); /* the folder's canonical path */
+bool sr_is_read_only(const struct sr *);
+MUST_USE enum err sr_space(struct sr *, struct io_space *ret, struct err_note *);
+
+/* ---- looking
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* A VDI as people see it: what the catalog says of it and its file. */
+struct vdi {
+        struct vdi_row row;
+        const struct node *node; /* borrowed from the SR's tree */
+        bool is_read_only;       /* a snapshot, or a node with children */
+        bool is_open;            /* a chain of ours goes through it by its own name */
+};
+
+/* Reads the folder anew and mends the catalog by it. */
+MUST_USE enum err sr_scan(struct sr *, struct err_note *);
+const struct tree *sr_tree(const struct sr *);
+size_t sr_n_vdis(const struct sr *);
+const struct vdi *sr_vdi_at(const struct sr *, size_t i); /* in the order of name, then uuid */
+/* By uuid, or by a name that one VDI has. */
+MUST_USE enum err sr_find_vdi(struct sr *, const char *uuid_or_name, const struct vdi **ret,
+                              struct err_note *);
+const struct vdi *sr_get_vdi(const struct sr *, const struct uuid *); /* or NULL */
+
+/* Nodes that wait to be deleted or cannot be shown, and why. */
+struct sr_notice {
+        struct uuid uuid;
+        char text[ERR_TEXT_SIZE];
+};
+struct sr_notices {
+        VEC(struct sr_notice) list; /* owned */
+};
+void sr_notices_fini(struct sr_notices *);
+DEFINE_AUTO_IN_PLACE(struct sr_notices, sr_notices_fini);
+
+/* ---- reading and writing a VDI
+ * ---------------------------------------------------------------------------------- */
+
+/* CHAIN_WRITE is refused for what is read-only; the VDI then counts as written (its stream_uuid is
+ * forgotten). */
+MUST_USE enum err sr_open_chain(struct sr *, const struct uuid *vdi, enum chain_mode, struct chain **ret,
+                                struct err_note *);
+/* Flushes and closes.  The chain is gone also where that failed. */
+MUST_USE enum err sr_close_chain(struct sr *, struct chain *, struct err_note *);
+/* Remembers the footer uuid of what a VDI gave out or took in, until it is written to.  Forgotten at once
+ * where the VDI is open for writing. */
+MUST_USE enum err sr_vdi_set_stream(struct sr *, const struct uuid *vdi, const struct uuid *stream,
+                                    struct err_note *);
+
+/* ---- verbs
+ * ------------------------------------------------------------------------------------------------------ */
+
+struct sr_settings {               /* NULL: as it is */
+        const char *name;          /* borrowed */
+        const char *description;   /* borrowed */
+        const unsigned *max_depth; /* borrowed */
+};
+MUST_USE enum err sr_set(struct sr *, const struct sr_settings *, struct err_note *);
+
+struct vdi_options {
+        const char *name;        /* borrowed; NULL: the uuid */
+        const char *description; /* borrowed; NULL: "" */
+        uint64_t size;           /* create, import: bytes; rounded up to 512, at most 2040 GiB for a VHD */
+        enum image_kind kind;    /* create: IMAGE_RAW is not sparse-proof, see docs */
+        bool is_fixed;           /* create: a fixed VHD */
+};
+MUST_USE enum err sr_vdi_create(struct sr *, const struct vdi_options *, struct uuid *ret, struct err_note *);
+
+/* Of an open or closed VDI.  ERR_TOO_LARGE where the SR's max-depth stands against it. */
+MUST_USE enum err sr_vdi_snapshot(struct sr *, const struct uuid *vdi, const struct vdi_options *,
+                                  struct uuid *ret, struct err_note *);
+MUST_USE enum err sr_vdi_clone(struct sr *, const struct uuid *vdi, const struct vdi_options *,
+                               struct uuid *ret, struct err_note *);
+/* vdi, closed, reads as snapshot does from now on; what it held is deleted. */
+MUST_USE enum err sr_vdi_revert(struct sr *, const struct uuid *vdi, const struct uuid *snapshot,
+                                struct err_note *);
+/* Hides it, and removes it where nothing needs it. */
+MUST_USE enum err sr_vdi_delete(struct sr *, const struct uuid *vdi, struct err_note *);
+MUST_USE enum err sr_vdi_resize(struct sr *, const struct uuid *vdi, uint64_t size, struct err_note *);
+
+struct vdi_settings {            /* NULL: as it is */
+        const char *name;        /* borrowed */
+        const char *description; /* borrowed */
+        const char *const *tags; /* borrowed; ended by NULL */
+};
+MUST_USE enum err sr_vdi_set(struct sr *, const struct uuid *vdi, const struct vdi_settings *,
+                             struct err_note *);
+
+/* ---- import: a VDI that is there whole or not at all
+ * -------------------------------------------------------------- */
+
+struct sr_import;
+
+/* A new VDI that nobody sees before its commit. */
+MUST_USE enum err sr_import_begin(struct sr *, const struct vdi_options *, struct sr_import **ret,
+                                  struct err_note *);
+/* New content for a closed VDI, beginning as what it holds now; until the commit it reads as before.  size:
+ * what it will have, not less than it has. */
+MUST_USE enum err sr_import_begin_onto(struct sr *, const struct uuid *vdi, uint64_t size,
+                                       struct sr_import **ret, struct err_note *);
+struct chain *sr_import_chain(struct sr_import *); /* to write to */
+/* Durable and seen when it returns; stream (may be null) is remembered as in sr_vdi_set_stream.  Ends the
+ * import, also where it fails: nothing half-made is left. */
+MUST_USE enum err sr_import_commit(struct sr_import *, const struct uuid *stream, struct uuid *ret_vdi,
+                                   struct err_note *);
+void sr_import_abort(struct sr_import *);
+DEFINE_AUTO(struct sr_import *, sr_import_abort);
+
+/* ---- leases and garbage
+ * ----------------------------------------------------------------------------------------- */
+
+MUST_USE enum err sr_lease(struct sr *, const struct uuid *vdi, const char *kind, const char *holder,
+                           struct uuid *ret_lease, struct err_note *);
+MUST_USE enum err sr_lease_end(struct sr *, const struct uuid *lease, struct err_note *);
+MUST_USE enum err sr_leases(struct sr *, struct leases *ret, struct err_note *);
+
+/* Removes hidden nodes that nothing references, leases or has open, and says (waiting may be NULL) which
+ * could not go. */
+MUST_USE enum err sr_garbage(struct sr *, unsigned *ret_n_removed, uint64_t *ret_bytes,
+                             struct sr_notices *waiting, struct err_note *);
+
+/* ---- taking over a folder, giving it back
+ * ------------------------------------------------------------------------ */
+
+/* What adopting would meet and do. */
+struct adoption {
+        unsigned n_vdis, n_hidden, n_damaged, n_others;
+        struct sr_notices findings; /* owned; what is wrong, by node */
+        VEC(struct adopt_step {
+                enum place_mark mark;
+                struct uuid uuid;
+                char text[ERR_TEXT_SIZE]; /* what was left, and what will be done */
+                bool is_refused;          /* adopting would stop here: the text says why */
+        })
+        steps; /* owned */
+};
+void adoption_fini(struct adoption *);
+DEFINE_AUTO_IN_PLACE(struct adoption, adoption_fini);
+
+/* Lists; changes nothing. */
+MUST_USE enum err sr_adopt_list(struct io *, const char *dir, struct adoption *ret, struct err_note *);
+/* Finishes or undoes what sm left, and makes an SR of the folder. */
+MUST_USE enum err sr_adopt(struct io *, const char *dir, const char *name, const struct sr_options *,
+                           struct uuid *ret, struct err_note *);
+/* Hands the folder back: collects garbage, looks that nothing is pending, leased or open, removes .catena.
+ * Ends the SR where it succeeded. */
+MUST_USE enum err sr_release(struct sr *, struct err_note *);
+
+#endif
