@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+
+enum change_kind { CHANGE_WRITE, CHANGE_TRUNCATE, CHANGE_PUNCH, CHANGE_CLONE };
+
+/* Never changes once it is logged, so copies of a machine share it. */
+struct sim_change {
+        unsigned references;
+        enum change_kind kind;
+        uint64_t sequence;
+        uint64_t at, n;          /* of a truncate, at is the size */
+        uint8_t *data;           /* owned; of a write */
+        struct sim_page **pages; /* owned, each shared, counted (NULL: a hole); of a clone */
+};
+
+static uint64_t n_pages(const struct sim_change *change) {
+        return div_up(change->n, SIM_PAGE);
+}
+
+static void change_unref(struct sim_change *change) {
+        if (__atomic_fetch_sub(&change->references, 1, __ATOMIC_ACQ_REL) != 1)
+                return;
+        if (change->pages)
+                for (uint64_t i = 0; i < n_pages(change); i++)
+                        if (change->pages[i])
+                                sim_page_unref(change->pages[i]);
+        free(change->pages);
+        free(change->data);
+        free(change);
+}
+
+static struct sim_change *log_change(struct sim_file *file, enum change_kind kind, uint64_t at, uint64_t n,
+                                     uint64_t sequence) {
+        struct sim_change *change = mem_new(struct sim_change);
+
+        *change = (struct sim_change){.references = 1, .kind = kind, .sequence = sequence, .at = at, .n = n};
+        *vec_add(&file->log) = change;
+        return change;
+}
+
+static void clear_log(struct sim_file *file) {
+        VEC_EACH (&file->log, each)
+                change_unref(*each);
+        vec_fini(&file->log);
+}
+
+/* ---- life ---- */
+
+struct sim_file *sim_file_new(uint64_t inode) {
+        struct sim_file *file = mem_new(struct sim_file);
+
+        file->inode = inode;
+        return file;
+}
+
+struct sim_file *sim_file_copy(const struct sim_file *from) {
+        struct sim_file *file = mem_new(struct sim_file);
+
+        *file = (struct sim_file){.inode = from->inode,
+                                  .has_diverged = from->has_diverged,
+                                  .may_share = from->may_share,
+                                  .links = from->links,
+                                  .is_gone = from->is_gone,
+                                  .modified_ns = from->modified_ns};
+        sim_image_copy(&file->now, &from->now);
+        sim_image_copy(&file->durable, &from->durable);
+        vec_reserve(&file->log, from->log.n);
+        for (size_t i = 0; i < from->log.n; i++) {
+                __atomic_fetch_add(&from->log.data[i]->references, 1, __ATOMIC_RELAXED);
+                *vec_add(&file->log) = from->log.data[i];
+        }
+        return file;
+}
+
+void sim_file_free(struct sim_file *file) {
+        clear_log(file);
+        sim_image_fini(&file->now, NULL);
+        sim_image_fini(&file->durable, NULL);
+        free(file);
+}
+
+void sim_file_give_back(struct sim_file *file, struct sim_space *space) {
+        sim_image_fini(&file->now, space);
+        file->is_gone = true;
+}
+
+/* ---- changing ---- */
+
+size_t sim_file_write(struct sim_file *file, struct sim_space *space, const void *data, size_t n, uint64_t at,
+                      uint64_t sequence) {
+        size_t done = sim_image_write(&file->now, space, data, n, at);
+
+        if (done > 0) {
+                struct sim_change *change = log_change(file, CHANGE_WRITE, at, done, sequence);
+
+                change->data = mem_grow(NULL, done, 1);
+                memcpy(change->data, data, done);
+        }
+        return done;
+}
+
+void sim_file_truncate(struct sim_file *file, struct sim_space *space, uint64_t size, uint64_t sequence) {
+        sim_image_truncate(&file->now, space, size);
+        (void)log_change(file, CHANGE_TRUNCATE, size, 0, sequence);
+}
+
+void sim_file_punch(struct sim_file *file, struct sim_space *space, uint64_t n, uint64_t at,
+                    uint64_t sequence) {
+        sim_image_zero(&file->now, space, n, at);
+        (void)log_change(file, CHANGE_PUNCH, at, n, sequence);
+}
+
+void sim_file_clone(struct sim_file *file, struct sim_space *space, const struct sim_file *from,
+                    uint64_t from_at, uint64_t to_at, uint64_t n, uint64_t sequence) {
+        struct sim_change *change = log_change(file, CHANGE_CLONE, to_at, n, sequence);
+
+        change->pages = mem_zero(n_pages(change) * sizeof(struct sim_page *));
+        for (uint64_t i = 0; i < n_pages(change); i++) {
+                change->pages[i] = sim_image_page(&from->now, from_at / SIM_PAGE + i);
+                if (change->pages[i])
+                        sim_page_ref(change->pages[i]);
+        }
+        for (uint64_t i = 0; i < n_pages(change); i++)
+                sim_image_share(&file->now, space, to_at / SIM_PAGE + i, change->pages[i]);
+        file->now.size = max_u64(file->now.size, to_at + n);
+        file->may_share = true;
+}
+
+/* ---- becoming durable ---- */
+
+static void keep_write(struct sim_image *image, const struct sim_change *change, unsigned chance,
+                       struct sim_dice *dice) {
+        uint64_t end = change->at + change->n;
+
+        for (uint64_t at = change->at, next; at < end; at = next) {
+                next = chance == SIM_ALWAYS ? end : min_u64(end, round_down(at, SECTOR) + SECTOR);
+                if (sim_chance(dice, chance))
+                        (void)sim_image_write(image, NULL, change->data + (at - change->at),
+                                              (size_t)(next - at), at);
+        }
+        /* The size may be there without its bytes: then they are zeros. */
+        if (sim_chance(dice, chance))
+                image->size = max_u64(image->size, end);
+}
+
+static void keep_punch(struct sim_image *image, const struct sim_change *change, unsigned chance,
+                       struct sim_dice *dice) {
+        uint64_t end = change->at + change->n;
+
+        if (chance == SIM_ALWAYS) {
+                sim_image_zero(image, NULL, change->n, change->at);
+                return;
+        }
+        for (uint64_t i = sim_image_next(image, change->at / SIM_PAGE); i != UINT64_MAX && i * SIM_PAGE < end;
+             i = sim_image_next(image, i + 1)) {
+                uint64_t from = max_u64(change->at, i * SIM_PAGE), to = min_u64(end, (i + 1) * SIM_PAGE);
+
+                if (sim_chance(dice, chance))
+                        sim_image_zero(image, NULL, to - from, from);
+        }
+}
+
+static void keep_clone(struct sim_image *image, const struct sim_change *change, unsigned chance,
+                       struct sim_dice *dice) {
+        for (uint64_t i = 0; i < n_pages(change); i++) {
+                if (!sim_chance(dice, chance))
+                        continue;
+                sim_image_share(image, NULL, change->at / SIM_PAGE + i, change->pages[i]);
+                image->size = max_u64(image->size, change->at + min_u64(change->n, (i + 1) * SIM_PAGE));
+        }
+}
+
+static void keep_change(struct sim_image *image, const struct sim_change *change, unsigned chance,
+                        struct sim_dice *dice) {
+        if (chance == SIM_NEVER)
+                return;
+        switch (change->kind) {
+        case CHANGE_WRITE:
+                keep_write(image, change, chance, dice);
+                break;
+        case CHANGE_TRUNCATE:
+                if (sim_chance(dice, chance))
+                        sim_image_truncate(image, NULL, change->at);
+                break;
+        case CHANGE_PUNCH:
+                keep_punch(image, change, chance, dice);
+                break;
+        case CHANGE_CLONE:
+                keep_clone(image, change, chance, dice);
+                break;
+        }
+}
+
+/* Durable plus the whole log is what readers see, so its pages can be shared instead of written again. */
+static void share_now(struct sim_file *file, const struct sim_change *change) {
+        uint64_t end = change->at + change->n;
+
+        for (uint64_t i = change->at / SIM_PAGE; i * SIM_PAGE < end; i++)
+                sim_image_share(&file->durable, NULL, i, sim_image_page(&file->now, i));
+}
+
+void sim_file_sync(struct sim_file *file) {
+        VEC_EACH (&file->log, each) {
+                const struct sim_change *change = *each;
+
+                if (file->has_diverged || change->kind == CHANGE_TRUNCATE || change->kind == CHANGE_PUNCH)
+                        keep_change(&file->durable, change, SIM_ALWAYS, NULL);
+                else
+                        share_now(file, change);
+        }
+        if (!file->has_diverged)
+                file->durable.size = file->now.size;
+        clear_log(file);
+}
+
+void sim_file_keep(struct sim_file *file, struct sim_crash *crash) {
+        VEC_EACH (&file->log, each)
+                keep_change(&file->durable, *each,
+                            sim_crash_chance(crash, false, file->inode, (*each)->sequence), &crash->dice);
+        if (file->log.n > 0)
+                file->has_diverged = true;
+        clear_log(file);
+}
+
+void sim_file_crash(struct sim_file *file, struct sim_crash *crash) {
+        sim_file_keep(file, crash);
+        sim_image_fini(&file->now, NULL);
+        sim_image_copy(&file->now, &file->durable);
+        file->has_diverged = false;
+        file->is_gone = false;
+        file->opens = 0;
+}
+
+bool sim_file_unsynced(const struct sim_file *file, uint64_t *ret_first, uint64_t *ret_last) {
+        if (file->log.n == 0)
+                return false;
+        *ret_first = file->log.data[0]->sequence;
+        *ret_last = file->log.data[file->log.n - 1]->sequence;
+        return true;
+}
