@@ -34,6 +34,9 @@ SEAM_CALLS = re.compile(r'(?<![\w.>])(fopen|open|openat|creat|opendir|pread|pwri
                         r'getrandom|nanosleep|usleep|sleep)\s*\(')
 SEAM_FREE = {'io', 'app'}  # io is the seam; app is the process: arguments, terminal, signals
 
+UNSAFE_EXCEPTIONS = {
+    'src/io/io_posix_lock.c: atoi': 'the kernel names what is open in /proc by numbers',
+}
 UNSAFE_CALLS = re.compile(r'(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|alloca)\s*\(')
 
 # Written in two halves, so that this file does not complain about itself.
@@ -240,7 +243,9 @@ def check_habits(tree):
         for found in re.finditer(r'\b__(DATE|TIME|TIMESTAMP)__\b', code):
             yield '%s:%d: uses %s, so that no two builds are equal' % (
                 path, line_of(code, found.start()), found.group(0))
-        for found in UNSAFE_CALLS.finditer(code):
+        for found in UNSAFE_CALLS.finditer(code if path.startswith('src/') else ''):
+            if '%s: %s' % (path, found.group(1)) in UNSAFE_EXCEPTIONS:
+                continue
             yield '%s:%d: calls %s(), which cannot say how much fits or what was wrong' % (
                 path, line_of(code, found.start(1)), found.group(1))
         for found in re.finditer(r'\btypedef\s+(struct|enum|union)\b[^;{(]*(\{[^}]*\})?(?=[^;({]*;)', code):

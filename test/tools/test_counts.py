@@ -56,6 +56,9 @@ class Counts(unittest.TestCase):
         self.assertEqual(count(UNITTEST, 'FAIL'), (1, 1, [('test_b', 'no apt-get')]))
         self.assertEqual(count('Ran 5 tests in 1.0s\n\nOK\n', 'OK'), (5, 0, []))
 
+    def test_planted_bugs(self):
+        self.assertEqual(count('NOT CAUGHT x\ncaught 20 of 22\n', 'FAIL'), (20, 2, []))
+
     def test_a_program_that_reports_nothing_counts_as_one(self):
         self.assertEqual(count('tried 400 points\n', 'OK'), (1, 0, []))
         self.assertEqual(count('', 'FAIL'), (0, 1, []))
