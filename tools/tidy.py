@@ -240,6 +240,10 @@ def check_habits(tree):
     for path in tree.c_files():
         text = tree.text[path]
         code = without_comments(text)
+        if not path.endswith('check.h'):
+            for found in re.finditer(r'\bskip\(\)', code):
+                yield '%s:%d: skips a test without a word; please call skip_because("...")' % (
+                    path, line_of(code, found.start()))
         for found in re.finditer(r'\b__(DATE|TIME|TIMESTAMP)__\b', code):
             yield '%s:%d: uses %s, so that no two builds are equal' % (
                 path, line_of(code, found.start()), found.group(0))

@@ -182,6 +182,9 @@ class Tidy(unittest.TestCase):
         self.assert_complains('src/low/cup.c', 'typedef struct cup cup_t;\n', 'a typedef hides')
         self.assert_complains('src/low/cup.c', 'typedef enum { A, B } cup_state;\n', 'a typedef hides')
 
+    def test_a_skip_without_a_word(self):
+        self.assert_complains('test/unit/low/test_cup.c', 'void x(void) { skip(); }\n', 'skip_because')
+
     def test_long_functions_are_listed(self):
         text = SPDX + 'int x(void) {\n' + '        y();\n' * 61 + '}\n'
         with tempfile.TemporaryDirectory() as top:

@@ -33,4 +33,11 @@
                 }                                                                                             \
         } while (0)
 
+/* Leaves the test, saying why at the end of the run.  A test that could run but does not is worth a sentence. */
+#define skip_because(why)             \
+        do {                          \
+                print_message("%s\n", (why)); \
+                skip();               \
+        } while (0)
+
 #endif

@@ -791,7 +791,7 @@ static void a_read_only_directory_denies(void **state) {
         struct err_note note;
 
         if (geteuid() == 0)
-                skip(); /* nothing is denied to root */
+                skip_because("nothing is denied to root");
         assert_int_equal(chmod(place->dir, 0500), 0);
         enum err err = io_open(place->io, in(place, "a"), IO_CREATE, &file, &note);
 

@@ -91,7 +91,7 @@ static void the_ring_is_used_unless_forbidden(void **state) {
         if (io->ops.queue_new == io_pool_new || io->uring_is_forbidden)
                 assert_false(io_uring_is_used(place->queue));
         else if (!io_uring_is_used(place->queue))
-                skip(); /* this kernel gives no rings: all below tries the pool once more */
+                skip_because("this kernel gives no rings: all below tries the pool once more");
 }
 
 enum { BLOCKS = 24, BLOCK = 12000 };
@@ -428,7 +428,7 @@ static void a_pool_starts_no_thread_before_it_has_work_and_sixteen_at_most(void 
         struct err_note note;
 
         if (io_uring_is_used(place->queue))
-                skip();
+                skip_because("this queue has a ring");
         assert_ok(io_queue_new(place->io, 64, &deep, &note));
         assert_int_equal(count_threads(), before);
         for (unsigned i = 0; i < 64; i++) {
