@@ -383,6 +383,30 @@ def is_included(tree, path):
     return any(line in tree.text[other] for other in tree.c_files() if other != path)
 
 
+# ---- documents ---------------------------------------------------------------------------------
+
+
+SPOKEN_OF = re.compile(r'`((?:src|test|tools|bench|docs|man|\.ci)/[\w./-]*\w)`|\]\(([\w./-]+)\)')
+
+
+def check_documents(tree):
+    for path in tree.paths('', '.md'):
+        text = tree.text[path]
+        for found in SPOKEN_OF.finditer(text):
+            name = found.group(1) or os.path.normpath(os.path.join(os.path.dirname(path), found.group(2)))
+            if not tree.exists(name):
+                yield '%s:%d: speaks of %s, which is not there' % (path, line_of(text, found.start()), name)
+
+
+def check_reasons(tree):
+    reasons = tree.text.get('HACKING.md', '')
+    for path in tree.paths('', 'meson.build'):
+        for found in re.finditer(r"dependency\('(\w+)'", tree.text[path]):
+            if found.group(1) != 'threads' and not re.search(r'^\| %s \|' % found.group(1), reasons, re.M):
+                yield '%s: uses %s; please say for what, and why this one, in the table of HACKING.md' % (
+                    path, found.group(1))
+
+
 # ---- advice --------------------------------------------------------------------------------------
 
 
@@ -396,7 +420,7 @@ def long_functions(tree, limit=60):
 
 
 CHECKS = [check_layers, check_seam, check_spdx, check_width, check_threads, check_pointers, check_habits,
-          check_tested, check_dead, check_places]
+          check_tested, check_dead, check_places, check_documents, check_reasons]
 
 
 def complaints(top):

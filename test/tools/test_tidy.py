@@ -185,6 +185,19 @@ class Tidy(unittest.TestCase):
     def test_a_skip_without_a_word(self):
         self.assert_complains('test/unit/low/test_cup.c', 'void x(void) { skip(); }\n', 'skip_because')
 
+    def test_documents_speak_of_what_is_there(self):
+        text = 'See `src/low/cup.c`, [here](tools/x.sh), `src/<floor>/` and `test/*.c`.\n'
+        self.assert_clean('READ.md', text)
+        self.assert_complains('READ.md', 'See `src/low/jug.c`.\n', 'READ.md:2: speaks of src/low/jug.c')
+        self.assert_complains('docs/READ.md', '[here](../tools/y.sh)\n', 'tools/y.sh, which is not there')
+
+    def test_a_library_needs_a_reason(self):
+        files = dict(CLEAN, **{'HACKING.md': '| sqlite3 | tables | transactions |\n'})
+        for name in ('threads', 'sqlite3', 'libxml'):
+            files['src/low/meson.build'] += "dependency('%s')\n" % name
+        self.assertEqual(complaints_of(files), ['src/low/meson.build: uses libxml; please say for what, and '
+                                                'why this one, in the table of HACKING.md'])
+
     def test_long_functions_are_listed(self):
         text = SPDX + 'int x(void) {\n' + '        y();\n' * 61 + '}\n'
         with tempfile.TemporaryDirectory() as top:

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -32,6 +33,11 @@
                         fail();                                                                               \
                 }                                                                                             \
         } while (0)
+
+/* CATENA_CASE='a_vec_*' in the environment runs just the cases of that name. */
+__attribute__((constructor)) static void choose_cases(void) {
+        cmocka_set_test_filter(getenv("CATENA_CASE"));
+}
 
 /* Leaves the test, saying why at the end of the run.  A test that could run but does not is worth a sentence. */
 #define skip_because(why)             \
