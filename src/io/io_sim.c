@@ -1090,6 +1090,38 @@ void io_sim_kill(struct io *io) {
         unlock_machine(sim);
 }
 
+void io_sim_settle(struct io *io) {
+        struct io_sim *sim = lock_machine(io);
+        size_t place = 0;
+
+        for (struct sim_file *file; (file = map_next(&sim->files, &place));)
+                sim_file_sync(file);
+        place = 0;
+        for (struct sim_dir *dir; (dir = map_next(&sim->names.dirs, &place));)
+                sim_names_sync(&sim->names, dir->inode);
+        free_forgotten(sim);
+        unlock_machine(sim);
+}
+
+unsigned io_sim_open_files(struct io *io) {
+        struct io_sim *sim = lock_machine(io);
+        unsigned n = (unsigned)sim->handles.n;
+
+        unlock_machine(sim);
+        return n;
+}
+
+void io_sim_abandon(struct io *io) {
+        struct io_sim *sim = sim_of(io);
+
+        while (sim->handles.n > 0)
+                sim_close(&sim->handles.data[0]->base);
+        while (sim->queues.n > 0) {
+                vec_fini(&sim->queues.data[0]->base.refused);
+                sim_queue_free(&sim->queues.data[0]->base);
+        }
+}
+
 /* ---- faults, watching ---- */
 
 struct io_sim_count io_sim_count(struct io *io) {

@@ -65,6 +65,11 @@ enum { IO_SIM_STYLES = 9 };
  * lost, what was not synced is still not durable.  Ends all faults. */
 void io_sim_kill(struct io *);
 
+void io_sim_settle(struct io *); /* all there is now is durable, as after a clean shutdown; files stay open */
+unsigned io_sim_open_files(struct io *); /* for tests that look for leaks; streams too */
+void io_sim_abandon(
+        struct io *); /* frees files and queues that were left open; nobody may use them any more */
+
 /* ---- faults
  * ------------------------------------------------------------------------------------------------------ */
 

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A sweep is trusted once it catches planted bugs: a right operation passes, and each of its sensible-looking
+ * wrong versions does not. */
+#include "check.h"
+#include "sweep.h"
+
+enum { SIZE = 3 * 4096 };
+
+/* What replace does wrong. */
+enum bug {
+        NO_BUG,
+        BUG_NO_SYNC,         /* the bytes are not durable before their name */
+        BUG_NO_DIR_SYNC,     /* success before the name is durable */
+        BUG_DIR_SYNC_FIRST,  /* the directory is synced before the rename */
+        BUG_SYNC_AFTERWARDS, /* renamed first, then synced */
+        BUG_IN_PLACE,        /* the old file is written over */
+        BUG_UNLINK_FIRST,    /* the old name goes before the new one comes */
+        BUG_SYNC_AGAIN,      /* a failed sync is tried once more */
+        BUG_IGNORES_FAILURE, /* of the directory's sync */
+        BUG_LEAVES_OPEN,     /* after a failed write */
+};
+
+static uint8_t content[2][SIZE];
+
+static enum err make(struct io *io, const char *path, int which, enum bug bug, struct err_note *note) {
+        AUTO(io_close) struct io_file *file = NULL;
+
+        if (bug == BUG_IN_PLACE ? io_open(io, path, IO_WRITE, &file, note)
+                                : io_open(io, path, IO_CREATE, &file, note))
+                return note->code;
+        for (size_t at = 0; at < SIZE; at += 4096)
+                if (io_write(file, content[which] + at, 4096, at, note)) {
+                        if (bug == BUG_LEAVES_OPEN)
+                                file = NULL;
+                        return note->code;
+                }
+        if (bug == BUG_NO_SYNC || bug == BUG_SYNC_AFTERWARDS)
+                return ERR_NONE;
+        if (bug == BUG_SYNC_AGAIN && io_sync(file, note) == ERR_NONE)
+                return ERR_NONE;
+        return io_sync(file, note);
+}
+
+static enum err set_up(struct io *io, void *ctx, struct err_note *note) {
+        (void)ctx;
+        return make(io, "file", 0, NO_BUG, note);
+}
+
+static enum err sync_path(struct io *io, const char *path, struct err_note *note) {
+        AUTO(io_close) struct io_file *file = NULL;
+
+        if (io_open(io, path, IO_WRITE, &file, note))
+                return note->code;
+        return io_sync(file, note);
+}
+
+static enum err sync_root(struct io *io, enum bug bug, struct err_note *note) {
+        enum err err = io_sync_dir(io, "/", note);
+
+        return bug == BUG_IGNORES_FAILURE ? ERR_NONE : err;
+}
+
+/* The new content takes the old one's name. */
+static enum err replace(struct io *io, void *ctx, struct err_note *note) {
+        enum bug bug = *(enum bug *)ctx;
+
+        if (io_unlink(io, "file.new", note) && note->code != ERR_NOT_FOUND)
+                return note->code;
+        if (bug == BUG_IN_PLACE)
+                return make(io, "file", 1, bug, note);
+        if (make(io, "file.new", 1, bug, note))
+                return note->code;
+        if (bug == BUG_DIR_SYNC_FIRST && sync_root(io, bug, note))
+                return note->code;
+        if (bug == BUG_UNLINK_FIRST && io_unlink(io, "file", note))
+                return note->code;
+        if (io_rename(io, "file.new", "file", note))
+                return note->code;
+        if (bug == BUG_SYNC_AFTERWARDS && sync_path(io, "file", note))
+                return note->code;
+        return bug == BUG_NO_DIR_SYNC || bug == BUG_DIR_SYNC_FIRST ? ERR_NONE : sync_root(io, bug, note);
+}
+
+/* Old or new, whole; new where success was said. */
+static enum err is_old_or_new(struct io *io, void *ctx, enum sweep_outcome outcome, struct err_note *note) {
+        AUTO(io_close) struct io_file *file = NULL;
+        uint8_t got[SIZE];
+
+        (void)ctx;
+        if (io_open(io, "file", IO_READ, &file, note) || io_read(file, got, SIZE, 0, note))
+                return note->code;
+        if (memcmp(got, content[1], SIZE) == 0)
+                return ERR_NONE;
+        if (memcmp(got, content[0], SIZE) != 0)
+                return sweep_violation(note, "neither old nor new");
+        if (outcome == SWEEP_DONE)
+                return sweep_violation(note, "success was said, and the old is back");
+        return ERR_NONE;
+}
+
+static struct sweep sweep_of(enum bug *bug) {
+        memset(content[0], 'o', SIZE);
+        memset(content[1], 'n', SIZE);
+        return (struct sweep){.name = "replace",
+                              .is_quiet = *bug != NO_BUG,
+                              .ctx = bug,
+                              .setup = set_up,
+                              .operate = replace,
+                              .check = is_old_or_new};
+}
+
+static unsigned crash_with(enum bug bug) {
+        struct sweep sweep = sweep_of(&bug);
+
+        return sweep_crash(&sweep, 0);
+}
+
+static unsigned fail_with(enum bug bug) {
+        struct sweep sweep = sweep_of(&bug);
+
+        return sweep_fail(&sweep, 0);
+}
+
+static void a_right_operation_passes(void **state) {
+        (void)state;
+        assert_int_equal(crash_with(NO_BUG), 0);
+        assert_int_equal(fail_with(NO_BUG), 0);
+}
+
+static void wrong_orders_are_caught_by_crashes(void **state) {
+        (void)state;
+        assert_int_not_equal(crash_with(BUG_NO_SYNC), 0);
+        assert_int_not_equal(crash_with(BUG_NO_DIR_SYNC), 0);
+        assert_int_not_equal(crash_with(BUG_DIR_SYNC_FIRST), 0);
+        assert_int_not_equal(crash_with(BUG_SYNC_AFTERWARDS), 0);
+        assert_int_not_equal(crash_with(BUG_IN_PLACE), 0);
+        assert_int_not_equal(crash_with(BUG_UNLINK_FIRST), 0);
+}
+
+static void wrong_answers_to_failures_are_caught(void **state) {
+        (void)state;
+        assert_int_not_equal(fail_with(BUG_SYNC_AGAIN), 0);
+        assert_int_not_equal(fail_with(BUG_IGNORES_FAILURE), 0);
+        assert_int_not_equal(fail_with(BUG_LEAVES_OPEN), 0);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_right_operation_passes),
+                cmocka_unit_test(wrong_orders_are_caught_by_crashes),
+                cmocka_unit_test(wrong_answers_to_failures_are_caught),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
