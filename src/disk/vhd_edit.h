@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Small changes to a VHD's metadata, in the order that keeps it valid at each instant.  The file is open for writing and
- * locked by the caller; each call is durable when it returns, and doing it twice is doing it once.
+/* Small changes to a VHD's metadata, in the order that keeps it valid at each instant.  The file is open for
+ * writing and locked by the caller; each call is durable when it returns, and doing it twice is doing it
+ * once.
  *
- * Footers: the one at the end first, synced, then the copy at 0, synced; readers of other tools trust the end first, we
- * the copy, and both must agree for the change to count everywhere (DESIGN §5).
+ * Footers: the one at the end first, synced, then the copy at 0, synced.  Between the two the end counts, for
+ * us and for the tools that read the end first; the change is done when both agree.  Where the footer at the
+ * end was missing it is put where it belongs.  Overwriting in place needs no space.
  *
- * Errors: those of io and vhd_meta.  Threads: the owner of the file.
+ * Parent: locator payloads, sync; then the header's first sector, sync (DESIGN §6 "Relink").  Payloads are
+ * stretched to the length they had ("././b.vhd"), so that nothing else of the header changes.  Only for a
+ * longer path the lengths in the second sector change too: it is written after the first, and as long as it
+ * is missing vhd_meta_read completes the header from the payloads (meta.is_header_torn).
+ *
+ * Errors: ERR_INVALID for what the image's type does not have, ERR_CORRUPT and ERR_UNSUPPORTED (an
+ * interrupted resize of another tool), those of io and vhd_parent.h.  Nothing was written where the error is
+ * not one of io. Threads: the owner of the file.
  */
 #ifndef DISK_VHD_EDIT_H
 #define DISK_VHD_EDIT_H
@@ -16,9 +25,13 @@
 
 MUST_USE enum err vhd_edit_set_hidden(struct io_file *, bool is_hidden, struct err_note *);
 /* Writes footer to both places, as it is; meta says where the end is. */
-MUST_USE enum err vhd_edit_write_footers(struct io_file *, const struct vhd_meta *, const struct vhd_footer *, struct err_note *);
-/* Points the image at another parent: locator payloads, sync; then the header's first sector, sync (DESIGN §6 "Relink").
- * ERR_TOO_LARGE where the payloads do not fit their spaces. */
-MUST_USE enum err vhd_edit_set_parent(struct io *, struct io_file *, const struct vhd_parent *, struct err_note *);
+MUST_USE enum err vhd_edit_write_footers(struct io_file *, const struct vhd_meta *, const struct vhd_footer *,
+                                         struct err_note *);
+/* Points the image at another parent.  ERR_TOO_LARGE where the payloads do not fit their spaces. */
+MUST_USE enum err vhd_edit_set_parent(struct io *, struct io_file *, const struct vhd_parent *,
+                                      struct err_note *);
+/* Writes a header that differs from meta's only in what concerns the parent; payloads are durable by then. */
+MUST_USE enum err vhd_edit_write_header(struct io_file *, const struct vhd_meta *, const struct vhd_header *,
+                                        struct err_note *);
 
 #endif

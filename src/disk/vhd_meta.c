@@ -168,6 +168,76 @@ enum err vhd_meta_read_footers(struct io_file *file, unsigned flags, struct vhd_
         return ERR_NONE;
 }
 
+enum err vhd_meta_read_payload(struct io_file *file, const struct vhd_meta *meta,
+                               const struct vhd_locator *locator, struct buf *ret, struct err_note *note) {
+        uint64_t space, n;
+
+        if (vhd_locator_check(locator, note))
+                return note->code;
+        (void)!vhd_locator_space(locator, &space);
+        n = min_u64(space, VHD_LOCATOR_MAX);
+        if (!range_fits(locator->offset, n, meta->file_size))
+                return err_set(note, ERR_CORRUPT,
+                               "locator %s: %" PRIu64 " bytes at %" PRIu64 " go past the end of the file",
+                               vhd_locator_name(locator->code), n, locator->offset);
+        if (n && io_read(file, buf_extend(ret, (size_t)n), (size_t)n, locator->offset, note))
+                return err_wrap(note, "read locator %s", vhd_locator_name(locator->code));
+        return ERR_NONE;
+}
+
+/* How long a payload is that is followed by zeros only. */
+static size_t payload_length(uint32_t code, const struct buf *payload) {
+        size_t n = payload->n;
+
+        while (n > 0 && payload->data[n - 1] == 0)
+                n--;
+        return code == VHD_LOCATOR_MACX ? n : n + n % 2;
+}
+
+/* A long name's end lies in the header's second sector. */
+static void complete_name(struct vhd_header_disk *disk, const char *path) {
+        const char *slash = strrchr(path, '/');
+        struct vhd_header header = {0};
+        struct err_note ignored;
+
+        if (!vhd_header_set_parent(&header, &header.parent_uuid, 0, slash ? slash + 1 : path, &ignored))
+                memcpy(disk->parent_name, header.parent_name, sizeof disk->parent_name);
+}
+
+/* vhd_edit_set_parent writes the payloads, then the first sector, then, where the payloads' lengths changed,
+ * the second. Where a crash left the second one as it was, payloads and checksum say what it was to be:
+ * nothing is taken that the checksum does not prove. */
+static enum err complete_header(struct io_file *file, struct vhd_meta *meta,
+                                const struct vhd_header_disk *torn, bool *ret_done, struct err_note *note) {
+        struct vhd_header_disk disk = *torn;
+
+        *ret_done = false;
+        for (unsigned i = 0; i < VHD_LOCATORS; i++) {
+                AUTO(buf_fini) struct buf payload = {0};
+                AUTO_FREE char *path = NULL;
+                struct vhd_locator_disk *d = &disk.locator[i];
+                struct vhd_locator locator = {.code = be32_get(d->code),
+                                              .space = be32_get(d->space),
+                                              .offset = be64_get(d->offset)};
+
+                if (locator.code != VHD_LOCATOR_MACX && locator.code != VHD_LOCATOR_W2KU &&
+                    locator.code != VHD_LOCATOR_W2RU)
+                        continue;
+                if (vhd_meta_read_payload(file, meta, &locator, &payload, note)) {
+                        if (note->code != ERR_CORRUPT)
+                                return note->code;
+                        return ERR_NONE;
+                }
+                locator.length = (uint32_t)payload_length(locator.code, &payload);
+                d->length = be32_put(locator.length);
+                if (vhd_locator_decode(&locator, (struct span){payload.data, payload.n}, &path, note))
+                        return ERR_NONE;
+                complete_name(&disk, path);
+        }
+        *ret_done = !vhd_header_decode(&disk, &meta->header, note);
+        return ERR_NONE;
+}
+
 enum err vhd_meta_read_header(struct io_file *file, struct vhd_meta *meta, struct err_note *note) {
         struct vhd_header_disk disk;
         uint64_t at = meta->footer.data_offset;
@@ -179,8 +249,17 @@ enum err vhd_meta_read_header(struct io_file *file, struct vhd_meta *meta, struc
                                at, meta->file_size);
         if (io_read(file, &disk, sizeof disk, at, note))
                 return note->code;
-        if (vhd_header_decode(&disk, &meta->header, note))
-                return err_wrap(note, "header at %" PRIu64, at);
+        if (vhd_header_decode(&disk, &meta->header, note)) {
+                struct err_note why = *note;
+
+                if (meta->footer.type == VHD_DIFFERENCING &&
+                    complete_header(file, meta, &disk, &meta->is_header_torn, note))
+                        return note->code;
+                if (!meta->is_header_torn) {
+                        *note = why;
+                        return err_wrap(note, "header at %" PRIu64, at);
+                }
+        }
         if (vhd_header_check_size(&meta->header, meta->footer.size_bytes, note))
                 return err_wrap(note, "header at %" PRIu64, at);
         return ERR_NONE;

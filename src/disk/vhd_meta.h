@@ -21,12 +21,14 @@
 #ifndef DISK_VHD_META_H
 #define DISK_VHD_META_H
 
+#include "buf.h"
 #include "io.h"
 #include "vhd_bat.h"
 #include "vhd_batmap.h"
 #include "vhd_footer.h"
 #include "vhd_header.h"
 #include "vhd_layout.h"
+#include "vhd_locator.h"
 
 enum { VHD_META_REPAIR = 1 << 0 };
 
@@ -45,6 +47,8 @@ struct vhd_meta {
         enum vhd_part_state end_state;  /* of the one at the end; where the two differ but match, it counts */
         struct err_note copy_note, end_note; /* why, where not VALID */
         bool end_is_old;                     /* the footer at the end has 511 bytes */
+        bool is_header_torn; /* a change of parent was cut short: the second sector was made from the payloads
+                              */
         bool has_batmap;
         uint64_t batmap_header_at;
         struct vhd_batmap batmap;    /* decoded header, where has_batmap */
@@ -69,6 +73,10 @@ MUST_USE enum err vhd_meta_read_bat(struct io_file *, const struct vhd_meta *, u
  * ret has room for as many bits, rounded up to 512. */
 MUST_USE enum err vhd_meta_read_batmap(struct io_file *, const struct vhd_meta *, uint8_t *ret,
                                        uint64_t n_blocks, struct err_note *);
+
+/* The bytes of a locator's payload in its space, at most VHD_LOCATOR_MAX. */
+MUST_USE enum err vhd_meta_read_payload(struct io_file *, const struct vhd_meta *, const struct vhd_locator *,
+                                        struct buf *ret, struct err_note *);
 
 /* What no block may touch.  ERR_CORRUPT where two parts lie upon each other; ret is filled then too. */
 MUST_USE enum err vhd_meta_reserved(const struct vhd_meta *, struct vhd_reserved *ret, struct err_note *);
