@@ -32,8 +32,8 @@ static enum err check_options(const struct vhd_create_options *options, struct e
                                "%" PRIu64 " bytes are more than a VHD can hold, 2040 GiB",
                                max_u64(options->size, options->room_for));
         if ((options->type == VHD_DIFFERENCING) != (options->parent != NULL))
-                return err_set(note, ERR_INVALID, "a %s image has %s", vhd_type_name(options->type),
-                               options->parent ? "no parent" : "a parent");
+                return err_set(note, ERR_INVALID, "a %s image %s", vhd_type_name(options->type),
+                               options->parent ? "can have no parent" : "needs a parent");
         if (options->parent && options->parent->is_raw != uuid_is_null(&options->parent->uuid))
                 return err_set(note, ERR_INVALID, "the parent %s %s", options->parent->path,
                                options->parent->is_raw ? "is raw and cannot have a uuid" : "has no uuid");
