@@ -127,7 +127,7 @@ const struct vhd_extent *vhd_reserved_hit(const struct vhd_reserved *r, uint64_t
         for (unsigned i = 0; i < r->n; i++) {
                 const struct vhd_extent *e = &r->extent[i];
 
-                if (at < e->at ? e->at - at < n : at - e->at < e->n)
+                if (at < e->at ? e->at - at < n : n > 0 && at - e->at < e->n)
                         return e;
         }
         return NULL;
