@@ -37,6 +37,7 @@ struct vfs_file {
         struct io_file *file;         /* owned; NULL: in memory */
         struct buf memory;
         bool is_main;
+        bool is_synced; /* nothing was written since the last sync; not said of what others wrote before */
 };
 
 static struct store_sqlite_vfs *vfs_of(sqlite3_vfs *sqlite) {
@@ -99,6 +100,7 @@ static int file_write(sqlite3_file *sqlite, const void *data, int n, sqlite3_int
         struct err_note note;
         uint64_t end = (uint64_t)at + (uint64_t)n;
 
+        f->is_synced = false;
         if (f->file) {
                 if (io_write(f->file, data, (size_t)n, (uint64_t)at, &note))
                         return refused_of(f, &note, SQLITE_IOERR_WRITE);
@@ -114,6 +116,7 @@ static int file_truncate(sqlite3_file *sqlite, sqlite3_int64 size) {
         struct vfs_file *f = file_of(sqlite);
         struct err_note note;
 
+        f->is_synced = false;
         if (f->file) {
                 if (io_truncate(f->file, (uint64_t)size, &note))
                         return refused_of(f, &note, SQLITE_IOERR_TRUNCATE);
@@ -132,8 +135,9 @@ static int file_sync(sqlite3_file *sqlite, int flags) {
         (void)flags;
         if (!f->file)
                 return SQLITE_OK;
-        if (io_sync(f->file, &note))
+        if (!f->is_synced && io_sync(f->file, &note))
                 return refused_of(f, &note, SQLITE_IOERR_FSYNC);
+        f->is_synced = true;
         if (f->vfs->names_synced)
                 return SQLITE_OK;
         if (sync_names(f->vfs, io_path(f->file), &note)) /* [V2] */
@@ -293,9 +297,13 @@ static enum err open_copy(struct store_sqlite_vfs *vfs, const char *path, int fl
         AUTO(io_close) struct io_file *file = NULL;
         AUTO_FREE uint8_t *data = NULL;
         struct io_stat stat;
+        enum err err;
 
-        if (io_open(vfs->io, path, IO_READ, &file, note))
-                return note->code;
+        err = io_open(vfs->io, path, IO_READ, &file, note);
+        if (err == ERR_NOT_FOUND && !(flags & SQLITE_OPEN_MAIN_DB))
+                return ERR_NONE; /* a journal of what will be done in memory */
+        if (err)
+                return err;
         if ((flags & SQLITE_OPEN_MAIN_DB) && lock_main(vfs, file, IO_SHARED, note))
                 return note->code;
         if (io_stat(file, &stat, note))
