@@ -188,10 +188,6 @@ static enum err posix_stat_path(struct io *io, const char *path, struct io_stat 
 /* ---- bytes
  * ------------------------------------------------------------------------------------------------------ */
 
-static bool is_end(unsigned flags, uint64_t moved) {
-        return (flags & IO_DIRECT) && !is_multiple(moved, IO_DIRECT_ALIGNMENT);
-}
-
 static enum err posix_read_some(struct io_file *file, void *ret, size_t n, uint64_t at, size_t *ret_n,
                                 struct err_note *note) {
         size_t done = 0;
@@ -204,7 +200,7 @@ static enum err posix_read_some(struct io_file *file, void *ret, size_t n, uint6
                 if (moved < 0)
                         return io_posix_fail(note, errno, "read %zu at %" PRIu64, n, at);
                 done += (size_t)moved;
-                if (moved == 0 || is_end(file->flags, (uint64_t)moved))
+                if (moved == 0)
                         break;
         }
         *ret_n = done;
@@ -507,10 +503,6 @@ unsigned io_posix_rest(const struct io_request *request, uint64_t done, struct i
         return n;
 }
 
-bool io_posix_is_end(const struct io_request *request, uint64_t moved) {
-        return request->op == IO_OP_READ && is_end(request->file->flags, moved);
-}
-
 void io_posix_end(struct io_request *request, int errnum) {
         if (!errnum)
                 request->result = ERR_NONE;
@@ -545,11 +537,11 @@ static void run_vectors(struct io_request *request) {
                         io_posix_end(request, moved < 0 ? errno : EIO);
                         return;
                 }
-                done += (uint64_t)moved;
-                if (done < n && (moved == 0 || io_posix_is_end(request, (uint64_t)moved))) {
+                if (moved == 0) {
                         io_posix_end_short(request);
                         return;
                 }
+                done += (uint64_t)moved;
         }
         io_posix_end(request, 0);
 }

@@ -15,6 +15,7 @@ struct io_posix {
         struct io io;
         struct io_ops ops; /* io.ops points here, so that io_uring can put its queue into it */
         bool uring_is_forbidden;
+        bool uring_uses_workers;
 };
 
 struct io_posix_file {
@@ -39,9 +40,6 @@ enum err io_posix_lock(struct io_file *, enum io_lock, struct err_note *);
 
 /* What is left of a request after its first `done` bytes, as up to max iovecs; returns how many. */
 unsigned io_posix_rest(const struct io_request *, uint64_t done, struct iovec *ret, unsigned max);
-/* The kernel moved moved > 0 of the bytes that were left: was that the end of the file, so that asking for
- * the rest (off its alignment) would only earn EINVAL? */
-bool io_posix_is_end(const struct io_request *, uint64_t moved);
 void io_posix_end(struct io_request *, int errnum); /* sets result and note; 0 is success */
 void io_posix_end_short(struct io_request *);       /* a read past the end */
 void io_posix_run(struct io_request *);             /* does all of it and ends it; blocks */
@@ -53,6 +51,9 @@ enum err io_pool_new(struct io *, unsigned depth, struct io_queue **ret, struct 
 
 /* Queues made from now on behave as if the kernel forbade io_uring. */
 void io_uring_forbid(struct io *);
+/* In queues made from now on the kernel does each request in a thread of its own making, as it otherwise does
+ * only with what would block. */
+void io_uring_use_workers(struct io *);
 /* Whether this queue got a ring of its own. */
 bool io_uring_is_used(const struct io_queue *);
 

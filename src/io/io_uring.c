@@ -44,6 +44,7 @@ struct ring {
         struct slot *free;  /* borrowed: one of slots */
         unsigned n_waiting; /* put into the ring, not yet shown to the kernel */
         unsigned n_kernel;  /* shown to the kernel, not yet ended */
+        bool uses_workers;
 };
 
 /* Shows the kernel what waits. */
@@ -85,6 +86,8 @@ static void put(struct ring *ring, struct slot *slot) {
                 io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
                 break;
         }
+        if (ring->uses_workers)
+                io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
         io_uring_sqe_set_data(sqe, slot);
         ring->n_waiting++;
 }
@@ -115,12 +118,12 @@ static bool has_ended(struct slot *slot, int answer) {
         slot->done += (uint64_t)answer;
         if (slot->done >= n)
                 io_posix_end(request, 0);
-        else if (request->op == IO_OP_READ && (answer == 0 || io_posix_is_end(request, (uint64_t)answer)))
-                io_posix_end_short(request);
-        else if (answer == 0)
-                io_posix_end(request, EIO);
-        else
+        else if (answer > 0)
                 return false;
+        else if (request->op == IO_OP_READ)
+                io_posix_end_short(request);
+        else
+                io_posix_end(request, EIO);
         return true;
 }
 
@@ -147,15 +150,13 @@ static unsigned take_ended(struct ring *ring, struct io_request **ret, unsigned 
 
 static unsigned uring_reap(struct io_queue *queue, unsigned min, struct io_request **ret, unsigned max) {
         struct ring *ring = (struct ring *)queue;
-        unsigned n;
+        unsigned n = take_ended(ring, ret, max);
 
-        flush(ring);
-        n = take_ended(ring, ret, max);
         while (n < min) {
                 struct io_uring_cqe *cqe;
                 int err;
 
-                flush(ring); /* what was put again */
+                flush(ring); /* what was submitted since, or put again */
                 err = io_uring_wait_cqe(&ring->uring, &cqe);
                 assert(err == 0 || err == -EINTR || err == -EAGAIN || err == -EBUSY || err == -ENOMEM);
                 n += take_ended(ring, ret + n, max - n);
@@ -185,6 +186,7 @@ static enum err uring_new(struct io *io, unsigned depth, struct io_queue **ret, 
                 return io_pool_new(io, depth, ret, note);
         }
         ring->queue.ops = &uring_ops;
+        ring->uses_workers = ((struct io_posix *)io)->uring_uses_workers;
         ring->slots = mem_grow(NULL, depth, sizeof *ring->slots);
         for (unsigned i = 0; i < depth; i++) {
                 ring->slots[i].request = NULL;
@@ -197,6 +199,10 @@ static enum err uring_new(struct io *io, unsigned depth, struct io_queue **ret, 
 
 void io_uring_forbid(struct io *io) {
         ((struct io_posix *)io)->uring_is_forbidden = true;
+}
+
+void io_uring_use_workers(struct io *io) {
+        ((struct io_posix *)io)->uring_uses_workers = true;
 }
 
 bool io_uring_is_used(const struct io_queue *queue) {

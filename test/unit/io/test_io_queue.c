@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "bytes.h"
 #include "io.h"
@@ -47,6 +48,13 @@ static int set_up_forbidden(void **state) {
         struct io *io = io_uring_new();
 
         io_uring_forbid(io);
+        return set_up(state, io);
+}
+
+static int set_up_workers(void **state) {
+        struct io *io = io_uring_new();
+
+        io_uring_use_workers(io);
         return set_up(state, io);
 }
 
@@ -380,21 +388,22 @@ static void *submit_and_leave(void *arg) {
 
 static void a_queue_goes_from_thread_to_thread(void **state) {
         struct place *place = *state;
-        AUTO(io_close) struct io_file *direct = NULL;
-        uint8_t *data = mem_aligned(4096, 65536);
-        struct iovec vec = {data, 65536};
+        uint8_t *data = mem_zero(MIB);
+        struct iovec vec = {data, MIB};
         struct errand errand = {.queue = place->queue};
         struct io_request *ended[DEPTH];
         struct err_note note;
 
-        memset(data, 5, 65536);
-        assert_ok(io_open(place->io, io_path(place->file), IO_WRITE | IO_DIRECT, &direct, &note));
-        for (unsigned round = 0; round < 10; round++) {
+        memset(data, 5, MIB);
+        for (unsigned round = 0; round < 5; round++) {
                 pthread_t thread;
 
+                /* Something to sync, so that the syncs behind the first are still waiting when their thread
+                 * ends. */
+                assert_ok(io_write(place->file, data, MIB, round * MIB, &note));
                 for (unsigned i = 0; i < DEPTH; i++)
-                        errand.requests[i] =
-                                request_of(i % 2 ? IO_OP_WRITE : IO_OP_SYNC, direct, &vec, 1, i * 65536);
+                        errand.requests[i] = i % 8 ? request_of(IO_OP_SYNC, place->file, NULL, 0, 0)
+                                                   : request_of(IO_OP_WRITE, place->file, &vec, 1, i * MIB);
                 assert_int_equal(pthread_create(&thread, NULL, submit_and_leave, &errand), 0);
                 pthread_join(thread, NULL);
                 /* The kernel may take back what an ended thread had asked for; nobody shall see that. */
@@ -404,6 +413,34 @@ static void a_queue_goes_from_thread_to_thread(void **state) {
                                 fail_msg("%s", errand.requests[i].note.text);
         }
         free(data);
+}
+
+static volatile sig_atomic_t was_disturbed;
+
+static void disturb(int signal_) {
+        (void)signal_;
+        was_disturbed = 1;
+}
+
+static void a_queue_takes_no_signal_from_the_program(void **state) {
+        struct place *place = *state;
+        struct io_request request = request_of(IO_OP_SYNC, place->file, NULL, 0, 0);
+        struct timespec soon = {0, 5000000};
+        struct err_note note;
+        sigset_t usr1;
+
+        assert_ok(run_one(place->queue, &request, &note));
+        signal(SIGUSR1, disturb);
+        sigemptyset(&usr1);
+        sigaddset(&usr1, SIGUSR1);
+        sigprocmask(SIG_BLOCK, &usr1, NULL);
+        kill(getpid(), SIGUSR1);
+        /* Whoever takes it is the one who asked for it, later: no thread of the queue does meanwhile. */
+        nanosleep(&soon, NULL);
+        assert_false(was_disturbed);
+        assert_int_equal(sigtimedwait(&usr1, NULL, &soon), SIGUSR1);
+        sigprocmask(SIG_UNBLOCK, &usr1, NULL);
+        signal(SIGUSR1, SIG_DFL);
 }
 
 static unsigned count_threads(void) {
@@ -450,6 +487,7 @@ static void a_pool_starts_no_thread_before_it_has_work_and_sixteen_at_most(void 
                 TEST(set_up, reaping_waits_for_no_more_than_there_is),                                       \
                 TEST(set_up, a_full_queue_may_be_filled_again_and_again),                                    \
                 TEST(set_up, freeing_waits_for_what_is_in_flight),                                           \
+                TEST(set_up, a_queue_takes_no_signal_from_the_program),                                      \
                 TEST(set_up, a_queue_goes_from_thread_to_thread),                                            \
                 TEST(set_up, a_pool_starts_no_thread_before_it_has_work_and_sixteen_at_most)
 #define TEST(set_up, name)                                                                                   \
@@ -457,7 +495,7 @@ static void a_pool_starts_no_thread_before_it_has_work_and_sixteen_at_most(void 
 
 int main(void) {
         const struct CMUnitTest tests[] = {TESTS_OF(set_up_pool), TESTS_OF(set_up_ring),
-                                           TESTS_OF(set_up_forbidden)};
+                                           TESTS_OF(set_up_forbidden), TESTS_OF(set_up_workers)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
