@@ -15,8 +15,9 @@
  *
  * Two kinds of call: plain ones, which block; and a queue, for many requests at once.
  *
- * Errors: every call that can fail fills the note with what was asked of which file ("write 512 at 4096: no space
- * left"), not with why it was wanted; the caller wraps that in front.
+ * Errors: every call that can fail fills the note with what was asked ("write 512 at 4096: no space left"), with the
+ * path where the call was given one ("rename a to b: not found"); why it was wanted, and of which open file, the
+ * caller wraps in front.  A range that no file can hold is an error, never asserted: it may come from a damaged file.
  * Threads: a struct io and the plain calls on a struct io_file: any.  A struct io_queue: one at a time.
  * Ownership: a struct io outlives its files and queues.
  */
@@ -41,10 +42,12 @@ enum io_flags {
         IO_READ   = 0,
         IO_WRITE  = 1 << 0, /* read and write */
         IO_CREATE = 1 << 1, /* must not exist (ERR_EXISTS); implies IO_WRITE; mode 0644 */
-        IO_DIRECT = 1 << 2, /* past the page cache where the maker can; offsets, sizes and memory are then 4 KiB aligned */
+        IO_DIRECT = 1 << 2, /* past the page cache where the maker can; offsets, sizes and memory are then 4 KiB aligned,
+                             * else ERR_INVALID */
         IO_PRIVATE = 1 << 3, /* with IO_CREATE: mode 0600 */
 };
 
+/* Files, directories (to stat them), block devices; pipes, terminals and such are ERR_INVALID. */
 MUST_USE enum err io_open(struct io *, const char *path, unsigned flags, struct io_file **ret, struct err_note *);
 void              io_close(struct io_file *); /* drops its lock; syncs nothing */
 const char       *io_path(const struct io_file *); /* as it was opened */
@@ -87,7 +90,7 @@ MUST_USE enum err io_rename(struct io *, const char *from, const char *to, struc
 MUST_USE enum err io_link(struct io *, const char *from, const char *to, struct err_note *); /* ERR_EXISTS, ERR_UNSUPPORTED */
 MUST_USE enum err io_unlink(struct io *, const char *path, struct err_note *);
 MUST_USE enum err io_make_dir(struct io *, const char *path, struct err_note *); /* ERR_EXISTS */
-MUST_USE enum err io_remove_dir(struct io *, const char *path, struct err_note *); /* must be empty */
+MUST_USE enum err io_remove_dir(struct io *, const char *path, struct err_note *); /* must be empty: ERR_BUSY */
 MUST_USE enum err io_sync_dir(struct io *, const char *path, struct err_note *);
 
 struct io_names {
@@ -109,8 +112,9 @@ MUST_USE enum err io_space(struct io *, const char *path, struct io_space *ret, 
 
 enum io_lock { IO_UNLOCKED, IO_SHARED, IO_EXCLUSIVE };
 
-/* Never waits.  ERR_BUSY names the holder where the maker can find out ("locked by pid 4711 (qemu-img)").  Changing
- * from one lock to another is not atomic towards an older holder: it may fail, and the old lock then stays. */
+/* Never waits.  IO_EXCLUSIVE needs a file opened with IO_WRITE.  ERR_BUSY names the holder where the maker can find
+ * out ("locked by pid 4711 (qemu-img)").  Changing from one lock to another is not atomic towards an older holder: it
+ * may fail, and the old lock then stays. */
 MUST_USE enum err io_lock(struct io_file *, enum io_lock, struct err_note *);
 
 /* ---- streams: bytes in order, no seeking ------------------------------------------------------------------------ */

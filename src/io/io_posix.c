@@ -22,8 +22,7 @@
 
 #include "bytes.h"
 
-/* ---- errors
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- errors ------------------------------------------------------------------------------------------ */
 
 /* What is not here is ERR_IO in the C library's words. */
 static const struct {
@@ -77,8 +76,7 @@ enum err io_posix_fail(struct err_note *note, int errnum, const char *fmt, ...) 
         return err_wrap(note, "%s", what);
 }
 
-/* ---- opening
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------- */
 
 static int fd_of(struct io_file *file) {
         return io_posix_file(file)->fd;
@@ -185,8 +183,7 @@ static enum err posix_stat_path(struct io *io, const char *path, struct io_stat 
         return ERR_NONE;
 }
 
-/* ---- bytes
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- bytes ------------------------------------------------------------------------------------------- */
 
 static enum err posix_read_some(struct io_file *file, void *ret, size_t n, uint64_t at, size_t *ret_n,
                                 struct err_note *note) {
@@ -296,8 +293,7 @@ static enum err posix_next_data(struct io_file *file, uint64_t at, uint64_t *ret
         return ERR_NONE;
 }
 
-/* ---- names
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------------------------- */
 
 static enum err posix_rename(struct io *io, const char *from, const char *to, struct err_note *note) {
         (void)io;
@@ -388,8 +384,7 @@ static enum err posix_space(struct io *io, const char *path, struct io_space *re
         return ERR_NONE;
 }
 
-/* ---- streams
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- streams ----------------------------------------------------------------------------------------- */
 
 static enum err posix_open_standard(struct io *io, enum io_standard which, struct io_file **ret,
                                     struct err_note *note) {
@@ -447,8 +442,7 @@ static enum err posix_stream_write(struct io_file *file, const void *data, size_
         return ERR_NONE;
 }
 
-/* ---- clock, dice
- * ------------------------------------------------------------------------------------------------ */
+/* ---- clock, dice ------------------------------------------------------------------------------------- */
 
 static int64_t clock_ns(clockid_t clock) {
         struct timespec now;
@@ -486,8 +480,7 @@ static void posix_random(struct io *io, void *ret, size_t n) {
         }
 }
 
-/* ---- requests
- * --------------------------------------------------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------------------------------------- */
 
 unsigned io_posix_rest(const struct io_request *request, uint64_t done, struct iovec *ret, unsigned max) {
         unsigned n = 0;
@@ -553,8 +546,7 @@ void io_posix_run(struct io_request *request) {
                 run_vectors(request);
 }
 
-/* ---- the maker
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the maker --------------------------------------------------------------------------------------- */
 
 static void posix_free(struct io *io) {
         free((struct io_posix *)io);

@@ -89,8 +89,7 @@ static enum err run_one(struct io_queue *queue, struct io_request *request, stru
         return request->result;
 }
 
-/* ---- the tests
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the tests --------------------------------------------------------------------------------------- */
 
 static void the_ring_is_used_unless_forbidden(void **state) {
         struct place *place = *state;
@@ -388,22 +387,23 @@ static void *submit_and_leave(void *arg) {
 
 static void a_queue_goes_from_thread_to_thread(void **state) {
         struct place *place = *state;
-        uint8_t *data = mem_zero(MIB);
-        struct iovec vec = {data, MIB};
+        enum { EACH = 200000 };
+        uint8_t *data = mem_zero(EACH);
+        struct iovec vec = {data, EACH};
         struct errand errand = {.queue = place->queue};
         struct io_request *ended[DEPTH];
         struct err_note note;
 
-        memset(data, 5, MIB);
-        for (unsigned round = 0; round < 5; round++) {
+        memset(data, 5, EACH);
+        for (unsigned round = 0; round < 3; round++) {
                 pthread_t thread;
 
                 /* Something to sync, so that the syncs behind the first are still waiting when their thread
                  * ends. */
-                assert_ok(io_write(place->file, data, MIB, round * MIB, &note));
+                assert_ok(io_write(place->file, data, EACH, round * EACH, &note));
                 for (unsigned i = 0; i < DEPTH; i++)
                         errand.requests[i] = i % 8 ? request_of(IO_OP_SYNC, place->file, NULL, 0, 0)
-                                                   : request_of(IO_OP_WRITE, place->file, &vec, 1, i * MIB);
+                                                   : request_of(IO_OP_WRITE, place->file, &vec, 1, i * EACH);
                 assert_int_equal(pthread_create(&thread, NULL, submit_and_leave, &errand), 0);
                 pthread_join(thread, NULL);
                 /* The kernel may take back what an ended thread had asked for; nobody shall see that. */
