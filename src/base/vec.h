@@ -51,6 +51,6 @@
                 memset((v), 0, sizeof *(v));            \
         } while (0)
 
-#define VEC_EACH(v, each) for (typeof((v)->data) each = (v)->data; each < (v)->data + (v)->n; each++)
+#define VEC_EACH(v, each) for (typeof((v)->data + 0) each = (v)->data; each < (v)->data + (v)->n; each++)
 
 #endif

@@ -45,7 +45,7 @@ DEFINE_AUTO(struct chain *, chain_abandon);
 uint64_t            chain_size(const struct chain *);  /* bytes */
 unsigned            chain_depth(const struct chain *); /* layers */
 const struct image *chain_layer(const struct chain *, unsigned i); /* 0 is the top */
-uint64_t            chain_map_bytes(struct chain *);   /* memory that the present map takes */
+uint64_t            chain_map_size(struct chain *);    /* memory that the present map takes */
 
 /* ---- reading ------------------------------------------------------------------------------------------------------ */
 

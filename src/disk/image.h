@@ -30,6 +30,7 @@
 #include "io.h"
 #include "map.h"
 #include "uuid.h"
+#include "vec.h"
 #include "vhd.h"
 
 #define IMAGE_BLOCK_SIZE ((uint64_t)VHD_BLOCK_SIZE)
@@ -51,31 +52,47 @@ static inline uint32_t slot_where(image_slot s) {
         return (uint32_t)s;
 }
 
+/* The blocks that an image holds, ascending; the absent ones are left out. */
+struct image_held {
+        uint64_t   block;
+        image_slot slot;
+};
+struct image_slots {
+        VEC(struct image_held) held; /* owned */
+};
+
 /* ---- images ----------------------------------------------------------------------------------------------------- */
 
 struct image;
-struct err_note;
+struct readers;
 
 struct image_ops {
         const char *kind; /* "vhd", "raw": what people see */
 
-        /* The slots of the blocks 0 … n - 1 (n = image_blocks), as they are in the file now.  ret is zeroed. */
-        enum err (*load)(struct image *, image_slot *ret, uint64_t n, struct err_note *);
-        /* Which sectors of a part block are here, MSB first; sectors past the image's size are absent. */
+        /* Appends the slots of all blocks that are held: of a frozen image as they are in the file, of a leaf as they are
+         * now.  Slots are checked to lie within the file. */
+        enum err (*load)(struct image *, struct image_slots *ret, struct err_note *);
+        /* Of a frozen image: which sectors of a part block are here, MSB first.  Sectors past the image's size may be set:
+         * the caller cuts. */
         enum err (*bitmap)(struct image *, uint64_t block, image_slot, uint8_t ret[IMAGE_BITMAP_SIZE], struct err_note *);
 
         /* The write side, for leaves; the chain serialises writers that touch one sector, see chain.h. */
-        image_slot (*slot)(struct image *, uint64_t block); /* now; any thread */
+        image_slot (*slot)(struct image *, uint64_t block); /* now; any thread, under a hold of the chain's readers */
+        /* Slot and bitmap of one instant: a trim may give the block another slot between two questions. */
+        enum err (*look)(struct image *, uint64_t block, image_slot *ret, uint8_t ret_bits[IMAGE_BITMAP_SIZE],
+                         struct err_note *);
         enum err (*write)(struct image *, const void *data, uint64_t n, uint64_t at, struct err_note *); /* whole sectors */
         /* The range (whole sectors, within one block) reads as zeros.  is_over_data: a lower layer holds some of it, so
          * that present zeros must be recorded.  may_free: the range is the whole block and nothing lower holds it. */
         enum err (*zero)(struct image *, uint64_t n, uint64_t at, bool is_over_data, bool may_free, struct err_note *);
         enum err (*flush)(struct image *, struct err_note *); /* all completed writes are durable; then slots may be reused */
-        uint64_t (*unflushed)(struct image *); /* bytes of metadata that wait in memory */
+        uint64_t (*unflushed_since)(struct image *); /* when the oldest bit that waits was set (io_now_ns); UINT64_MAX: none */
 
-        /* Ends the write side: flushed, tidy on disk.  The image goes on frozen. */
-        enum err (*freeze)(struct image *, struct err_note *);
-        void (*free)(struct image *); /* releases everything but the struct's common part */
+        /* The end of the write side, with no writer in flight.  tidy: flushed, and as it should be on disk, so that
+         * `bitmap` may be asked.  end_leaf, when no reader can have it as a leaf any more: releases the rest. */
+        enum err (*tidy)(struct image *, struct err_note *);
+        void (*end_leaf)(struct image *);
+        void (*free)(struct image *); /* releases what is not the struct's common part */
 };
 
 struct image {
@@ -86,13 +103,16 @@ struct image {
         uint64_t                device, inode;
         uint64_t                size;      /* virtual bytes, a multiple of 512 */
         uint64_t                data_skip; /* from a slot's first byte to its first data byte */
+        uint64_t                data_end;  /* of a frozen image: file bytes from here on read as zeros (a block cut short) */
         struct uuid             uuid;      /* of the VHD's footer; null for raw */
         struct uuid             parent_uuid;
         bool                    has_parent;
         bool                    parent_is_raw;
         bool                    is_hidden;
         bool                    is_leaf;   /* open for writing */
+        _Atomic bool            has_failed; /* a sync failed: nothing is acknowledged any more */
         unsigned                references;
+        struct readers         *readers;  /* borrowed from the chain that has it as its leaf; NULL while frozen */
 };
 
 static inline uint64_t image_blocks(const struct image *image) {
@@ -101,6 +121,9 @@ static inline uint64_t image_blocks(const struct image *image) {
 static inline uint64_t image_data_at(const struct image *image, image_slot slot) {
         return (uint64_t)slot_where(slot) * SECTOR + image->data_skip;
 }
+
+/* [at, at + n) of the file reads as zeros: punched where the file system can, else written. */
+MUST_USE enum err image_zero_file(struct io_file *, uint64_t n, uint64_t at, struct err_note *);
 
 /* ---- the table of open files ------------------------------------------------------------------------------------- */
 

@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "chain.h"
+
+#include <inttypes.h>
+
+#include "chain_inside.h"
+#include "mem.h"
+#include "vhd_bitmap.h"
+
+/* ---- open, close ------------------------------------------------------------------------------------------------------ */
+
+static void chain_free(struct chain *chain) {
+        struct chain_view *view = chain_view(chain);
+
+        if (view) {
+                chain_map_free(view->map);
+                free(view);
+        }
+        while (chain->layers.n > 0)
+                image_unref(chain->layers.data[--chain->layers.n]);
+        vec_fini(&chain->layers);
+        pthread_cond_destroy(&chain->gate_opened);
+        pthread_mutex_destroy(&chain->gate);
+        pthread_rwlock_destroy(&chain->shape);
+        ranges_fini(&chain->ranges);
+        readers_fini(&chain->readers);
+        free(chain);
+}
+DEFINE_AUTO(struct chain *, chain_free);
+
+static struct chain *chain_new(struct images *images) {
+        struct chain *chain = mem_aligned(64, sizeof *chain);
+
+        memset(chain, 0, sizeof *chain);
+        chain->images = images;
+        readers_init(&chain->readers);
+        ranges_init(&chain->ranges);
+        pthread_rwlock_init(&chain->shape, NULL);
+        pthread_mutex_init(&chain->gate, NULL);
+        pthread_cond_init(&chain->gate_opened, NULL);
+        return chain;
+}
+
+static enum err refuse_loop(const struct chain *chain, const char *path, struct err_note *note) {
+        struct io_stat stat;
+
+        if (io_stat_path(chain->images->io, path, &stat, note))
+                return note->code;
+        VEC_EACH(&chain->layers, layer)
+                if ((*layer)->device == stat.device && (*layer)->inode == stat.inode)
+                        return err_set(note, ERR_MISMATCH, "%s is its own ancestor: the parents form a loop", path);
+        if (chain->layers.n >= CHAIN_LAYERS_MAX)
+                return err_set(note, ERR_UNSUPPORTED, "more than %d layers", CHAIN_LAYERS_MAX);
+        return ERR_NONE;
+}
+
+static enum err check_uuid(const struct image *child, const struct image *parent, struct err_note *note) {
+        if (child->parent_is_raw || uuid_equal(&child->parent_uuid, &parent->uuid))
+                return ERR_NONE;
+        return err_set(note, ERR_MISMATCH, "%s has the uuid %s, but %s was made over %s", parent->path,
+                       uuid_format(&parent->uuid).s, child->path, uuid_format(&child->parent_uuid).s);
+}
+
+/* Appends the parent of the last layer; layers grow downward while the chain is being opened. */
+static enum err open_parent(struct chain *chain, struct err_note *note) {
+        struct image *child = chain->layers.data[chain->layers.n - 1], *parent = NULL;
+        AUTO_FREE char *path = NULL;
+
+        if (image_parent_path(child, &path, note) || refuse_loop(chain, path, note))
+                return note->code;
+        if (images_open(chain->images, path, child->parent_is_raw ? IMAGE_RAW : IMAGE_VHD, false, &parent, note))
+                return err_wrap(note, "open the parent of %s", child->path);
+        *vec_add(&chain->layers) = parent;
+        return check_uuid(child, parent, note);
+}
+
+static void turn_bottom_first(struct chain *chain) {
+        for (size_t i = 0, j = chain->layers.n - 1; i < j; i++, j--) {
+                struct image *swap = chain->layers.data[i];
+
+                chain->layers.data[i] = chain->layers.data[j];
+                chain->layers.data[j] = swap;
+        }
+}
+
+static enum err first_view(struct chain *chain, struct image *leaf, struct err_note *note) {
+        unsigned n_frozen = (unsigned)chain->layers.n - (leaf != NULL);
+        struct chain_view *view;
+        struct chain_map *map;
+
+        if (chain_map_new(chain->layers.data, n_frozen, chain->size, chain->images->options.owners_cache_bytes, &map, note))
+                return note->code;
+        view = mem_new(struct chain_view);
+        *view = (struct chain_view){map, leaf};
+        atomic_store(&chain->view, view);
+        if (leaf)
+                leaf->readers = &chain->readers;
+        return ERR_NONE;
+}
+
+enum err chain_open(struct images *images, const char *path, enum chain_mode mode, struct chain **ret,
+                    struct err_note *note) {
+        AUTO(chain_free) struct chain *chain = chain_new(images);
+        bool as_leaf = mode == CHAIN_WRITE;
+        struct image *top;
+
+        if (images_open(images, path, image_kind_of_path(path), as_leaf, &top, note))
+                return note->code;
+        *vec_add(&chain->layers) = top;
+        chain->size = top->size;
+        while (chain->layers.data[chain->layers.n - 1]->has_parent)
+                if (open_parent(chain, note))
+                        return note->code;
+        turn_bottom_first(chain);
+        if (first_view(chain, as_leaf ? top : NULL, note))
+                return note->code;
+        *ret = TAKE(chain);
+        return ERR_NONE;
+}
+
+enum err chain_close(struct chain *chain, struct err_note *note) {
+        struct image *leaf = chain_leaf(chain);
+        enum err e = ERR_NONE;
+
+        if (leaf)
+                e = leaf->ops->tidy(leaf, note);
+        chain_free(chain);
+        return e;
+}
+
+void chain_abandon(struct chain *chain) {
+        chain_free(chain);
+}
+
+uint64_t chain_size(const struct chain *chain) {
+        return chain->size;
+}
+
+unsigned chain_depth(const struct chain *chain) {
+        return (unsigned)chain->layers.n;
+}
+
+const struct image *chain_layer(const struct chain *chain, unsigned i) {
+        return chain->layers.data[chain->layers.n - 1 - i];
+}
+
+uint64_t chain_map_size(struct chain *chain) {
+        return chain_map_bytes(chain_view(chain)->map);
+}
+
+/* ---- who owns a sector ------------------------------------------------------------------------------------------------- */
+
+enum err chain_check_range(const struct chain *chain, const char *what, uint64_t n, uint64_t at, struct err_note *note) {
+        if (range_fits(at, n, chain_size(chain)))
+                return ERR_NONE;
+        return err_set(note, ERR_INVALID, "%s %" PRIu64 " at %" PRIu64 ": the disk ends at %" PRIu64, what, n, at,
+                       chain_size(chain));
+}
+
+/* A run of sectors of one block with one owner; holder.slot SLOT_ABSENT: nobody. */
+struct owner_run {
+        struct image *image; /* borrowed; NULL: nobody */
+        unsigned      layer; /* from the bottom */
+        image_slot    slot;
+        unsigned      end;   /* sector in the block */
+};
+
+/* What the leaf says; true: the run is the leaf's.  False: it lies below, up to ret->end at most. */
+static enum err leaf_run(const struct chain_view *view, uint64_t block, unsigned sector, struct owner_run *ret,
+                         bool *ret_is_leaf, struct err_note *note) {
+        image_slot slot = view->leaf->ops->slot(view->leaf, block);
+        uint8_t bits[IMAGE_BITMAP_SIZE];
+
+        if (slot & SLOT_HELD && !(slot & SLOT_WHOLE) && view->leaf->ops->look(view->leaf, block, &slot, bits, note))
+                return note->code;
+        *ret_is_leaf = slot & SLOT_HELD;
+        if (slot & SLOT_HELD && !(slot & SLOT_WHOLE))
+                ret->end = vhd_bitmap_next_run(bits, sector, ret->end, ret_is_leaf);
+        if (*ret_is_leaf) {
+                ret->image = view->leaf;
+                ret->layer = view->map->n_layers;
+                ret->slot = slot;
+        }
+        return ERR_NONE;
+}
+
+static enum err run_at(struct chain *chain, uint64_t block, unsigned sector, unsigned limit, struct owner_run *ret,
+                       struct err_note *note) {
+        const struct chain_view *view = chain_view(chain);
+        struct chain_holder holder;
+        bool is_held = false;
+
+        *ret = (struct owner_run){.end = limit};
+        if (view->leaf && leaf_run(view, block, sector, ret, &is_held, note))
+                return note->code;
+        if (is_held)
+                return ERR_NONE;
+        if (chain_map_owner(view->map, block, sector, ret->end, &holder, &is_held, &ret->end, note))
+                return note->code;
+        if (is_held) {
+                ret->image = view->map->layers[holder.layer];
+                ret->layer = holder.layer;
+                ret->slot = holder.slot;
+        }
+        return ERR_NONE;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------------ */
+
+struct chain_hold chain_hold_begin(struct chain *chain) {
+        struct readers_hold hold = readers_begin(&chain->readers);
+
+        return (struct chain_hold){hold.phase, hold.shard};
+}
+
+void chain_hold_end(struct chain *chain, struct chain_hold hold) {
+        readers_end(&chain->readers, (struct readers_hold){hold.phase, hold.shard});
+}
+
+enum err chain_segment_at(struct chain *chain, uint64_t at, uint64_t n, struct chain_segment *ret, struct err_note *note) {
+        uint64_t block = at / IMAGE_BLOCK_SIZE, in_block = at % IMAGE_BLOCK_SIZE;
+        uint64_t end = min_u64(in_block + n, IMAGE_BLOCK_SIZE);
+        struct owner_run run;
+
+        if (run_at(chain, block, (unsigned)(in_block / SECTOR), (unsigned)div_up(end, SECTOR), &run, note))
+                return note->code;
+        *ret = (struct chain_segment){.at = at, .n = min_u64(end, (uint64_t)run.end * SECTOR) - in_block};
+        if (!run.image)
+                return ERR_NONE;
+        ret->layer = run.layer;
+        ret->file_at = image_data_at(run.image, run.slot) + in_block;
+        if (ret->file_at >= run.image->data_end)
+                return ERR_NONE; /* a block that the file cuts short reads as zeros from there */
+        ret->file = run.image->file;
+        ret->n = min_u64(ret->n, run.image->data_end - ret->file_at);
+        return ERR_NONE;
+}
+
+static enum err read_held(struct chain *chain, uint8_t *ret, size_t n, uint64_t at, struct err_note *note) {
+        while (n > 0) {
+                struct chain_segment segment;
+
+                if (chain_segment_at(chain, at, n, &segment, note))
+                        return note->code;
+                if (!segment.file)
+                        memset(ret, 0, segment.n);
+                else if (io_read(segment.file, ret, segment.n, segment.file_at, note))
+                        return err_wrap(note, "read %" PRIu64 " at %" PRIu64 " of the disk from %s", segment.n, at,
+                                        io_path(segment.file));
+                ret += segment.n;
+                at += segment.n;
+                n -= segment.n;
+        }
+        return ERR_NONE;
+}
+
+enum err chain_read(struct chain *chain, void *ret, size_t n, uint64_t at, struct err_note *note) {
+        struct chain_hold hold;
+        enum err e;
+
+        if (chain_check_range(chain, "read", n, at, note))
+                return note->code;
+        hold = chain_hold_begin(chain);
+        e = read_held(chain, ret, n, at, note);
+        chain_hold_end(chain, hold);
+        return e;
+}
+
+/* ---- extents -------------------------------------------------------------------------------------------------------------- */
+
+static bool is_same_file(const struct image *a, const struct image *b) {
+        return a->device == b->device && a->inode == b->inode;
+}
+
+static const struct image *layer_of(const struct chain_view *view, unsigned i) {
+        if (i < view->map->n_layers)
+                return view->map->layers[i];
+        return i == view->map->n_layers ? view->leaf : NULL;
+}
+
+/* How many layers the two have in common, counted from the bottom.  Under a hold of both. */
+static unsigned shared_layers(struct chain *a, struct chain *b) {
+        const struct image *of_a, *of_b;
+        unsigned n = 0;
+
+        while ((of_a = layer_of(chain_view(a), n)) && (of_b = layer_of(chain_view(b), n)) && is_same_file(of_a, of_b))
+                n++;
+        return n;
+}
+
+static bool is_block_held_above(struct chain *chain, unsigned floor, uint64_t block) {
+        const struct chain_view *view = chain_view(chain);
+
+        if (block >= view->map->n_blocks)
+                return false;
+        if (view->leaf && view->leaf->ops->slot(view->leaf, block) & SLOT_HELD)
+                return true;
+        return chain_map_holders(view->map, block) > 0 && chain_map_holder(view->map, block, 0).layer >= floor;
+}
+
+bool chain_block_is_held(struct chain *chain, struct chain *base, uint64_t block) {
+        struct chain_hold hold = chain_hold_begin(chain), base_hold = {0};
+        unsigned floor = 0;
+        bool is_held;
+
+        if (base) {
+                base_hold = chain_hold_begin(base);
+                floor = shared_layers(chain, base);
+        }
+        is_held = is_block_held_above(chain, floor, block) || (base && is_block_held_above(base, floor, block));
+        if (base)
+                chain_hold_end(base, base_hold);
+        chain_hold_end(chain, hold);
+        return is_held;
+}
+
+/* Whether the sectors from `sector` on are held above the floor; *end is drawn in to where that changes. */
+static enum err kind_above(struct chain *chain, unsigned floor, uint64_t block, unsigned sector, bool *ret_is_held,
+                           unsigned *end, struct err_note *note) {
+        struct owner_run run;
+
+        *ret_is_held = false;
+        if (!is_block_held_above(chain, floor, block))
+                return ERR_NONE;
+        if (run_at(chain, block, sector, *end, &run, note))
+                return note->code;
+        *ret_is_held = run.image && run.layer >= floor;
+        *end = run.end;
+        return ERR_NONE;
+}
+
+/* One run within a block. */
+static enum err extent_in_block(struct chain *chain, struct chain *base, unsigned floor, uint64_t at, uint64_t n,
+                                struct extent *ret, struct err_note *note) {
+        uint64_t block = at / IMAGE_BLOCK_SIZE, in_block = at % IMAGE_BLOCK_SIZE;
+        unsigned end = (unsigned)(min_u64(in_block + n, IMAGE_BLOCK_SIZE) / SECTOR), first = (unsigned)(in_block / SECTOR);
+        bool is_held, is_held_in_base = false;
+
+        if (kind_above(chain, floor, block, first, &is_held, &end, note))
+                return note->code;
+        if (base && !is_held && kind_above(base, floor, block, first, &is_held_in_base, &end, note))
+                return note->code;
+        *ret = (struct extent){at, (uint64_t)end * SECTOR - in_block,
+                               is_held || is_held_in_base ? EXTENT_DATA : EXTENT_HOLE};
+        return ERR_NONE;
+}
+
+static enum err extent_held(struct chain *chain, struct chain *base, uint64_t at, uint64_t n, struct extent *ret,
+                            struct err_note *note) {
+        unsigned floor = base ? shared_layers(chain, base) : 0;
+        struct extent more;
+
+        if (extent_in_block(chain, base, floor, at, n, ret, note))
+                return note->code;
+        while (ret->n < n) {
+                if (extent_in_block(chain, base, floor, at + ret->n, n - ret->n, &more, note))
+                        return note->code;
+                if (more.kind != ret->kind)
+                        break;
+                ret->n += more.n;
+        }
+        return ERR_NONE;
+}
+
+enum err chain_extent_at(struct chain *chain, struct chain *base, uint64_t at, uint64_t n, struct extent *ret,
+                         struct err_note *note) {
+        struct chain_hold hold, base_hold = {0};
+        enum err e;
+
+        if (chain_check_range(chain, "extents of", n, at, note))
+                return note->code;
+        if (!is_multiple(at | n, SECTOR) || n == 0)
+                return err_set(note, ERR_INVALID, "extents of %" PRIu64 " at %" PRIu64 ": not whole sectors", n, at);
+        hold = chain_hold_begin(chain);
+        if (base)
+                base_hold = chain_hold_begin(base);
+        e = extent_held(chain, base, at, n, ret, note);
+        if (base)
+                chain_hold_end(base, base_hold);
+        chain_hold_end(chain, hold);
+        return e;
+}
+
+/* ---- shape ------------------------------------------------------------------------------------------------------------------ */
+
+enum err chain_freeze(struct chain *chain, struct err_note *note) {
+        enum err e = chain_flush(chain, note);
+        struct image *leaf;
+
+        if (e)
+                return e;
+        ranges_freeze(&chain->ranges);
+        pthread_rwlock_wrlock(&chain->shape);
+        leaf = chain_leaf(chain);
+        if (leaf)
+                e = leaf->ops->tidy(leaf, note);
+        pthread_rwlock_unlock(&chain->shape);
+        if (e)
+                ranges_thaw(&chain->ranges);
+        return e;
+}
+
+void chain_thaw(struct chain *chain) {
+        ranges_thaw(&chain->ranges);
+}
+
+static void rename_image(struct image *image, const char *path) {
+        free(image->path);
+        image->path = mem_text(path);
+}
+
+/* The old leaf answers as a frozen layer in the new view, and still as a leaf to readers of the old one: both are true,
+ * since all its bits are in the file.  When these have gone, its write side goes. */
+void chain_push_leaf(struct chain *chain, struct image *new_leaf, const char *base_path, const char *leaf_path) {
+        struct chain_view *old = chain_view(chain), *fresh = mem_new(struct chain_view);
+        struct image *base = old->leaf;
+        struct image_slots slots = {0};
+        struct err_note unused;
+
+        pthread_rwlock_wrlock(&chain->shape);
+        if (base->ops->load(base, &slots, &unused))
+                abort(); /* a leaf's slots are in memory: this cannot fail */
+        fresh->map = chain_map_pushed(old->map, base, &slots, chain->images->options.owners_cache_bytes);
+        fresh->leaf = new_leaf;
+        vec_fini(&slots.held);
+        *vec_add(&chain->layers) = new_leaf;
+        new_leaf->readers = &chain->readers;
+        rename_image(base, base_path);
+        rename_image(new_leaf, leaf_path);
+        atomic_store(&chain->view, fresh);
+        readers_wait(&chain->readers);
+        base->ops->end_leaf(base);
+        base->is_leaf = false;
+        base->readers = NULL;
+        chain_map_free(old->map);
+        free(old);
+        /* Others may read it from now on.  Where that cannot be had, it stays locked against them: no harm is done. */
+        if (io_lock(base->file, IO_SHARED, &unused))
+                unused.code = ERR_NONE;
+        pthread_rwlock_unlock(&chain->shape);
+}
+
+void chain_hold_flush(struct chain *chain) {
+        pthread_mutex_lock(&chain->gate);
+        chain->is_flush_held = true;
+        pthread_mutex_unlock(&chain->gate);
+}
+
+void chain_release_flush(struct chain *chain, bool did_fail) {
+        pthread_mutex_lock(&chain->gate);
+        chain->is_flush_held = false;
+        chain->did_names_fail = chain->did_names_fail || did_fail;
+        pthread_cond_broadcast(&chain->gate_opened);
+        pthread_mutex_unlock(&chain->gate);
+}

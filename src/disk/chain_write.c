@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The changing half of chain.h. */
+#include <inttypes.h>
+
+#include "chain_inside.h"
+
+static enum err check_change(struct chain *chain, const char *what, uint64_t n, uint64_t at, struct err_note *note) {
+        struct image *leaf = chain_leaf(chain);
+
+        if (!leaf)
+                return err_set(note, ERR_READ_ONLY, "%s at %" PRIu64 ": opened for reading", what, at);
+        if (atomic_load(&leaf->has_failed))
+                return err_set(note, ERR_IO, "%s at %" PRIu64 ": an earlier sync of %s failed; open the disk anew", what, at,
+                               leaf->path);
+        return chain_check_range(chain, what, n, at, note);
+}
+
+/* ---- pieces ------------------------------------------------------------------------------------------------------------- */
+
+/* Whole sectors; cut at blocks. */
+static enum err write_sectors(struct chain *chain, const uint8_t *data, uint64_t n, uint64_t at, struct err_note *note) {
+        struct image *leaf = chain_leaf(chain);
+
+        while (n > 0) {
+                uint64_t piece = min_u64(n, IMAGE_BLOCK_SIZE - at % IMAGE_BLOCK_SIZE);
+
+                if (leaf->ops->write(leaf, data, piece, at, note))
+                        return err_wrap(note, "write %" PRIu64 " at %" PRIu64 " to %s", piece, at, leaf->path);
+                data += piece;
+                at += piece;
+                n -= piece;
+        }
+        return ERR_NONE;
+}
+
+/* Part of one sector: read, change, write.  The caller is alone on it.  data NULL: zeros. */
+static enum err patch_sector(struct chain *chain, const uint8_t *data, uint64_t n, uint64_t at, struct err_note *note) {
+        uint64_t sector_at = round_down(at, SECTOR);
+        uint8_t sector[SECTOR];
+
+        if (chain_read(chain, sector, SECTOR, sector_at, note))
+                return note->code;
+        if (data)
+                memcpy(sector + (at - sector_at), data, n);
+        else
+                memset(sector + (at - sector_at), 0, n);
+        return write_sectors(chain, sector, SECTOR, sector_at, note);
+}
+
+/* A range cut into the part of a sector before the first whole one, the whole ones, and the part behind them. */
+struct cut {
+        uint64_t head, middle, tail; /* bytes */
+};
+
+static struct cut cut_range(uint64_t n, uint64_t at) {
+        struct cut cut = {.head = min_u64(n, round_up(at, SECTOR) - at)};
+
+        cut.middle = round_down(n - cut.head, SECTOR);
+        cut.tail = n - cut.head - cut.middle;
+        return cut;
+}
+
+/* ---- write --------------------------------------------------------------------------------------------------------------- */
+
+static enum err write_range(struct chain *chain, const uint8_t *data, uint64_t n, uint64_t at, struct err_note *note) {
+        struct cut cut = cut_range(n, at);
+
+        if (cut.head && patch_sector(chain, data, cut.head, at, note))
+                return note->code;
+        if (cut.middle && write_sectors(chain, data + cut.head, cut.middle, at + cut.head, note))
+                return note->code;
+        if (cut.tail)
+                return patch_sector(chain, data + cut.head + cut.middle, cut.tail, at + cut.head + cut.middle, note);
+        return ERR_NONE;
+}
+
+static bool have_bits_waited_too_long(struct chain *chain) {
+        const struct images_options *options = &chain->images->options;
+        uint64_t since;
+
+        pthread_rwlock_rdlock(&chain->shape);
+        since = chain_leaf(chain) ? chain_leaf(chain)->ops->unflushed_since(chain_leaf(chain)) : UINT64_MAX;
+        pthread_rwlock_unlock(&chain->shape);
+        return since != UINT64_MAX && io_now_ns(chain->images->io) - since > options->unflushed_age_ns;
+}
+
+/* Bits wait in memory only within the bounds of struct images_options. */
+static enum err flush_if_due(struct chain *chain, struct err_note *note) {
+        bool are_many = atomic_load(&chain->images->unflushed) > chain->images->options.unflushed_limit;
+
+        return are_many || have_bits_waited_too_long(chain) ? chain_flush(chain, note) : ERR_NONE;
+}
+
+enum err chain_write(struct chain *chain, const void *data, size_t n, uint64_t at, struct err_note *note) {
+        struct range range;
+        enum err e;
+
+        if (n == 0)
+                return ERR_NONE;
+        ranges_enter(&chain->ranges, &range, at / SECTOR, div_up(at + n, SECTOR), !is_multiple(at | n, SECTOR));
+        e = check_change(chain, "write", n, at, note);
+        if (!e)
+                e = write_range(chain, data, n, at, note);
+        ranges_leave(&chain->ranges, &range);
+        return e ? e : flush_if_due(chain, note);
+}
+
+/* ---- zeros ---------------------------------------------------------------------------------------------------------------- */
+
+static enum err zero_sectors(struct chain *chain, uint64_t n, uint64_t at, struct err_note *note) {
+        const struct chain_view *view = chain_view(chain);
+        struct image *leaf = view->leaf;
+
+        while (n > 0) {
+                uint64_t block = at / IMAGE_BLOCK_SIZE, end = min_u64((block + 1) * IMAGE_BLOCK_SIZE, chain_size(chain));
+                uint64_t piece = min_u64(n, end - at);
+                bool is_over_data = !chain_map_is_empty(view->map, block);
+                bool is_all = at % IMAGE_BLOCK_SIZE == 0 && at + piece == end;
+
+                if (leaf->ops->zero(leaf, piece, at, is_over_data, is_all && !is_over_data, note))
+                        return err_wrap(note, "zero %" PRIu64 " at %" PRIu64 " of %s", piece, at, leaf->path);
+                at += piece;
+                n -= piece;
+        }
+        return ERR_NONE;
+}
+
+static enum err zero_range(struct chain *chain, uint64_t n, uint64_t at, struct err_note *note) {
+        struct cut cut = cut_range(n, at);
+
+        if (cut.head && patch_sector(chain, NULL, cut.head, at, note))
+                return note->code;
+        if (cut.middle && zero_sectors(chain, cut.middle, at + cut.head, note))
+                return note->code;
+        if (cut.tail)
+                return patch_sector(chain, NULL, cut.tail, at + cut.head + cut.middle, note);
+        return ERR_NONE;
+}
+
+/* Alone on its range: a slot may be let go, and nobody may be writing into it. */
+static enum err zero_alone(struct chain *chain, const char *what, uint64_t n, uint64_t at, struct err_note *note) {
+        struct range range;
+        enum err e;
+
+        if (n == 0)
+                return ERR_NONE;
+        if (chain_check_range(chain, what, n, at, note))
+                return note->code;
+        ranges_enter(&chain->ranges, &range, at / SECTOR, div_up(at + n, SECTOR), true);
+        e = check_change(chain, what, n, at, note);
+        if (!e)
+                e = zero_range(chain, n, at, note);
+        ranges_leave(&chain->ranges, &range);
+        return e;
+}
+
+enum err chain_write_zeroes(struct chain *chain, uint64_t n, uint64_t at, struct err_note *note) {
+        enum err e = zero_alone(chain, "write zeroes", n, at, note);
+
+        return e || n == 0 ? e : flush_if_due(chain, note);
+}
+
+enum err chain_trim(struct chain *chain, uint64_t n, uint64_t at, struct err_note *note) {
+        enum err e = zero_alone(chain, "trim", n, at, note);
+
+        if (e == ERR_NO_SPACE)
+                return ERR_NONE; /* declined: it promised nothing but space */
+        return e || n == 0 ? e : flush_if_due(chain, note);
+}
+
+/* ---- flush ---------------------------------------------------------------------------------------------------------------- */
+
+static enum err wait_for_names(struct chain *chain, struct err_note *note) {
+        enum err e = ERR_NONE;
+
+        pthread_mutex_lock(&chain->gate);
+        while (chain->is_flush_held)
+                pthread_cond_wait(&chain->gate_opened, &chain->gate);
+        if (chain->did_names_fail)
+                e = err_set(note, ERR_IO, "flush: the folder's sync failed during a snapshot; open the disk anew");
+        pthread_mutex_unlock(&chain->gate);
+        return e;
+}
+
+enum err chain_flush(struct chain *chain, struct err_note *note) {
+        enum err e = wait_for_names(chain, note);
+        struct image *leaf;
+
+        if (e)
+                return e;
+        pthread_rwlock_rdlock(&chain->shape);
+        leaf = chain_leaf(chain);
+        if (leaf)
+                e = leaf->ops->flush(leaf, note);
+        pthread_rwlock_unlock(&chain->shape);
+        return e;
+}
+
+enum err chain_tick(struct chain *chain, struct err_note *note) {
+        return flush_if_due(chain, note);
+}

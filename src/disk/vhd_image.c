@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vhd_image.h"
+
+#include "flat_image.h"
+#include "mem.h"
+#include "vhd_bat.h"
+#include "vhd_bitmap.h"
+#include "vhd_leaf.h"
+#include "parent_search.h"
+
+enum { BAT_PIECE = 16384 }; /* entries read at a time */
+
+enum err vhd_image_check_entry(const struct vhd_image *vhd, uint64_t block, uint32_t entry, struct err_note *note) {
+        enum vhd_bat_fault fault = vhd_bat_fault_of(entry, &vhd->reserved, vhd->meta.end_footer_at);
+
+        if (fault == VHD_BAT_GOOD || (fault == VHD_BAT_CUT && !vhd->image.is_leaf))
+                return ERR_NONE;
+        if (vhd_bat_check_entry((uint32_t)block, entry, &vhd->reserved, vhd->meta.end_footer_at, note))
+                return err_wrap(note, "%s (see `catena vhd check`)", vhd->image.path);
+        return ERR_NONE;
+}
+
+enum err vhd_image_each_block(struct vhd_image *vhd, vhd_bat_visit visit, void *user, struct err_note *note) {
+        uint64_t n = image_blocks(&vhd->image);
+        be32 piece[BAT_PIECE];
+
+        for (uint64_t first = 0; first < n; first += BAT_PIECE) {
+                uint64_t count = min_u64(BAT_PIECE, n - first);
+
+                if (io_read(vhd->image.file, piece, count * sizeof *piece,
+                            vhd->meta.header.table_offset + first * sizeof *piece, note))
+                        return err_wrap(note, "%s: read BAT", vhd->image.path);
+                for (uint64_t i = 0; i < count; i++) {
+                        uint32_t entry = be32_get(piece[i]);
+
+                        if (entry != VHD_BAT_UNUSED && visit(user, first + i, entry, note))
+                                return note->code;
+                }
+        }
+        return ERR_NONE;
+}
+
+/* Only bits that the checksum covers are believed: libvhd leaves the last ones out of it. */
+enum err vhd_image_batmap(struct vhd_image *vhd, uint8_t **ret, struct err_note *note) {
+        uint64_t n = image_blocks(&vhd->image);
+        uint64_t covered = vhd_batmap_sum_length(vhd->meta.footer.size_bytes) * 8;
+        AUTO_FREE uint8_t *map = NULL;
+        enum err e;
+
+        *ret = NULL;
+        if (!vhd->meta.has_batmap)
+                return ERR_NONE;
+        map = mem_zero(round_up(div_up(n, 8), SECTOR));
+        e = vhd_meta_read_batmap(vhd->image.file, &vhd->meta, map, n, note);
+        if (e == ERR_CORRUPT || e == ERR_CUT_SHORT)
+                return ERR_NONE;
+        if (e)
+                return err_wrap(note, "%s: read batmap", vhd->image.path);
+        for (uint64_t block = covered; block < n; block++)
+                vhd_bitmap_clear(map, (uint32_t)block);
+        *ret = TAKE(map);
+        return ERR_NONE;
+}
+
+struct load {
+        struct vhd_image   *vhd;    /* borrowed */
+        struct image_slots *slots;  /* borrowed */
+        const uint8_t      *batmap; /* borrowed; may be NULL */
+};
+
+static enum err load_block(void *user, uint64_t block, uint32_t entry, struct err_note *note) {
+        struct load *load = user;
+
+        if (vhd_image_check_entry(load->vhd, block, entry, note))
+                return note->code;
+        *vec_add(&load->slots->held) = (struct image_held){
+                block, slot_make(entry, load->batmap && vhd_bitmap_test(load->batmap, (uint32_t)block))};
+        return ERR_NONE;
+}
+
+static enum err vhd_load(struct image *image, struct image_slots *ret, struct err_note *note) {
+        struct vhd_image *vhd = vhd_image_of(image);
+        AUTO_FREE uint8_t *batmap = NULL;
+
+        if (vhd->leaf) {
+                vhd_leaf_load(vhd->leaf, ret);
+                return ERR_NONE;
+        }
+        if (vhd_image_batmap(vhd, &batmap, note))
+                return note->code;
+        return vhd_image_each_block(vhd, load_block, &(struct load){vhd, ret, batmap}, note);
+}
+
+static enum err vhd_bitmap_read(struct image *image, uint64_t block, image_slot slot, uint8_t ret[IMAGE_BITMAP_SIZE],
+                                struct err_note *note) {
+        if (io_read(image->file, ret, IMAGE_BITMAP_SIZE, (uint64_t)slot_where(slot) * SECTOR, note))
+                return err_wrap(note, "%s: read bitmap of block %llu", image->path, (unsigned long long)block);
+        return ERR_NONE;
+}
+
+static image_slot vhd_slot(struct image *image, uint64_t block) {
+        return vhd_leaf_slot(vhd_image_of(image)->leaf, block);
+}
+static enum err vhd_look(struct image *image, uint64_t block, image_slot *ret, uint8_t ret_bits[IMAGE_BITMAP_SIZE],
+                         struct err_note *note) {
+        return vhd_leaf_look(vhd_image_of(image)->leaf, block, ret, ret_bits, note);
+}
+static enum err vhd_write(struct image *image, const void *data, uint64_t n, uint64_t at, struct err_note *note) {
+        return vhd_leaf_write(vhd_image_of(image)->leaf, data, n, at, note);
+}
+static enum err vhd_zero(struct image *image, uint64_t n, uint64_t at, bool is_over_data, bool may_free,
+                         struct err_note *note) {
+        return vhd_leaf_zero(vhd_image_of(image)->leaf, n, at, is_over_data, may_free, note);
+}
+static enum err vhd_flush(struct image *image, struct err_note *note) {
+        return vhd_leaf_flush(vhd_image_of(image)->leaf, note);
+}
+static uint64_t vhd_unflushed_since(struct image *image) {
+        return vhd_leaf_unflushed_since(vhd_image_of(image)->leaf);
+}
+
+static enum err vhd_tidy(struct image *image, struct err_note *note) {
+        return vhd_leaf_close(vhd_image_of(image)->leaf, note);
+}
+
+static void vhd_end_leaf(struct image *image) {
+        struct vhd_image *vhd = vhd_image_of(image);
+
+        if (vhd->leaf)
+                vhd_leaf_free(vhd->leaf);
+        vhd->leaf = NULL;
+}
+
+static const struct image_ops vhd_ops = {
+        .kind = "vhd",
+        .load = vhd_load,
+        .bitmap = vhd_bitmap_read,
+        .slot = vhd_slot,
+        .look = vhd_look,
+        .write = vhd_write,
+        .zero = vhd_zero,
+        .flush = vhd_flush,
+        .unflushed_since = vhd_unflushed_since,
+        .tidy = vhd_tidy,
+        .end_leaf = vhd_end_leaf,
+        .free = vhd_end_leaf,
+};
+
+static enum err refuse_what_is_not_ours_to_use(const struct vhd_image *vhd, struct err_note *note) {
+        if (vhd->meta.footer.is_poisoned && vhd->image.is_leaf)
+                return err_set(note, ERR_BUSY, "a resize of this file was interrupted; finish or undo it with vhd-util revert");
+        if (vhd_header_check_size(&vhd->meta.header, vhd->meta.footer.size_bytes, note))
+                return note->code;
+        if (vhd->meta.has_batmap && vhd_batmap_check_plain(&vhd->meta.batmap, note))
+                return note->code;
+        return ERR_NONE;
+}
+
+static void fill_common(struct vhd_image *vhd) {
+        const struct vhd_footer *footer = &vhd->meta.footer;
+        struct image *image = &vhd->image;
+
+        image->ops = &vhd_ops;
+        image->size = footer->size_bytes;
+        image->data_skip = VHD_BITMAP_SIZE;
+        image->data_end = image->is_leaf ? UINT64_MAX : vhd->meta.end_footer_at;
+        image->uuid = footer->uuid;
+        image->is_hidden = footer->is_hidden;
+        image->has_parent = footer->type == VHD_DIFFERENCING;
+        image->parent_uuid = vhd->meta.header.parent_uuid;
+        image->parent_is_raw = vhd_header_has_raw_parent(&vhd->meta.header, footer->type);
+}
+
+static void vhd_image_drop(struct vhd_image *vhd) {
+        vhd_end_leaf(&vhd->image);
+        free(vhd->image.path);
+        free(vhd);
+}
+DEFINE_AUTO(struct vhd_image *, vhd_image_drop);
+
+enum err vhd_image_new(struct images *images, struct io_file *file, bool as_leaf, struct image **ret, struct err_note *note) {
+        AUTO(vhd_image_drop) struct vhd_image *vhd = mem_new(struct vhd_image);
+
+        if (vhd_meta_read(file, 0, &vhd->meta, note))
+                return note->code;
+        if (vhd->meta.footer.type == VHD_FIXED)
+                return flat_image_new_fixed(images, file, &vhd->meta.footer, as_leaf, ret, note);
+
+        vhd->image.is_leaf = as_leaf;
+        vhd->image.images = images;
+        vhd->image.file = file;
+        vhd->image.path = mem_text(io_path(file));
+        if (vhd_reserved_of(&vhd->meta.footer, &vhd->meta.header, vhd->meta.has_batmap, vhd->meta.batmap.map_offset,
+                            vhd->meta.batmap.map_size_bytes, &vhd->reserved, note) ||
+            refuse_what_is_not_ours_to_use(vhd, note))
+                return note->code;
+        fill_common(vhd);
+        if (as_leaf && vhd_leaf_open(vhd, &vhd->leaf, note))
+                return note->code;
+        *ret = &TAKE(vhd)->image;
+        return ERR_NONE;
+}

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vhd_leaf.h"
+
+#include <inttypes.h>
+
+#include "mem.h"
+#include "vhd_bat.h"
+#include "vhd_edit.h"
+#include "vhd_leaf_inside.h"
+
+enum { CLEAN_BITMAPS_MAX = 8192 }; /* 4 MiB of bitmaps that need not be kept */
+
+/* ---- open, close ------------------------------------------------------------------------------------------------------ */
+
+struct opening {
+        struct vhd_leaf *leaf;   /* borrowed */
+        struct vhd_slots blocks; /* owned */
+};
+
+static enum err take_entry(void *user, uint64_t block, uint32_t entry, struct err_note *note) {
+        struct opening *opening = user;
+
+        if (vhd_image_check_entry(opening->leaf->vhd, block, entry, note))
+                return note->code;
+        opening->leaf->bat_image[block] = be32_put(entry);
+        opening->leaf->n_held++;
+        *vec_add(&opening->blocks.list) = entry;
+        return ERR_NONE;
+}
+
+/* A bit of a block that the BAT lacks would be believed once the block is there.  A batmap that cannot be believed starts
+ * again from nothing. */
+static enum err take_batmap(struct vhd_leaf *leaf, struct err_note *note) {
+        AUTO_FREE uint8_t *believed = NULL;
+
+        if (!leaf->vhd->meta.has_batmap)
+                return ERR_NONE;
+        leaf->batmap_bytes = vhd_batmap_size(leaf->vhd->meta.header.max_bat_entries);
+        leaf->batmap_bytes = min_u64(leaf->batmap_bytes, leaf->vhd->meta.batmap.map_size_bytes);
+        leaf->batmap_image = mem_zero(leaf->batmap_bytes);
+        if (vhd_image_batmap(leaf->vhd, &believed, note))
+                return note->code;
+        leaf->is_batmap_stale = !believed;
+        for (uint64_t block = 0; believed && block < leaf->n_blocks; block++) {
+                if (!vhd_bitmap_test(believed, (uint32_t)block))
+                        continue;
+                if (be32_get(leaf->bat_image[block]) != VHD_BAT_UNUSED)
+                        vhd_bitmap_set(leaf->batmap_image, (uint32_t)block);
+                else
+                        leaf->is_batmap_stale = true;
+        }
+        return ERR_NONE;
+}
+
+static void take_slots(struct vhd_leaf *leaf) {
+        for (uint64_t block = 0; block < leaf->n_blocks; block++) {
+                uint32_t entry = be32_get(leaf->bat_image[block]);
+                bool is_whole = leaf->batmap_image && vhd_bitmap_test(leaf->batmap_image, (uint32_t)block);
+
+                if (entry != VHD_BAT_UNUSED)
+                        atomic_init(&leaf->slots[block], slot_make(entry, is_whole));
+        }
+}
+
+/* A crash between the two footers of one change leaves them different; the one that counts goes to both places.  The end
+ * is made good before data can be written there [D4]. */
+static enum err mend_footers(struct vhd_image *vhd, struct err_note *note) {
+        if (vhd->meta.copy_state == VHD_PART_VALID && vhd->meta.end_state == VHD_PART_VALID)
+                return ERR_NONE;
+        return vhd_edit_write_footers(vhd->image.file, &vhd->meta, &vhd->meta.footer, note);
+}
+
+static struct vhd_leaf *leaf_new(struct vhd_image *vhd) {
+        struct vhd_leaf *leaf = mem_new(struct vhd_leaf);
+
+        leaf->vhd = vhd;
+        leaf->n_blocks = image_blocks(&vhd->image);
+        leaf->slots = mem_zero(leaf->n_blocks * sizeof *leaf->slots);
+        leaf->bat_bytes = round_up(leaf->n_blocks * sizeof(be32), SECTOR);
+        leaf->bat_image = mem_grow(NULL, leaf->bat_bytes, 1);
+        memset(leaf->bat_image, 0xff, leaf->bat_bytes);
+        pthread_mutex_init(&leaf->flush_turn, NULL);
+        pthread_mutex_init(&leaf->lock, NULL);
+        return leaf;
+}
+DEFINE_AUTO(struct vhd_leaf *, vhd_leaf_free);
+
+enum err vhd_leaf_open(struct vhd_image *vhd, struct vhd_leaf **ret, struct err_note *note) {
+        AUTO(vhd_leaf_free) struct vhd_leaf *leaf = leaf_new(vhd);
+        struct opening opening = {.leaf = leaf};
+        enum err e;
+
+        /* What a killed process left in the page cache is read below: it must not be gone after a power cut. */
+        e = io_sync(vhd->image.file, note);
+        if (!e)
+                e = vhd_image_each_block(vhd, take_entry, &opening, note);
+        if (!e)
+                e = mend_footers(vhd, note);
+        if (!e) {
+                vhd_space_init(&leaf->space, vhd->image.file, &vhd->meta.footer, vhd->reserved.end,
+                               vhd->meta.end_footer_at, vhd->image.images->options.growth_bytes, &opening.blocks);
+                e = take_batmap(leaf, note);
+        }
+        vec_fini(&opening.blocks.list);
+        if (e)
+                return e;
+        take_slots(leaf);
+        *ret = TAKE(leaf);
+        return ERR_NONE;
+}
+
+enum err vhd_leaf_close(struct vhd_leaf *leaf, struct err_note *note) {
+        if (vhd_leaf_flush(leaf, note) || vhd_space_tighten(&leaf->space, note))
+                return note->code;
+        if (atomic_load(&leaf->has_unsynced) && io_sync(leaf->vhd->image.file, note))
+                return note->code;
+        return ERR_NONE;
+}
+
+void vhd_leaf_free(struct vhd_leaf *leaf) {
+        VEC_EACH(&leaf->all, bitmap)
+                free(*bitmap);
+        atomic_fetch_sub(&leaf->vhd->image.images->unflushed, leaf->n_dirty * IMAGE_BITMAP_SIZE);
+        vec_fini(&leaf->all);
+        vec_fini(&leaf->left);
+        map_fini(&leaf->bitmaps);
+        vhd_space_fini(&leaf->space);
+        free(leaf->slots);
+        free(leaf->bat_image);
+        free(leaf->batmap_image);
+        pthread_mutex_destroy(&leaf->lock);
+        pthread_mutex_destroy(&leaf->flush_turn);
+        free(leaf);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------------ */
+
+image_slot vhd_leaf_slot(struct vhd_leaf *leaf, uint64_t block) {
+        return atomic_load(&leaf->slots[block]);
+}
+
+void vhd_leaf_load(struct vhd_leaf *leaf, struct image_slots *ret) {
+        for (uint64_t block = 0; block < leaf->n_blocks; block++) {
+                image_slot slot = atomic_load(&leaf->slots[block]);
+
+                if (slot & SLOT_HELD)
+                        *vec_add(&ret->held) = (struct image_held){block, slot};
+        }
+}
+
+enum err vhd_leaf_look(struct vhd_leaf *leaf, uint64_t block, image_slot *ret, uint8_t ret_bits[IMAGE_BITMAP_SIZE],
+                       struct err_note *note) {
+        struct leaf_bitmap *bitmap;
+        enum err e = ERR_NONE;
+        image_slot slot;
+
+        pthread_mutex_lock(&leaf->lock);
+        slot = atomic_load(&leaf->slots[block]);
+        if (slot & SLOT_HELD && !(slot & SLOT_WHOLE)) {
+                e = leaf_bitmap_get(leaf, block, &bitmap, note);
+                if (!e)
+                        memcpy(ret_bits, bitmap->bits, IMAGE_BITMAP_SIZE);
+        }
+        pthread_mutex_unlock(&leaf->lock);
+        if (!e)
+                *ret = slot;
+        return e;
+}
+
+/* ---- bitmaps in memory --------------------------------------------------------------------------------------------------- */
+
+static struct leaf_bitmap *bitmap_add(struct vhd_leaf *leaf, uint64_t block, uint32_t where) {
+        struct leaf_bitmap *bitmap = mem_new(struct leaf_bitmap);
+
+        leaf_bitmaps_trim(leaf);
+        bitmap->block = block;
+        bitmap->where = where;
+        map_put(&leaf->bitmaps, map_key_u64(block), bitmap);
+        *vec_add(&leaf->all) = bitmap;
+        return bitmap;
+}
+
+enum err leaf_bitmap_get(struct vhd_leaf *leaf, uint64_t block, struct leaf_bitmap **ret, struct err_note *note) {
+        struct leaf_bitmap *bitmap = map_get(&leaf->bitmaps, map_key_u64(block));
+        uint32_t where = slot_where(atomic_load(&leaf->slots[block]));
+        uint8_t bits[IMAGE_BITMAP_SIZE];
+
+        if (!bitmap) {
+                if (io_read(leaf->vhd->image.file, bits, sizeof bits, (uint64_t)where * SECTOR, note))
+                        return err_wrap(note, "%s: read bitmap of block %" PRIu64, leaf->vhd->image.path, block);
+                bitmap = bitmap_add(leaf, block, where);
+                memcpy(bitmap->bits, bits, sizeof bits);
+        }
+        *ret = bitmap;
+        return ERR_NONE;
+}
+
+void leaf_bitmap_set_dirty(struct vhd_leaf *leaf, struct leaf_bitmap *bitmap) {
+        if (bitmap->is_dirty)
+                return;
+        bitmap->is_dirty = true;
+        if (leaf->n_dirty++ == 0)
+                leaf->dirty_since = io_now_ns(leaf->vhd->image.images->io);
+        atomic_fetch_add(&leaf->vhd->image.images->unflushed, IMAGE_BITMAP_SIZE);
+}
+
+void leaf_bitmap_forget(struct vhd_leaf *leaf, struct leaf_bitmap *bitmap) {
+        if (bitmap->is_dirty) {
+                leaf->n_dirty--;
+                atomic_fetch_sub(&leaf->vhd->image.images->unflushed, IMAGE_BITMAP_SIZE);
+        }
+        map_remove(&leaf->bitmaps, map_key_u64(bitmap->block));
+        for (size_t i = 0; i < leaf->all.n; i++)
+                if (leaf->all.data[i] == bitmap) {
+                        leaf->all.data[i] = leaf->all.data[--leaf->all.n];
+                        break;
+                }
+        free(bitmap);
+}
+
+void leaf_bitmaps_trim(struct vhd_leaf *leaf) {
+        size_t kept = 0;
+
+        if (leaf->all.n < CLEAN_BITMAPS_MAX + leaf->n_dirty)
+                return;
+        for (size_t i = 0; i < leaf->all.n; i++) {
+                struct leaf_bitmap *bitmap = leaf->all.data[i];
+
+                if (bitmap->is_dirty || bitmap->is_new || bitmap->in_flush || i % 2) {
+                        leaf->all.data[kept++] = bitmap;
+                        continue;
+                }
+                map_remove(&leaf->bitmaps, map_key_u64(bitmap->block));
+                free(bitmap);
+        }
+        leaf->all.n = kept;
+}
+
+/* ---- writing --------------------------------------------------------------------------------------------------------------- */
+
+/* Gives the block a slot.  Its bitmap gets its place in the file now, zeros, so that the flush needs no space; whatever
+ * lay there before cannot be taken for bits, because the BAT entry follows only after the bitmap's sync. */
+static enum err allocate(struct vhd_leaf *leaf, uint64_t block, struct err_note *note) {
+        static const uint8_t empty[IMAGE_BITMAP_SIZE];
+        uint32_t where;
+
+        if (vhd_space_take(&leaf->space, leaf->n_blocks - leaf->n_held, &where, note))
+                return note->code;
+        if (io_write(leaf->vhd->image.file, empty, sizeof empty, (uint64_t)where * SECTOR, note)) {
+                *vec_add(&leaf->space.punchable.list) = where;
+                return note->code;
+        }
+        bitmap_add(leaf, block, where)->is_new = true;
+        leaf->n_held++;
+        atomic_store(&leaf->slots[block], slot_make(where, false));
+        return ERR_NONE;
+}
+
+/* The slot to write to, with its bitmap in memory unless it is whole. */
+static enum err prepare(struct vhd_leaf *leaf, uint64_t block, image_slot *ret, struct err_note *note) {
+        struct leaf_bitmap *unused;
+        enum err e = ERR_NONE;
+
+        pthread_mutex_lock(&leaf->lock);
+        if (!(atomic_load(&leaf->slots[block]) & SLOT_HELD))
+                e = allocate(leaf, block, note);
+        *ret = atomic_load(&leaf->slots[block]);
+        if (!e && !(*ret & SLOT_WHOLE))
+                e = leaf_bitmap_get(leaf, block, &unused, note);
+        pthread_mutex_unlock(&leaf->lock);
+        return e;
+}
+
+/* The data is in the file: now readers may see it here, and the next flush may say so on disk. */
+static enum err set_bits(struct vhd_leaf *leaf, uint64_t block, uint32_t first, uint32_t n, struct err_note *note) {
+        struct leaf_bitmap *bitmap;
+        enum err e = ERR_NONE;
+        image_slot slot;
+
+        pthread_mutex_lock(&leaf->lock);
+        slot = atomic_load(&leaf->slots[block]);
+        if (!(slot & SLOT_WHOLE))
+                e = leaf_bitmap_get(leaf, block, &bitmap, note);
+        if (!e && !(slot & SLOT_WHOLE) && vhd_bitmap_next_clear(bitmap->bits, first, first + n) < first + n) {
+                vhd_bitmap_set_range(bitmap->bits, first, n);
+                leaf_bitmap_set_dirty(leaf, bitmap);
+                if (vhd_bitmap_is_full(bitmap->bits))
+                        atomic_store(&leaf->slots[block], slot | SLOT_WHOLE);
+        }
+        pthread_mutex_unlock(&leaf->lock);
+        return e;
+}
+
+enum err vhd_leaf_write(struct vhd_leaf *leaf, const void *data, uint64_t n, uint64_t at, struct err_note *note) {
+        uint64_t block = at / IMAGE_BLOCK_SIZE, in_block = at % IMAGE_BLOCK_SIZE;
+        const struct image *image = &leaf->vhd->image;
+        image_slot slot;
+        enum err e;
+
+        if (prepare(leaf, block, &slot, note))
+                return note->code;
+        e = io_write(image->file, data, n, image_data_at(image, slot) + in_block, note);
+        atomic_store(&leaf->has_unsynced, true);
+        if (e)
+                return e;
+        return set_bits(leaf, block, (uint32_t)(in_block / SECTOR), (uint32_t)(n / SECTOR), note);
+}
+
+/* Nothing below holds the block and nobody writes to it: its slot is let go, its batmap bit goes with the next flush. */
+static void let_go(struct vhd_leaf *leaf, uint64_t block) {
+        struct leaf_bitmap *bitmap;
+        image_slot slot;
+
+        pthread_mutex_lock(&leaf->lock);
+        slot = atomic_exchange(&leaf->slots[block], SLOT_ABSENT);
+        bitmap = map_get(&leaf->bitmaps, map_key_u64(block));
+        if (bitmap)
+                leaf_bitmap_forget(leaf, bitmap);
+        leaf->n_held--;
+        if (leaf->left.n == 0 && leaf->n_dirty == 0)
+                leaf->dirty_since = io_now_ns(leaf->vhd->image.images->io);
+        *vec_add(&leaf->left) = (struct left_slot){block, slot_where(slot)};
+        pthread_mutex_unlock(&leaf->lock);
+}
+
+enum err vhd_leaf_zero(struct vhd_leaf *leaf, uint64_t n, uint64_t at, bool is_over_data, bool may_free,
+                       struct err_note *note) {
+        uint64_t block = at / IMAGE_BLOCK_SIZE, in_block = at % IMAGE_BLOCK_SIZE;
+        const struct image *image = &leaf->vhd->image;
+        image_slot slot = vhd_leaf_slot(leaf, block);
+        enum err e;
+
+        if (!(slot & SLOT_HELD) && !is_over_data)
+                return ERR_NONE;
+        if (slot & SLOT_HELD && may_free) {
+                let_go(leaf, block);
+                return ERR_NONE;
+        }
+        if (prepare(leaf, block, &slot, note))
+                return note->code;
+        e = image_zero_file(image->file, n, image_data_at(image, slot) + in_block, note);
+        atomic_store(&leaf->has_unsynced, true);
+        if (e || !is_over_data)
+                return e;
+        return set_bits(leaf, block, (uint32_t)(in_block / SECTOR), (uint32_t)(n / SECTOR), note);
+}

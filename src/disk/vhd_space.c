@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vhd_space.h"
+
+#include <stdlib.h>
+
+#include "image.h"
+#include "vhd_layout.h"
+
+enum { BLOCK_SPAN = VHD_BITMAP_SECTORS + VHD_BLOCK_SECTORS }; /* sectors that a block fills */
+
+static int compare_up(const void *a, const void *b) {
+        uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+        return (x > y) - (x < y);
+}
+static int compare_down(const void *a, const void *b) {
+        return compare_up(b, a);
+}
+
+void vhd_space_init(struct vhd_space *space, struct io_file *file, const struct vhd_footer *footer, uint64_t headers_end,
+                    uint64_t footer_at, uint64_t growth_bytes, struct vhd_slots *blocks) {
+        uint64_t at = vhd_slot_align(div_up(headers_end, SECTOR));
+
+        memset(space, 0, sizeof *space);
+        space->file = file;
+        space->limit = footer_at / SECTOR;
+        space->stride = max_u64(1, growth_bytes / (VHD_STRIDE_SECTORS * SECTOR));
+        vhd_footer_encode(footer, &space->footer);
+
+        if (blocks->list.n)
+                qsort(blocks->list.data, blocks->list.n, sizeof *blocks->list.data, compare_up);
+        VEC_EACH(&blocks->list, block) {
+                for (; at + BLOCK_SPAN <= *block; at += VHD_STRIDE_SECTORS)
+                        *vec_add(&space->punchable.list) = (uint32_t)at;
+                at = vhd_slot_align(max_u64(at, (uint64_t)*block + BLOCK_SPAN));
+        }
+        space->next = at;
+}
+
+void vhd_space_fini(struct vhd_space *space) {
+        vec_fini(&space->free.list);
+        vec_fini(&space->punchable.list);
+        vec_fini(&space->punched.list);
+}
+
+static enum err write_footer(struct vhd_space *space, uint64_t sector, struct err_note *note) {
+        if (io_write(space->file, &space->footer, sizeof space->footer, sector * SECTOR, note) ||
+            io_sync(space->file, note))
+                return err_wrap(note, "write the footer at sector %llu", (unsigned long long)sector);
+        return ERR_NONE;
+}
+
+/* Space first, then the footer at the new end, durable, before any data below it: a crash finds the copy at 0 and either
+ * end's footer, and never guest data where a footer is looked for. */
+static enum err grow_by(struct vhd_space *space, uint64_t n, struct err_note *note) {
+        uint64_t limit = space->next + n * VHD_STRIDE_SECTORS;
+
+        struct err_note unused;
+
+        if (io_truncate(space->file, (limit + 1) * SECTOR, note) || write_footer(space, limit, note)) {
+                /* The old footer still stands where it was; if this fails too, the next open mends the end. */
+                if (io_truncate(space->file, (space->limit + 1) * SECTOR, &unused))
+                        return note->code;
+                return note->code;
+        }
+        space->limit = limit;
+        return ERR_NONE;
+}
+
+static enum err grow(struct vhd_space *space, uint64_t n_wanted, struct err_note *note) {
+        uint64_t n = min_u64(space->stride, max_u64(1, n_wanted));
+        enum err e = grow_by(space, n, note);
+
+        if (e == ERR_NO_SPACE && n > 1)
+                e = grow_by(space, 1, note);
+        return e ? err_wrap(note, "grow the file") : ERR_NONE;
+}
+
+enum err vhd_space_take(struct vhd_space *space, uint64_t n_wanted, uint32_t *ret_sector, struct err_note *note) {
+        if (space->free.list.n > 0) {
+                *ret_sector = space->free.list.data[--space->free.list.n];
+                return ERR_NONE;
+        }
+        if (space->next + BLOCK_SPAN > UINT32_MAX)
+                return err_set(note, ERR_TOO_LARGE, "the file has no place for another block below 2 TiB");
+        if (space->next + BLOCK_SPAN > space->limit && grow(space, n_wanted, note))
+                return note->code;
+        *ret_sector = (uint32_t)space->next;
+        space->next += VHD_STRIDE_SECTORS;
+        return ERR_NONE;
+}
+
+enum err vhd_space_punch(struct vhd_space *space, struct err_note *note) {
+        while (space->punchable.list.n > 0) {
+                uint32_t sector = space->punchable.list.data[space->punchable.list.n - 1];
+
+                if (image_zero_file(space->file, (uint64_t)BLOCK_SPAN * SECTOR, (uint64_t)sector * SECTOR, note))
+                        return note->code;
+                space->punchable.list.n--;
+                *vec_add(&space->punched.list) = sector;
+        }
+        return ERR_NONE;
+}
+
+void vhd_space_synced(struct vhd_space *space, size_t n_punched) {
+        if (n_punched == 0)
+                return;
+        for (size_t i = 0; i < n_punched; i++)
+                *vec_add(&space->free.list) = space->punched.list.data[i];
+        memmove(space->punched.list.data, space->punched.list.data + n_punched,
+                (space->punched.list.n - n_punched) * sizeof *space->punched.list.data);
+        space->punched.list.n -= n_punched;
+        qsort(space->free.list.data, space->free.list.n, sizeof *space->free.list.data, compare_down);
+}
+
+enum err vhd_space_tighten(struct vhd_space *space, struct err_note *note) {
+        if (space->next >= space->limit)
+                return ERR_NONE;
+        if (write_footer(space, space->next, note) || io_truncate(space->file, (space->next + 1) * SECTOR, note) ||
+            io_sync(space->file, note))
+                return err_wrap(note, "give the end of the file back");
+        space->limit = space->next;
+        return ERR_NONE;
+}
