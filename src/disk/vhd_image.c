@@ -126,8 +126,11 @@ static enum err vhd_tidy(struct image *image, struct err_note *note) {
 static void vhd_end_leaf(struct image *image) {
         struct vhd_image *vhd = vhd_image_of(image);
 
-        if (vhd->leaf)
-                vhd_leaf_free(vhd->leaf);
+        if (!vhd->leaf)
+                return;
+        vhd->meta.end_footer_at = vhd_leaf_footer_at(vhd->leaf);
+        vhd->meta.file_size = vhd->meta.end_footer_at + VHD_FOOTER_SIZE;
+        vhd_leaf_free(vhd->leaf);
         vhd->leaf = NULL;
 }
 

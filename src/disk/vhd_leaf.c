@@ -167,6 +167,10 @@ enum err vhd_leaf_look(struct vhd_leaf *leaf, uint64_t block, image_slot *ret, u
         return e;
 }
 
+uint64_t vhd_leaf_footer_at(struct vhd_leaf *leaf) {
+        return leaf->space.limit * SECTOR;
+}
+
 /* ---- bitmaps in memory --------------------------------------------------------------------------------------------------- */
 
 static struct leaf_bitmap *bitmap_add(struct vhd_leaf *leaf, uint64_t block, uint32_t where) {

@@ -47,5 +47,6 @@ MUST_USE enum err vhd_leaf_zero(struct vhd_leaf *, uint64_t n, uint64_t at, bool
                                 struct err_note *);
 MUST_USE enum err vhd_leaf_flush(struct vhd_leaf *, struct err_note *);
 uint64_t          vhd_leaf_unflushed_since(struct vhd_leaf *);
+uint64_t          vhd_leaf_footer_at(struct vhd_leaf *); /* where the file's end is now, bytes */
 
 #endif
