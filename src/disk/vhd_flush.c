@@ -91,7 +91,7 @@ static enum err clear_batmap_bits(struct vhd_leaf *leaf, struct set_aside *set, 
 /* The entries enter the BAT's image here and nowhere else: these blocks' bitmaps are durable. */
 static enum err write_bat(struct vhd_leaf *leaf, struct set_aside *set, struct err_note *note) {
         uint64_t n_sectors = leaf->bat_bytes / SECTOR, end;
-        AUTO_FREE uint8_t *changed = mem_zero(div_up(n_sectors, 8));
+        AUTO_FREE uint8_t *changed = mem_zero(round_up(div_up(n_sectors, 8), sizeof(uint64_t)));
 
         VEC_EACH(&set->left, each) {
                 if (be32_get(leaf->bat_image[each->block]) == each->where)
