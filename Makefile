@@ -38,7 +38,7 @@ quick:
 	@test/run --quick $(ARGS)
 
 soak:
-	@tools/packages build test soak
+	@tools/packages build test
 	@test/run --soak $(ARGS)
 
 plant:
@@ -52,4 +52,4 @@ bench:
 	else echo "make bench: bench/run is not in this tree yet" >&2; exit 1; fi
 
 clean:
-	rm -rf build build-asan build-tsan build-clang run
+	rm -rf build build-asan build-asan-gcc build-tsan run

@@ -19,7 +19,7 @@
 #define PRINTF_LIKE(f, a)  __attribute__((format(printf, f, a)))
 #define NORETURN           __attribute__((noreturn))
 #define UNUSED             __attribute__((unused))
-#define AUTO(fn)           __attribute__((cleanup(fn##_auto)))
+#define AUTO(fn)           __attribute__((cleanup(fn##_auto), unused)) /* holding it is a use */
 
 #define DEFINE_AUTO(type, fn)                             \
         UNUSED static inline void fn##_auto(type *p) {    \

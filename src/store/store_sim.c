@@ -84,9 +84,12 @@ static size_t rows_place(const struct rows *rows, const char *table, const char 
 
 static struct row *rows_find(const struct rows *rows, const char *table, const char *key) {
         size_t place = rows_place(rows, table, key);
-        struct row *row = &rows->list.data[place];
+        struct row *row;
 
-        if (place == rows->list.n || strcmp(row->table, table) != 0 || strcmp(row->key, key) != 0)
+        if (place == rows->list.n)
+                return NULL;
+        row = &rows->list.data[place];
+        if (strcmp(row->table, table) != 0 || strcmp(row->key, key) != 0)
                 return NULL;
         return row;
 }

@@ -70,7 +70,7 @@ class Packages(unittest.TestCase):
         for row in rows:
             self.assertEqual(len(row), 4, row)
             for job in row[1].split(','):
-                self.assertIn(job.rstrip('?'), ('build', 'test', 'run', 'bench', 'soak'))
+                self.assertIn(job.rstrip('?'), ('build', 'test', 'run', 'bench'))
             self.assertTrue(row[2] == '-' or row[2].startswith(('cmd:', 'pc:')), row)
         self.assertEqual(len(rows), len({row[0] for row in rows}))
 
