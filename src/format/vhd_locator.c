@@ -126,8 +126,9 @@ static enum err encode_wide(const char *path, struct buf *ret, struct err_note *
 }
 
 static enum err check_path(const char *path, struct err_note *note) {
-        if (*path == '\0' || *path == '/')
-                return err_set(note, ERR_INVALID, "parent path \"%s\" is not a relative one", path);
+        if (*path == '\0' || *path == '/' || strcmp(path, ".") == 0)
+                return err_set(note, ERR_INVALID, "parent path \"%s\" is not the relative path of a file",
+                               path);
         if (strchr(path, '\\'))
                 return err_set(note, ERR_INVALID,
                                "parent path \"%s\" has a backslash, which a VHD cannot hold", path);

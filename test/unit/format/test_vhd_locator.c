@@ -142,11 +142,12 @@ static void what_cannot_be_written_is_refused(void **state) {
 
         (void)state;
         assert_err(vhd_locator_encode(VHD_LOCATOR_MACX, "/abs", &ret, &note), ERR_INVALID,
-                   "\"/abs\" is not a relative");
+                   "\"/abs\" is not the relative");
         assert_err(vhd_locator_encode(VHD_LOCATOR_MACX, ".//abs", &ret, &note), ERR_INVALID,
-                   "not a relative");
-        assert_err(vhd_locator_encode(VHD_LOCATOR_MACX, "", &ret, &note), ERR_INVALID, "not a relative");
-        assert_err(vhd_locator_encode(VHD_LOCATOR_MACX, "./", &ret, &note), ERR_INVALID, "not a relative");
+                   "not the relative");
+        assert_err(vhd_locator_encode(VHD_LOCATOR_MACX, "", &ret, &note), ERR_INVALID, "not the relative");
+        assert_err(vhd_locator_encode(VHD_LOCATOR_MACX, ".", &ret, &note), ERR_INVALID, "not the relative");
+        assert_err(vhd_locator_encode(VHD_LOCATOR_MACX, "./", &ret, &note), ERR_INVALID, "not the relative");
         assert_err(vhd_locator_encode(VHD_LOCATOR_W2RU, "a\\b", &ret, &note), ERR_INVALID, "backslash");
         assert_err(vhd_locator_encode(VHD_LOCATOR_W2RU, "\xC3", &ret, &note), ERR_INVALID, "not UTF-8");
         assert_err(vhd_locator_encode(VHD_LOCATOR_MAC, "b", &ret, &note), ERR_UNSUPPORTED, "Mac ");
