@@ -42,9 +42,10 @@ static enum err canonical_folder(struct io *io, const char *path, char **ret, st
 /* Of a file that may not be there yet: then of its folder, and its name. */
 static enum err canonical_file(struct io *io, const char *path, char **ret, struct err_note *note) {
         AUTO_FREE char *folder = NULL;
+        enum err err = io_canonical(io, path, ret, note);
 
-        if (!io_canonical(io, path, ret, note) || note->code != ERR_NOT_FOUND)
-                return note->code;
+        if (err != ERR_NOT_FOUND)
+                return err; /* the note's own code is set only by a failure */
         if (canonical_folder(io, path, &folder, note))
                 return note->code;
         *ret = mem_format("%s%s", folder, name_in(path));
