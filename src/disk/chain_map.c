@@ -43,7 +43,7 @@ struct link {
 #define NO_LINK UINT64_MAX
 
 struct builder {
-        struct chain_map *map;
+        struct chain_map *map;   /* borrowed from the caller */
         VEC(struct link)  links; /* owned */
 };
 
@@ -153,7 +153,7 @@ void chain_map_free(struct chain_map *map) {
 /* ---- one layer more ------------------------------------------------------------------------------------------------ */
 
 struct row_writer {
-        struct chain_map *map;
+        struct chain_map *map; /* borrowed from the caller */
         uint64_t          room;
 };
 
