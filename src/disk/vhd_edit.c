@@ -72,7 +72,7 @@ enum err vhd_edit_write_header(struct io_file *file, const struct vhd_meta *meta
 }
 
 /* What an earlier call left half done: the first sector is there, the second follows from it. */
-static enum err finish_header(struct io_file *file, struct vhd_meta *meta, struct err_note *note) {
+enum err vhd_edit_finish_header(struct io_file *file, struct vhd_meta *meta, struct err_note *note) {
         struct vhd_header_disk disk;
 
         if (!meta->is_header_torn)
@@ -183,7 +183,7 @@ static enum err set_parent(struct io *io, struct io_file *file, const struct vhd
             fit_all(&header, &names, &payloads, note) || check_places(file, &meta, note))
                 return note->code;
         /* Payloads first: what the header then names is there to be found. */
-        if (finish_header(file, &meta, note) || write_payloads(file, &meta.header, &payloads, note))
+        if (vhd_edit_finish_header(file, &meta, note) || write_payloads(file, &meta.header, &payloads, note))
                 return note->code;
         return vhd_edit_write_header(file, &meta, &header, note);
 }

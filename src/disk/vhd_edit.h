@@ -30,6 +30,8 @@ MUST_USE enum err vhd_edit_write_footers(struct io_file *, const struct vhd_meta
 /* Points the image at another parent.  ERR_TOO_LARGE where the payloads do not fit their spaces. */
 MUST_USE enum err vhd_edit_set_parent(struct io *, struct io_file *, const struct vhd_parent *,
                                       struct err_note *);
+/* Makes a header whole that vhd_meta_read found torn; nothing where it is not. */
+MUST_USE enum err vhd_edit_finish_header(struct io_file *, struct vhd_meta *, struct err_note *);
 /* Writes a header that differs from meta's only in what concerns the parent; payloads are durable by then. */
 MUST_USE enum err vhd_edit_write_header(struct io_file *, const struct vhd_meta *, const struct vhd_header *,
                                         struct err_note *);

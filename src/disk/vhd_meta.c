@@ -299,6 +299,22 @@ enum err vhd_meta_reserved(const struct vhd_meta *meta, struct vhd_reserved *ret
                                meta->batmap.map_size_bytes, ret, note);
 }
 
+bool vhd_meta_has_batmap_room(const struct vhd_meta *meta, const uint32_t *bat, uint64_t n) {
+        uint64_t at = vhd_batmap_header_at(&meta->header);
+        uint64_t size = VHD_BATMAP_HEADER_SIZE + vhd_batmap_size(meta->header.max_bat_entries);
+        struct vhd_reserved reserved;
+        struct err_note ignored;
+
+        (void)!vhd_reserved_of(&meta->footer, &meta->header, false, 0, 0, &reserved, &ignored);
+        if (!range_fits(at, size, meta->end_footer_at) || vhd_reserved_hit(&reserved, at, size))
+                return false;
+        for (uint64_t i = 0; i < n; i++)
+                if (bat[i] != VHD_BAT_UNUSED && (uint64_t)bat[i] * VHD_SECTOR < at + size &&
+                    vhd_block_end(bat[i]) > at)
+                        return false;
+        return true;
+}
+
 /* As far as it lies in the file: a number out of a damaged place must not make the file huge. */
 static uint64_t headers_end(const struct vhd_meta *meta) {
         struct vhd_reserved reserved;

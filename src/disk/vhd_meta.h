@@ -81,6 +81,9 @@ MUST_USE enum err vhd_meta_read_payload(struct io_file *, const struct vhd_meta 
 /* What no block may touch.  ERR_CORRUPT where two parts lie upon each other; ret is filled then too. */
 MUST_USE enum err vhd_meta_reserved(const struct vhd_meta *, struct vhd_reserved *ret, struct err_note *);
 
+/* A fresh batmap, of the size and at the place that follow from the header, would lie on nothing else. */
+bool vhd_meta_has_batmap_room(const struct vhd_meta *, const uint32_t *bat, uint64_t n);
+
 /* Where the footer belongs, given the first n BAT entries: behind metadata and every block that begins in the
  * file. */
 uint64_t vhd_meta_data_end(const struct vhd_meta *, const uint32_t *bat, uint64_t n);
