@@ -490,22 +490,34 @@ static enum err sim_truncate(struct io_file *file, uint64_t size, struct err_not
         return end(file->io, &call, ERR_NONE, note);
 }
 
+/* The size stays, and behind it is nothing.  A punch that fails has emptied any of its blocks. */
+static void do_punch(struct io_sim *sim, struct sim_file *file, uint64_t n, uint64_t at, bool is_part) {
+        uint64_t end_at = min_u64(at + n, round_up(file->now.size, SIM_PAGE));
+        uint64_t pages = n / SIM_PAGE / 32 + 8, next;
+
+        file->modified_ns = wall_now(sim);
+        sim->traffic.punches++;
+        for (uint64_t here = at; here < end_at; here = next) {
+                next = end_at;
+                if (is_part)
+                        next = min_u64(end_at,
+                                       (here / SIM_PAGE + 1 + sim_below(&sim->chance, pages)) * SIM_PAGE);
+                if (!is_part || sim_chance(&sim->chance, 128))
+                        sim_file_punch(file, &sim->space, next - here, here, ++sim->sequence);
+        }
+}
+
 static enum err sim_punch(struct io_file *file, uint64_t n, uint64_t at, struct err_note *note) {
-        struct sim_call call = {.verb = "punch", .n = n, .at = at, .flags = CALL_CHANGES | CALL_RANGE};
+        struct sim_call call = {
+                .verb = "punch", .n = n, .at = at, .flags = CALL_CHANGES | CALL_PARTLY | CALL_RANGE};
         struct io_sim *sim = sim_of(file->io);
         enum err err = ERR_NONE;
 
         if (begin_file(file, &call)) {
-                struct sim_file *to = handle_of(file)->file;
-
-                if (sim->lacks & IO_SIM_NO_PUNCH) {
+                if (sim->lacks & IO_SIM_NO_PUNCH)
                         err = ERR_UNSUPPORTED;
-                } else if (at < to->now.size) { /* the size stays, and behind it is nothing */
-                        sim_file_punch(to, &sim->space, min_u64(n, round_up(to->now.size, SIM_PAGE) - at), at,
-                                       ++sim->sequence);
-                        to->modified_ns = wall_now(sim);
-                }
-                sim->traffic.punches++;
+                else
+                        do_punch(sim, handle_of(file)->file, n, at, call.fate == FATE_FAIL);
         }
         return end(file->io, &call, err, note);
 }
@@ -1027,6 +1039,7 @@ static void recount(struct io_sim *sim) {
                 file->links = (unsigned)(uintptr_t)map_get(&links, map_key_u64(file->inode));
                 sim_space_add(&sim->space, &file->now, file->may_share ? &seen : NULL);
         }
+        sim->space.peak = sim->space.used;
 }
 
 static void find_unsynced(const struct io_sim *sim, uint64_t *ret_first, uint64_t *ret_last) {
@@ -1278,6 +1291,30 @@ void io_sim_resize(struct io *io, uint64_t size) {
 
         sim->space.total = size / SIM_PAGE;
         unlock_machine(sim);
+}
+
+uint64_t io_sim_size(struct io *io) {
+        struct io_sim *sim = lock_machine(io);
+        uint64_t size = sim->space.total * SIM_PAGE;
+
+        unlock_machine(sim);
+        return size;
+}
+
+uint64_t io_sim_used(struct io *io) {
+        struct io_sim *sim = lock_machine(io);
+        uint64_t used = sim->space.used * SIM_PAGE;
+
+        unlock_machine(sim);
+        return used;
+}
+
+uint64_t io_sim_peak(struct io *io) {
+        struct io_sim *sim = lock_machine(io);
+        uint64_t peak = sim->space.peak * SIM_PAGE;
+
+        unlock_machine(sim);
+        return peak;
 }
 
 void io_sim_set_lacks(struct io *io, unsigned lacks) {

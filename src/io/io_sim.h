@@ -43,6 +43,9 @@ struct io *io_sim_fork(struct io *);
 
 void io_sim_reseed(struct io *, uint64_t seed); /* io_random, queue order and partial failures from here on */
 void io_sim_resize(struct io *, uint64_t size); /* may be less than is used */
+uint64_t io_sim_size(struct io *);
+uint64_t io_sim_used(struct io *); /* bytes */
+uint64_t io_sim_peak(struct io *); /* the most that were used since it was made, forked or crashed */
 
 enum io_sim_lack {
         IO_SIM_NO_LINK = 1 << 0,
@@ -59,7 +62,7 @@ void io_sim_set_lacks(struct io *,
 /* Power is lost and comes back: of what was not synced the seed keeps some.  Ends all faults. */
 void io_sim_crash(struct io *, uint64_t seed);
 /* How many consecutive seeds meet each style of crash. */
-enum { IO_SIM_STYLES = 9 };
+enum { IO_SIM_STYLES = 10 };
 
 /* The process is killed and started again, the machine goes on: files are closed, locks are gone, nothing is
  * lost, what was not synced is still not durable.  Ends all faults. */

@@ -56,22 +56,24 @@ void sim_crash_init(struct sim_crash *crash, uint64_t seed, uint64_t first, uint
                 crash->limit = first + sim_below(&crash->dice, span);
 }
 
-unsigned sim_crash_chance(struct sim_crash *crash, bool is_name, uint64_t owner, uint64_t sequence) {
+unsigned sim_crash_chance(struct sim_crash *crash, enum crash_part part, uint64_t owner, uint64_t sequence) {
         switch (crash->style) {
         case CRASH_LOSES_ALL:
                 return SIM_NEVER;
         case CRASH_KEEPS_ALL:
                 return SIM_ALWAYS;
         case CRASH_KEEPS_NAMES:
-                return is_name ? SIM_ALWAYS : SIM_NEVER;
+                return part == CRASH_NAME ? SIM_ALWAYS : SIM_NEVER;
+        case CRASH_KEEPS_SIZES:
+                return part != CRASH_BYTES ? SIM_ALWAYS : SIM_NEVER;
         case CRASH_KEEPS_BYTES:
-                return is_name ? SIM_NEVER : SIM_ALWAYS;
+                return part != CRASH_NAME ? SIM_ALWAYS : SIM_NEVER;
         case CRASH_KEEPS_LAST:
                 return sequence >= crash->limit ? SIM_ALWAYS : SIM_NEVER;
         case CRASH_KEEPS_FIRST:
                 return sequence <= crash->limit ? SIM_ALWAYS : SIM_NEVER;
         case CRASH_BY_OWNER:
-                return sim_hash(crash->salt + is_name, owner) & 1 ? SIM_ALWAYS : SIM_NEVER;
+                return sim_hash(crash->salt + (part == CRASH_NAME), owner) & 1 ? SIM_ALWAYS : SIM_NEVER;
         case CRASH_BY_CHANGE:
                 return sim_chance(&crash->dice, crash->density) ? SIM_ALWAYS : SIM_NEVER;
         case CRASH_TEARS:

@@ -29,7 +29,8 @@ bool sim_chance(struct sim_dice *, unsigned of_256);
 enum crash_style {
         CRASH_LOSES_ALL,
         CRASH_KEEPS_ALL,
-        CRASH_KEEPS_NAMES, /* and no bytes: a name that points at nothing */
+        CRASH_KEEPS_NAMES, /* and no bytes: names that point at nothing */
+        CRASH_KEEPS_SIZES, /* and names, and no bytes: files full of zeros */
         CRASH_KEEPS_BYTES, /* and no names */
         CRASH_KEEPS_LAST,  /* only the latest few changes: whatever relied on the order of earlier ones shows
                             */
@@ -51,7 +52,10 @@ struct sim_crash {
 /* first … last: the sequence numbers of what is not synced. */
 void sim_crash_init(struct sim_crash *, uint64_t seed, uint64_t first, uint64_t last);
 
-/* How likely each sector (or the whole, where it has none) of that change is kept. */
-unsigned sim_crash_chance(struct sim_crash *, bool is_name, uint64_t owner, uint64_t sequence);
+enum crash_part { CRASH_NAME, CRASH_SIZE, CRASH_BYTES };
+
+/* How likely that part of a change (each sector of its bytes) is kept.  owner: the file's inode, the name's
+ * directory. */
+unsigned sim_crash_chance(struct sim_crash *, enum crash_part, uint64_t owner, uint64_t sequence);
 
 #endif

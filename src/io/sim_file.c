@@ -87,6 +87,7 @@ void sim_file_free(struct sim_file *file) {
 void sim_file_give_back(struct sim_file *file, struct sim_space *space) {
         sim_image_fini(&file->now, space);
         file->is_gone = true;
+        file->has_diverged = true;
 }
 
 /* ---- changing ---- */
@@ -143,9 +144,6 @@ static void keep_write(struct sim_image *image, const struct sim_change *change,
                         (void)sim_image_write(image, NULL, change->data + (at - change->at),
                                               (size_t)(next - at), at);
         }
-        /* The size may be there without its bytes: then they are zeros. */
-        if (sim_chance(dice, chance))
-                image->size = max_u64(image->size, end);
 }
 
 static void keep_punch(struct sim_image *image, const struct sim_change *change, unsigned chance,
@@ -175,55 +173,90 @@ static void keep_clone(struct sim_image *image, const struct sim_change *change,
         }
 }
 
-static void keep_change(struct sim_image *image, const struct sim_change *change, unsigned chance,
+/* What each part of the change is kept with; a new size may be there without its bytes, which then are zeros.
+ */
+struct chances {
+        unsigned size, bytes;
+};
+
+static void keep_change(struct sim_image *image, const struct sim_change *change, struct chances chances,
                         struct sim_dice *dice) {
-        if (chance == SIM_NEVER)
-                return;
         switch (change->kind) {
         case CHANGE_WRITE:
-                keep_write(image, change, chance, dice);
+                keep_write(image, change, chances.bytes, dice);
+                if (sim_chance(dice, chances.size))
+                        image->size = max_u64(image->size, change->at + change->n);
                 break;
         case CHANGE_TRUNCATE:
-                if (sim_chance(dice, chance))
+                if (sim_chance(dice, chances.size))
                         sim_image_truncate(image, NULL, change->at);
                 break;
         case CHANGE_PUNCH:
-                keep_punch(image, change, chance, dice);
+                keep_punch(image, change, chances.bytes, dice);
                 break;
         case CHANGE_CLONE:
-                keep_clone(image, change, chance, dice);
+                keep_clone(image, change, chances.bytes, dice);
                 break;
         }
 }
 
-/* Durable plus the whole log is what readers see, so its pages can be shared instead of written again. */
-static void share_now(struct sim_file *file, const struct sim_change *change) {
+static void share_page(struct sim_file *file, uint64_t at) {
+        sim_image_share(&file->durable, NULL, at / SIM_PAGE, sim_image_page(&file->now, at / SIM_PAGE));
+}
+
+/* Durable plus the whole log is what readers see: so a page that the log touched becomes theirs instead of
+ * being made again, and clones stay shared. */
+static void sync_change(struct sim_file *file, const struct sim_change *change) {
         uint64_t end = change->at + change->n;
 
-        for (uint64_t i = change->at / SIM_PAGE; i * SIM_PAGE < end; i++)
-                sim_image_share(&file->durable, NULL, i, sim_image_page(&file->now, i));
+        if (change->kind == CHANGE_TRUNCATE || change->kind == CHANGE_PUNCH) {
+                keep_change(&file->durable, change, (struct chances){SIM_ALWAYS, SIM_ALWAYS}, NULL);
+                share_page(file, change->at);
+                share_page(file, end);
+                return;
+        }
+        for (uint64_t at = round_down(change->at, SIM_PAGE); at < end; at += SIM_PAGE)
+                share_page(file, at);
 }
 
 void sim_file_sync(struct sim_file *file) {
         VEC_EACH (&file->log, each) {
-                const struct sim_change *change = *each;
-
-                if (file->has_diverged || change->kind == CHANGE_TRUNCATE || change->kind == CHANGE_PUNCH)
-                        keep_change(&file->durable, change, SIM_ALWAYS, NULL);
+                if (file->has_diverged)
+                        keep_change(&file->durable, *each, (struct chances){SIM_ALWAYS, SIM_ALWAYS}, NULL);
                 else
-                        share_now(file, change);
+                        sync_change(file, *each);
         }
         if (!file->has_diverged)
                 file->durable.size = file->now.size;
         clear_log(file);
 }
 
+/* Keeping all is a sync, which leaves clones shared.  Keeping some may unshare a clone that was not synced:
+ * it then takes blocks of its own. */
+static bool keeps_all(const struct sim_file *file, struct sim_crash *crash) {
+        bool all = crash->style != CRASH_BY_CHANGE && !file->has_diverged;
+
+        for (size_t i = 0; i < file->log.n && all; i++)
+                all = sim_crash_chance(crash, CRASH_SIZE, file->inode, file->log.data[i]->sequence) ==
+                              SIM_ALWAYS &&
+                      sim_crash_chance(crash, CRASH_BYTES, file->inode, file->log.data[i]->sequence) ==
+                              SIM_ALWAYS;
+        return all;
+}
+
 void sim_file_keep(struct sim_file *file, struct sim_crash *crash) {
-        VEC_EACH (&file->log, each)
-                keep_change(&file->durable, *each,
-                            sim_crash_chance(crash, false, file->inode, (*each)->sequence), &crash->dice);
-        if (file->log.n > 0)
-                file->has_diverged = true;
+        if (keeps_all(file, crash)) {
+                sim_file_sync(file);
+                return;
+        }
+        VEC_EACH (&file->log, each) {
+                uint64_t sequence = (*each)->sequence;
+                struct chances chances = {sim_crash_chance(crash, CRASH_SIZE, file->inode, sequence),
+                                          sim_crash_chance(crash, CRASH_BYTES, file->inode, sequence)};
+
+                keep_change(&file->durable, *each, chances, &crash->dice);
+        }
+        file->has_diverged = true;
         clear_log(file);
 }
 

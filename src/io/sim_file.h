@@ -23,7 +23,7 @@ struct sim_file {
         uint64_t inode;
         struct sim_image now, durable;
         VEC(struct sim_change *) log; /* owned; each shared, counted */
-        bool has_diverged;            /* a sync failed: now is no longer durable plus log */
+        bool has_diverged;            /* now is not durable plus log: a sync failed, or the file is gone */
         bool may_share;               /* took part in a clone */
         unsigned links;               /* names it has now */
         unsigned opens;

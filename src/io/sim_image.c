@@ -101,6 +101,7 @@ static bool space_take(struct sim_space *space, const struct sim_page *old) {
         if (old)
                 space_leave(space, old);
         space->used++;
+        space->peak = max_u64(space->peak, space->used);
         return true;
 }
 
@@ -111,7 +112,7 @@ void sim_space_fini(struct sim_space *space) {
 void sim_space_copy(struct sim_space *space, const struct sim_space *from) {
         const struct map *extra = &from->extra;
 
-        *space = (struct sim_space){.total = from->total, .used = from->used};
+        *space = (struct sim_space){.total = from->total, .used = from->used, .peak = from->used};
         for (size_t i = 0; i < extra->room; i++)
                 if (extra->entries[i].value)
                         map_put(&space->extra, extra->entries[i].key, extra->entries[i].value);

@@ -29,8 +29,8 @@ struct sim_page {
 };
 
 struct sim_space {
-        uint64_t total, used; /* blocks of SIM_PAGE */
-        struct map extra;     /* page -> how many images use it beyond the first (a number) */
+        uint64_t total, used, peak; /* blocks of SIM_PAGE; peak: the most that were used */
+        struct map extra;           /* page -> how many images use it beyond the first (a number) */
 };
 
 struct sim_chunk;

@@ -299,7 +299,8 @@ static void keep_some(struct sim_names *names, const bool *covered, struct sim_c
 
                 if (covered && !covered[i])
                         continue;
-                if (sim_chance(&crash->dice, sim_crash_chance(crash, true, change->dir, change->sequence)) &&
+                if (sim_chance(&crash->dice,
+                               sim_crash_chance(crash, CRASH_NAME, change->dir, change->sequence)) &&
                     makes_sense(names, change))
                         apply(names, change);
         }

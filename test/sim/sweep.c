@@ -10,15 +10,16 @@
 #include "sim_dice.h"
 #include "text.h"
 
-enum { SEEDS = 2 * IO_SIM_STYLES, MAX_POINTS = 300, RECOVERIES = 4, MAX_VIOLATIONS = 10 };
+enum { SEEDS = 2 * IO_SIM_STYLES, MAX_POINTS = 300, RECOVERIES = 4, MAX_VIOLATIONS = 10, BLOCK = 4096 };
 
 /* A failure leaves something to chance (what a failed sync kept): so each is tried in rounds.  Seeds of a
  * round count from ROUND * its number. */
 enum { FAIL_ROUNDS = 3, ROUND = 1000 };
 
-enum kind { KIND_CRASH, KIND_KILL, KIND_EIO, KIND_EIO_FOREVER, KIND_ENOSPC, KIND_ENOSPC_FOREVER };
+enum kind { KIND_CRASH, KIND_KILL, KIND_EIO, KIND_EIO_FOREVER, KIND_ENOSPC, KIND_ENOSPC_FOREVER, KIND_FULL };
 
-static const char *const kind_names[] = {"crash", "kill", "eio", "eio-forever", "enospc", "enospc-forever"};
+static const char *const kind_names[] = {"crash",  "kill",           "eio", "eio-forever",
+                                         "enospc", "enospc-forever", "full"};
 
 /* One thing that is tried. */
 struct point {
@@ -203,7 +204,7 @@ static void operate(struct run *run, struct io *io, const struct point *point, e
         trace(run, io, "operation");
         err = run->sweep->operate(io, run->sweep->ctx, &note);
         *ret = !err ? SWEEP_DONE : io_sim_is_dead(io) ? SWEEP_DIED : SWEEP_FAILED;
-        if (err && !io_sim_fired(io) && !run->sweep->may_fail)
+        if (err && !io_sim_fired(io) && point->kind != KIND_FULL && !run->sweep->may_fail)
                 report(run, point, note.text);
         (void)all_closed(run, io, point, "the operation");
         io_sim_trace(io, NULL);
@@ -230,8 +231,11 @@ static void try_death(struct run *run, uint64_t n) {
 static void set_fault(struct io *io, enum kind kind, uint64_t n) {
         bool is_space = kind == KIND_ENOSPC || kind == KIND_ENOSPC_FOREVER;
 
-        io_sim_fail_at(io, n, is_space ? ERR_NO_SPACE : ERR_IO,
-                       kind == KIND_EIO_FOREVER || kind == KIND_ENOSPC_FOREVER);
+        if (kind == KIND_FULL)
+                io_sim_resize(io, io_sim_used(io) + (n - 1) * BLOCK);
+        else
+                io_sim_fail_at(io, n, is_space ? ERR_NO_SPACE : ERR_IO,
+                               kind == KIND_EIO_FOREVER || kind == KIND_ENOSPC_FOREVER);
 }
 
 /* A machine on which the call failed goes on, or crashes too. */
@@ -241,6 +245,7 @@ static void look_after_failure(struct run *run, struct io *failed, enum sweep_ou
 
         if (!is_wanted(run, &point))
                 return;
+        io_sim_resize(io, io_sim_size(run->base));
         if (has_crashed) {
                 io_sim_crash(io, point.seed);
                 (void)look(run, io, outcome, &point, "after a failure and a crash");
@@ -264,7 +269,7 @@ static void try_failure(struct run *run, enum kind kind, uint64_t n) {
                 io_sim_reseed(io, sim_hash(n, round));
                 set_fault(io, kind, n);
                 operate(run, io, &point, &outcome);
-                if (!io_sim_fired(io))
+                if (!io_sim_fired(io) && kind != KIND_FULL)
                         continue;
                 for (uint64_t i = 0; i < each; i++, point.seed++)
                         look_after_failure(run, io, outcome, point, i > 0);
@@ -331,13 +336,14 @@ static bool begin(struct run *run, const struct sweep *sweep, unsigned seeds) {
 }
 
 /* Without a fault it succeeds, and check agrees; this counts the calls. */
-static bool try_once(struct run *run, struct io_sim_count *ret) {
+static bool try_once(struct run *run, struct io_sim_count *ret, uint64_t *ret_blocks) {
         AUTO(io_free) struct io *io = io_sim_fork(run->base);
         struct point point = {.kind = KIND_CRASH};
         enum sweep_outcome outcome;
 
         operate(run, io, &point, &outcome);
         *ret = io_sim_count(io);
+        *ret_blocks = (io_sim_peak(io) - io_sim_used(run->base)) / BLOCK;
         return run->violations == 0 && look(run, io, outcome, &point, "without a fault");
 }
 
@@ -351,9 +357,10 @@ static unsigned finish(struct run *run) {
 
 unsigned sweep_crash(const struct sweep *sweep, unsigned seeds) {
         struct io_sim_count count;
+        uint64_t blocks;
         struct run run;
 
-        if (!begin(&run, sweep, seeds) || !try_once(&run, &count)) {
+        if (!begin(&run, sweep, seeds) || !try_once(&run, &count, &blocks)) {
                 run.violations += run.violations == 0;
                 return finish(&run);
         }
@@ -363,9 +370,10 @@ unsigned sweep_crash(const struct sweep *sweep, unsigned seeds) {
 
 unsigned sweep_fail(const struct sweep *sweep, unsigned seeds) {
         struct io_sim_count count;
+        uint64_t blocks;
         struct run run;
 
-        if (!begin(&run, sweep, seeds) || !try_once(&run, &count)) {
+        if (!begin(&run, sweep, seeds) || !try_once(&run, &count, &blocks)) {
                 run.violations += run.violations == 0;
                 return finish(&run);
         }
@@ -373,6 +381,7 @@ unsigned sweep_fail(const struct sweep *sweep, unsigned seeds) {
         try_calls(&run, KIND_EIO_FOREVER, count.all);
         try_calls(&run, KIND_ENOSPC, count.spacious);
         try_calls(&run, KIND_ENOSPC_FOREVER, count.spacious);
+        try_calls(&run, KIND_FULL, blocks); /* all but the last of the blocks it needs */
         return finish(&run);
 }
 

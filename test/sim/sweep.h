@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Sweeps: an operation is run once and its calls are counted; then the machine dies at each of them, under
- * many seeds, and then each of them fails.  After each the operation's own check recovers and looks at the
- * invariants.
+ * many seeds; then each of them fails, once and from then on; then the disk has too few blocks for it.
+ * After each the operation's own check recovers and looks at the invariants.
  *
  *      static const struct sweep rename_sweep = {
  *              .name = "replace", .setup = make_old, .operate = replace, .check = is_old_or_new };
  *      assert_int_equal(sweep_all(&rename_sweep, 0), 0);
  *
  * What a sweep asks of its operation:
- *   - it can run again on another machine in the same state: it opens what it needs by path and closes all of
- * it
+ *   - it can run again on another machine in the same state: it opens what it needs by path and closes it
  *   - what it writes down in ctx (acknowledged so far: …) it resets at its start; check only reads it
  *   - check may run on any machine that a crash left, more than once, and may itself be cut off by a crash
  *
@@ -52,7 +51,7 @@ struct sweep {
 };
 
 unsigned sweep_crash(const struct sweep *, unsigned seeds); /* seeds a point; 0: 18 */
-unsigned sweep_fail(const struct sweep *, unsigned seeds);  /* EIO, ENOSPC; once, and from then on */
+unsigned sweep_fail(const struct sweep *, unsigned seeds);  /* EIO, ENOSPC, a full disk */
 unsigned sweep_all(const struct sweep *, unsigned seeds);   /* both */
 
 /* "return sweep_violation(note, "block %u is gone", i)" */
