@@ -9,7 +9,8 @@
  *   - a created, renamed, linked or unlinked name is durable only after io_sync_dir of its directory.  Rename and link
  *     are atomic each, but two of them before one io_sync_dir may survive in either order, or one without the other
  *   - a file's bytes are as durable as its io_sync made them, whatever its name
- *   - a sync that failed is never retried as if it could succeed: what it covered is unknown.  Reopen and look
+ *   - a sync that failed is never retried as if it could succeed: what it covered is unknown.  Reopen and look:
+ *     what is seen then is what is durable
  *   - a lock binds every opener that takes locks, in this process and others; it ends with its file's close
  *   - what is punched reads as zeros and gives its space back
  *

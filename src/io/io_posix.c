@@ -230,10 +230,17 @@ static int sync_fd(int fd) {
         return failed ? errno : 0;
 }
 
+/* After a sync that failed the kernel calls the pages clean and goes on showing them, though they are not on the
+ * platter.  Without them whoever looks again sees what is there. */
+static enum err fail_sync(struct io_file *file, int errnum, struct err_note *note) {
+        (void)posix_fadvise(fd_of(file), 0, 0, POSIX_FADV_DONTNEED);
+        return io_posix_fail(note, errnum, "sync");
+}
+
 static enum err posix_sync(struct io_file *file, struct err_note *note) {
         int errnum = sync_fd(fd_of(file));
 
-        return errnum ? io_posix_fail(note, errnum, "sync") : ERR_NONE;
+        return errnum ? fail_sync(file, errnum, note) : ERR_NONE;
 }
 
 static enum err posix_truncate(struct io_file *file, uint64_t size, struct err_note *note) {
@@ -500,7 +507,7 @@ void io_posix_end(struct io_request *request, int errnum) {
         if (!errnum)
                 request->result = ERR_NONE;
         else if (request->op == IO_OP_SYNC)
-                request->result = io_posix_fail(&request->note, errnum, "sync");
+                request->result = fail_sync(request->file, errnum, &request->note);
         else
                 request->result = io_posix_fail(&request->note, errnum, "%s %" PRIu64 " at %" PRIu64,
                                                 request->op == IO_OP_READ ? "read" : "write",
