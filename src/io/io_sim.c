@@ -108,6 +108,7 @@ static bool begin(struct io *io, struct sim_call *call, const struct io_file *a,
 
 static bool begin_file(struct io_file *file, struct sim_call *call) {
         call->path = file->path;
+        call->flags |= CALL_ON_FILE;
         return begin(file->io, call, file, NULL);
 }
 
@@ -262,6 +263,82 @@ static void free_forgotten(struct io_sim *sim) {
         sim_names_mark(&sim->names, &marked);
         free_unmarked(sim, &marked);
 }
+
+/* ---- what becomes durable when not all does ---- */
+
+static void find_unsynced(const struct io_sim *sim, uint64_t *ret_first, uint64_t *ret_last) {
+        size_t place = 0;
+        uint64_t first, last;
+
+        *ret_first = UINT64_MAX;
+        *ret_last = 0;
+        for (struct sim_file *file; (file = map_next(&sim->files, &place));)
+                if (sim_file_unsynced(file, &first, &last)) {
+                        *ret_first = min_u64(*ret_first, first);
+                        *ret_last = max_u64(*ret_last, last);
+                }
+        if (sim->names.log.n > 0) {
+                *ret_first = min_u64(*ret_first, sim->names.log.data[0].sequence);
+                *ret_last = max_u64(*ret_last, sim->names.log.data[sim->names.log.n - 1].sequence);
+        }
+        if (*ret_first > *ret_last)
+                *ret_first = *ret_last;
+}
+
+/* How many blocks are used, from scratch. */
+static void recount_space(struct io_sim *sim) {
+        AUTO(map_fini) struct map seen = {0};
+        uint64_t total = sim->space.total;
+        size_t place = 0;
+
+        sim_space_fini(&sim->space);
+        sim->space = (struct sim_space){.total = total};
+        for (struct sim_file *file; (file = map_next(&sim->files, &place));)
+                sim_space_add(&sim->space, &file->now, file->may_share ? &seen : NULL);
+        sim->space.peak = sim->space.used;
+}
+
+/* How many names each file has: one that has come back shows its bytes again. */
+static void recount_links(struct io_sim *sim, const struct map *links) {
+        size_t place = 0;
+
+        for (struct sim_file *file; (file = map_next(&sim->files, &place));) {
+                file->links = (unsigned)(uintptr_t)map_get(links, map_key_u64(file->inode));
+                if (file->links > 0 && file->is_gone)
+                        sim_file_show_durable(file);
+                let_go(sim, file);
+        }
+}
+
+/* Of what a failing sync covers some is durable, decided now, and that is what everybody sees from now on. */
+static void init_failing_sync(struct io_sim *sim, struct sim_crash *crash) {
+        uint64_t first, last;
+
+        find_unsynced(sim, &first, &last);
+        sim_crash_init(crash, sim_roll(&sim->chance), first, last);
+}
+
+static void fail_sync(struct io_sim *sim, struct sim_file *file) {
+        struct sim_crash crash;
+
+        init_failing_sync(sim, &crash);
+        sim_file_keep(file, &crash);
+        sim_file_show_durable(file);
+        recount_space(sim);
+}
+
+static void fail_sync_dir(struct io_sim *sim, uint64_t dir) {
+        AUTO(map_fini) struct map links = {0};
+        struct sim_crash crash;
+
+        init_failing_sync(sim, &crash);
+        sim_names_keep(&sim->names, dir, &crash);
+        sim_names_count(&sim->names, &links);
+        recount_links(sim, &links);
+        recount_space(sim);
+}
+
+/* ---- opening ---- */
 
 static struct sim_handle *new_handle(struct io *io, const char *path, unsigned flags, struct sim_file *file) {
         struct sim_handle *handle = mem_new(struct sim_handle);
@@ -453,23 +530,15 @@ static enum err sim_write(struct io_file *file, const void *data, size_t n, uint
         return end(file->io, &call, err, note);
 }
 
-/* Any of what a failing sync covers is durable, decided now; the caller's dice choose how. */
-static void init_partial_sync(struct io_sim *sim, struct sim_crash *crash) {
-        sim_crash_init(crash, sim_roll(&sim->chance), 1, sim->sequence);
-}
-
 static enum err sim_sync(struct io_file *file, struct err_note *note) {
         struct sim_call call = {.verb = "sync", .flags = CALL_CHANGES | CALL_PARTLY};
         struct io_sim *sim = sim_of(file->io);
-        struct sim_crash crash;
 
         if (begin_file(file, &call)) {
-                if (call.fate == FATE_FAIL) {
-                        init_partial_sync(sim, &crash);
-                        sim_file_keep(handle_of(file)->file, &crash);
-                } else {
+                if (call.fate == FATE_FAIL)
+                        fail_sync(sim, handle_of(file)->file);
+                else
                         sim_file_sync(handle_of(file)->file);
-                }
                 handle_of(file)->file->n_syncs++;
                 sim->traffic.syncs++;
         }
@@ -548,7 +617,7 @@ static enum err sim_clone_range(struct io_file *from, uint64_t from_at, struct i
                                 .path = to->path,
                                 .n = n,
                                 .at = to_at,
-                                .flags = CALL_CHANGES | CALL_SPACIOUS | CALL_RANGE};
+                                .flags = CALL_CHANGES | CALL_SPACIOUS | CALL_RANGE | CALL_ON_FILE};
         enum err err = ERR_NONE;
 
         if (begin(to->io, &call, from, to))
@@ -741,17 +810,14 @@ static enum err sim_make_dir(struct io *io, const char *path, struct err_note *n
 static enum err sim_sync_dir(struct io *io, const char *path, struct err_note *note) {
         struct sim_call call = {.verb = "sync directory", .path = path, .flags = CALL_CHANGES | CALL_PARTLY};
         struct io_sim *sim = sim_of(io);
-        struct sim_crash crash;
         enum err err = ERR_NONE;
         uint64_t dir;
 
         if (begin(io, &call, NULL, NULL) && !(err = find_dir(sim, &call, path, &dir))) {
-                if (call.fate == FATE_FAIL) {
-                        init_partial_sync(sim, &crash);
-                        sim_names_keep(&sim->names, dir, &crash);
-                } else {
+                if (call.fate == FATE_FAIL)
+                        fail_sync_dir(sim, dir);
+                else
                         sim_names_sync(&sim->names, dir);
-                }
                 free_forgotten(sim);
                 sim->traffic.dir_syncs++;
         }
@@ -843,7 +909,7 @@ static enum err sim_open_standard(struct io *io, enum io_standard which, struct 
 
 static enum err sim_stream_read(struct io_file *file, void *ret, size_t n, size_t *ret_n,
                                 struct err_note *note) {
-        struct sim_call call = {.verb = "read from", .n = n};
+        struct sim_call call = {.verb = "stream read", .n = n};
         struct sim_streams *streams = &sim_of(file->io)->streams;
 
         if (begin_file(file, &call)) {
@@ -861,7 +927,7 @@ static enum err sim_stream_read(struct io_file *file, void *ret, size_t n, size_
 }
 
 static enum err sim_stream_write(struct io_file *file, const void *data, size_t n, struct err_note *note) {
-        struct sim_call call = {.verb = "write to", .n = n, .flags = CALL_CHANGES};
+        struct sim_call call = {.verb = "stream write", .n = n, .flags = CALL_CHANGES};
         struct sim_streams *streams = &sim_of(file->io)->streams;
         enum err err = ERR_NONE;
 
@@ -1024,50 +1090,15 @@ static void close_all(struct io_sim *sim) {
         }
 }
 
-/* From scratch: how many names each file has, which files there are, how many blocks are used. */
-static void recount(struct io_sim *sim) {
-        AUTO(map_fini) struct map links = {0};
-        AUTO(map_fini) struct map seen = {0};
-        uint64_t total = sim->space.total;
-        size_t place = 0;
-
-        sim_names_count(&sim->names, &links);
-        free_unmarked(sim, &links);
-        sim_space_fini(&sim->space);
-        sim->space = (struct sim_space){.total = total};
-        for (struct sim_file *file; (file = map_next(&sim->files, &place));) {
-                file->links = (unsigned)(uintptr_t)map_get(&links, map_key_u64(file->inode));
-                sim_space_add(&sim->space, &file->now, file->may_share ? &seen : NULL);
-        }
-        sim->space.peak = sim->space.used;
-}
-
-static void find_unsynced(const struct io_sim *sim, uint64_t *ret_first, uint64_t *ret_last) {
-        size_t place = 0;
-        uint64_t first, last;
-
-        *ret_first = UINT64_MAX;
-        *ret_last = 0;
-        for (struct sim_file *file; (file = map_next(&sim->files, &place));)
-                if (sim_file_unsynced(file, &first, &last)) {
-                        *ret_first = min_u64(*ret_first, first);
-                        *ret_last = max_u64(*ret_last, last);
-                }
-        if (sim->names.log.n > 0) {
-                *ret_first = min_u64(*ret_first, sim->names.log.data[0].sequence);
-                *ret_last = max_u64(*ret_last, sim->names.log.data[sim->names.log.n - 1].sequence);
-        }
-        if (*ret_first > *ret_last)
-                *ret_first = *ret_last;
-}
-
 /* In the order of inodes, so that a seed means the same whatever the map's order. */
 static void crash_files(struct io_sim *sim, struct sim_crash *crash) {
         for (uint64_t inode = 1; inode <= sim->next_inode; inode++) {
                 struct sim_file *file = file_of(sim, inode);
 
-                if (file)
-                        sim_file_crash(file, crash);
+                if (file) {
+                        sim_file_keep(file, crash);
+                        sim_file_show_durable(file);
+                }
         }
 }
 
@@ -1077,6 +1108,7 @@ static void restart(struct io_sim *sim) {
 }
 
 void io_sim_crash(struct io *io, uint64_t seed) {
+        AUTO(map_fini) struct map links = {0};
         struct io_sim *sim = lock_machine(io);
         struct sim_crash crash;
         uint64_t first, last;
@@ -1088,7 +1120,10 @@ void io_sim_crash(struct io *io, uint64_t seed) {
         sim_crash_init(&crash, seed, first, last);
         crash_files(sim, &crash);
         sim_names_crash(&sim->names, &crash);
-        recount(sim);
+        sim_names_count(&sim->names, &links);
+        free_unmarked(sim, &links);
+        recount_links(sim, &links);
+        recount_space(sim);
         restart(sim);
         unlock_machine(sim);
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The third maker of io.h: a machine in memory, whose crashes, torn writes, reorderings and errors follow
- * from a seed. It honours exactly what io.h promises and is as nasty as that allows:
+ * from a seed.  It honours exactly what io.h promises and is as nasty as that allows:
  *
- *   - what was not synced is lost or kept at a crash, sector by sector and name by name (sim_dice.h has the
- * styles)
- *   - a sync of a file says nothing of its name; one of a directory says nothing of the files, nor of its own
- * name
- *   - what a failed sync covered is kept or lost at that moment, and no later sync brings it back
+ *   - what was not synced is lost or kept at a crash, sector by sector and name by name; sim_dice.h has the
+ *     styles of crashes
+ *   - a sync of a file says nothing of its name; one of a directory nothing of the files in it, nor of its
+ * own name
+ *   - of what a failed sync covered some is durable and the rest is gone: decided at that moment, and seen by
+ *     everybody; no later sync brings the rest back
  *   - requests of a queue are done in any order; of those in flight at a crash, any may have been done
  *   - a file system has a size, counted in blocks of 4096 bytes
  *

@@ -69,14 +69,23 @@ static enum err outcome(const struct sim_calls *calls, const struct sim_call *ca
 
 static void describe(const struct sim_call *call, char *ret, size_t n) {
         if (call->flags & CALL_RANGE)
-                (void)snprintf(ret, n, "%s: %s %" PRIu64 " at %" PRIu64, call->path, call->verb, call->n,
-                               call->at);
+                (void)snprintf(ret, n, "%s %" PRIu64 " at %" PRIu64, call->verb, call->n, call->at);
         else if (call->flags & CALL_SIZE)
-                (void)snprintf(ret, n, "%s: %s %" PRIu64, call->path, call->verb, call->at);
+                (void)snprintf(ret, n, "%s %" PRIu64, call->verb, call->at);
+        else if (call->flags & CALL_ON_FILE)
+                (void)snprintf(ret, n, "%s", call->verb);
         else if (call->to)
                 (void)snprintf(ret, n, "%s %s to %s", call->verb, call->path, call->to);
         else
                 (void)snprintf(ret, n, "%s %s", call->verb, call->path);
+}
+
+static void print(const struct sim_calls *calls, const struct sim_call *call, const char *text) {
+        bool needs_path = call->flags & CALL_ON_FILE;
+
+        fprintf(calls->trace, "%6" PRIu64 " %4" PRIu64 "%c %s%s%s\n", calls->count.all, calls->count.changing,
+                call->flags & CALL_CHANGES ? '*' : ' ', needs_path ? call->path : "", needs_path ? ": " : "",
+                text);
 }
 
 enum err sim_calls_end(struct sim_calls *calls, const struct sim_call *call, enum err err,
@@ -93,8 +102,6 @@ enum err sim_calls_end(struct sim_calls *calls, const struct sim_call *call, enu
         else if (err)
                 (void)err_set(note, err, "%s: %s", what, err_text(err));
         if (calls->trace)
-                fprintf(calls->trace, "%6" PRIu64 " %4" PRIu64 "%c %s\n", calls->count.all,
-                        calls->count.changing, call->flags & CALL_CHANGES ? '*' : ' ',
-                        err ? note->text : what);
+                print(calls, call, err ? note->text : what);
         return err;
 }

@@ -20,6 +20,7 @@ enum sim_call_flags {
         CALL_PARTLY = 1 << 2,   /* when it fails, some of it may have happened: the op sees to that */
         CALL_RANGE = 1 << 3,    /* has n and at */
         CALL_SIZE = 1 << 4,     /* has at: a size */
+        CALL_ON_FILE = 1 << 5,  /* its caller knows the path */
 };
 
 enum sim_fate {

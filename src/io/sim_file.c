@@ -62,7 +62,6 @@ struct sim_file *sim_file_copy(const struct sim_file *from) {
         struct sim_file *file = mem_new(struct sim_file);
 
         *file = (struct sim_file){.inode = from->inode,
-                                  .has_diverged = from->has_diverged,
                                   .may_share = from->may_share,
                                   .links = from->links,
                                   .is_gone = from->is_gone,
@@ -87,7 +86,6 @@ void sim_file_free(struct sim_file *file) {
 void sim_file_give_back(struct sim_file *file, struct sim_space *space) {
         sim_image_fini(&file->now, space);
         file->is_gone = true;
-        file->has_diverged = true;
 }
 
 /* ---- changing ---- */
@@ -221,12 +219,12 @@ static void sync_change(struct sim_file *file, const struct sim_change *change) 
 
 void sim_file_sync(struct sim_file *file) {
         VEC_EACH (&file->log, each) {
-                if (file->has_diverged)
+                if (file->is_gone)
                         keep_change(&file->durable, *each, (struct chances){SIM_ALWAYS, SIM_ALWAYS}, NULL);
                 else
                         sync_change(file, *each);
         }
-        if (!file->has_diverged)
+        if (!file->is_gone)
                 file->durable.size = file->now.size;
         clear_log(file);
 }
@@ -234,7 +232,7 @@ void sim_file_sync(struct sim_file *file) {
 /* Keeping all is a sync, which leaves clones shared.  Keeping some may unshare a clone that was not synced:
  * it then takes blocks of its own. */
 static bool keeps_all(const struct sim_file *file, struct sim_crash *crash) {
-        bool all = crash->style != CRASH_BY_CHANGE && !file->has_diverged;
+        bool all = crash->style != CRASH_BY_CHANGE && !file->is_gone;
 
         for (size_t i = 0; i < file->log.n && all; i++)
                 all = sim_crash_chance(crash, CRASH_SIZE, file->inode, file->log.data[i]->sequence) ==
@@ -256,17 +254,15 @@ void sim_file_keep(struct sim_file *file, struct sim_crash *crash) {
 
                 keep_change(&file->durable, *each, chances, &crash->dice);
         }
-        file->has_diverged = true;
         clear_log(file);
 }
 
-void sim_file_crash(struct sim_file *file, struct sim_crash *crash) {
-        sim_file_keep(file, crash);
+void sim_file_show_durable(struct sim_file *file) {
         sim_image_fini(&file->now, NULL);
         sim_image_copy(&file->now, &file->durable);
-        file->has_diverged = false;
+        VEC_EACH (&file->log, each)
+                keep_change(&file->now, *each, (struct chances){SIM_ALWAYS, SIM_ALWAYS}, NULL);
         file->is_gone = false;
-        file->opens = 0;
 }
 
 bool sim_file_unsynced(const struct sim_file *file, uint64_t *ret_first, uint64_t *ret_last) {

@@ -3,8 +3,8 @@
  * that are durable, and the ordered log of changes between the two.
  *
  * A sync makes the log durable.  A crash, and a sync that fails, keep some of it: each sector of a write by
- * itself, a truncate whole or not at all, a punch or clone block by block.  After a sync that failed the log
- * is gone: what it lost never becomes durable, though readers still see it.
+ * itself, a truncate whole or not at all, a punch or clone block by block.  After either, what is durable is
+ * what readers see, and the rest is gone.
  *
  * Errors: a write that finds no block says how far it came.  Threads: its machine's lock is held.
  */
@@ -23,11 +23,10 @@ struct sim_file {
         uint64_t inode;
         struct sim_image now, durable;
         VEC(struct sim_change *) log; /* owned; each shared, counted */
-        bool has_diverged;            /* now is not durable plus log: a sync failed, or the file is gone */
         bool may_share;               /* took part in a clone */
         unsigned links;               /* names it has now */
         unsigned opens;
-        bool is_gone; /* no name, not open: only a crash can bring it back */
+        bool is_gone; /* no name, not open; only a crash or a failed sync brings it back */
         int64_t modified_ns;
         uint64_t n_reads, n_writes, n_syncs, bytes_read, bytes_written;
 };
@@ -47,9 +46,9 @@ void sim_file_clone(struct sim_file *, struct sim_space *, const struct sim_file
 
 void sim_file_sync(struct sim_file *);
 void sim_file_keep(struct sim_file *,
-                   struct sim_crash *); /* some of the log becomes durable, the rest never will */
-void sim_file_crash(struct sim_file *,
-                    struct sim_crash *); /* and that is what readers see; recount the space then */
+                   struct sim_crash *); /* some of the log is durable, the rest never will be */
+/* Readers see what is durable and the log on top of it.  The space is to be counted anew. */
+void sim_file_show_durable(struct sim_file *);
 void sim_file_give_back(struct sim_file *, struct sim_space *); /* the last name and opener are gone */
 bool sim_file_unsynced(const struct sim_file *, uint64_t *ret_first,
                        uint64_t *ret_last); /* numbers; false: none */

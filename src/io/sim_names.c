@@ -116,7 +116,6 @@ void sim_names_copy(struct sim_names *names, const struct sim_names *from) {
         for (struct sim_dir *dir; (dir = map_next(&from->dirs, &place));) {
                 struct sim_dir *copy = dir_new(names, dir->inode);
 
-                copy->is_gone = dir->is_gone;
                 entries_copy(&copy->now, &dir->now);
                 entries_copy(&copy->durable, &dir->durable);
         }
@@ -177,18 +176,14 @@ void sim_names_add(struct sim_names *names, struct sim_place at, uint64_t inode,
 void sim_names_remove(struct sim_names *names, struct sim_place at, uint64_t sequence) {
         const struct sim_entry *entry = sim_names_find(names, at);
 
-        if (entry->is_directory)
-                sim_names_dir(names, entry->inode)->is_gone = true;
         (void)log_change(names, SIM_NAME_REMOVE, at, entry, sequence);
         entry_remove(&sim_names_dir(names, at.dir)->now, at.name);
 }
 
 void sim_names_move(struct sim_names *names, struct sim_place from, struct sim_place to, uint64_t sequence) {
-        const struct sim_entry *entry = sim_names_find(names, from), *old = sim_names_find(names, to);
+        const struct sim_entry *entry = sim_names_find(names, from);
         struct sim_name_change *change = log_change(names, SIM_NAME_MOVE, from, entry, sequence);
 
-        if (old && old->is_directory)
-                sim_names_dir(names, old->inode)->is_gone = true;
         change->to_dir = to.dir;
         change->to_name = mem_text(to.name);
         entry_remove(&sim_names_dir(names, from.dir)->now, from.name);
@@ -197,52 +192,61 @@ void sim_names_move(struct sim_names *names, struct sim_place from, struct sim_p
 
 /* ---- becoming durable ---- */
 
-static bool names_inode(const struct sim_dir *dir, const char *name, uint64_t inode) {
-        const struct sim_entry *entry = dir ? entry_find(&dir->durable, name) : NULL;
+/* Which of a directory's two states. */
+enum view { VIEW_NOW, VIEW_DURABLE };
+
+static struct sim_entries *entries_of(const struct sim_names *names, uint64_t inode, enum view view) {
+        struct sim_dir *dir = sim_names_dir(names, inode);
+
+        return view == VIEW_NOW ? &dir->now : &dir->durable;
+}
+
+static bool names_inode(const struct sim_entries *entries, const char *name, uint64_t inode) {
+        const struct sim_entry *entry = entry_find(entries, name);
 
         return entry && entry->inode == inode;
 }
 
-static bool is_empty_or_file(const struct sim_names *names, const struct sim_entry *entry) {
-        return !entry->is_directory || sim_names_dir(names, entry->inode)->durable.list.n == 0;
+static bool is_empty_or_file(const struct sim_names *names, const struct sim_entry *entry, enum view view) {
+        return !entry->is_directory || entries_of(names, entry->inode, view)->list.n == 0;
 }
 
-/* Could a file system show this change on top of what is durable? */
-static bool makes_sense(const struct sim_names *names, const struct sim_name_change *change) {
-        const struct sim_dir *dir = sim_names_dir(names, change->dir);
-        const struct sim_dir *to_dir = sim_names_dir(names, change->to_dir);
+/* Could a file system show this change on top of that state? */
+static bool makes_sense(const struct sim_names *names, const struct sim_name_change *change, enum view view) {
+        const struct sim_entries *entries = entries_of(names, change->dir, view);
         const struct sim_entry *old;
 
         switch (change->kind) {
         case SIM_NAME_ADD:
-                return !entry_find(&dir->durable, change->name);
+                return !entry_find(entries, change->name);
         case SIM_NAME_REMOVE:
-                old = entry_find(&dir->durable, change->name);
-                return old && old->inode == change->inode && is_empty_or_file(names, old);
+                old = entry_find(entries, change->name);
+                return old && old->inode == change->inode && is_empty_or_file(names, old, view);
         case SIM_NAME_MOVE:
-                old = entry_find(&to_dir->durable, change->to_name);
-                return names_inode(dir, change->name, change->inode) &&
-                       (!old || (old->is_directory == change->is_directory && is_empty_or_file(names, old)));
+                old = entry_find(entries_of(names, change->to_dir, view), change->to_name);
+                return names_inode(entries, change->name, change->inode) &&
+                       (!old ||
+                        (old->is_directory == change->is_directory && is_empty_or_file(names, old, view)));
         }
         return false;
 }
 
-/* As the change says, whatever is there: it, and all it stands on, is durable. */
-static void apply(struct sim_names *names, const struct sim_name_change *change) {
-        struct sim_dir *dir = sim_names_dir(names, change->dir);
+/* As the change says, whatever is there: it, and all it stands on, is so. */
+static void apply(struct sim_names *names, const struct sim_name_change *change, enum view view) {
+        struct sim_entries *entries = entries_of(names, change->dir, view);
 
         switch (change->kind) {
         case SIM_NAME_ADD:
-                entry_set(&dir->durable, change->name, change->inode, change->is_directory);
+                entry_set(entries, change->name, change->inode, change->is_directory);
                 break;
         case SIM_NAME_REMOVE:
-                if (names_inode(dir, change->name, change->inode))
-                        entry_remove(&dir->durable, change->name);
+                if (names_inode(entries, change->name, change->inode))
+                        entry_remove(entries, change->name);
                 break;
         case SIM_NAME_MOVE:
-                if (names_inode(dir, change->name, change->inode))
-                        entry_remove(&dir->durable, change->name);
-                entry_set(&sim_names_dir(names, change->to_dir)->durable, change->to_name, change->inode,
+                if (names_inode(entries, change->name, change->inode))
+                        entry_remove(entries, change->name);
+                entry_set(entries_of(names, change->to_dir, view), change->to_name, change->inode,
                           change->is_directory);
                 break;
         }
@@ -289,10 +293,11 @@ void sim_names_sync(struct sim_names *names, uint64_t dir) {
 
         for (size_t i = 0; i < names->log.n; i++)
                 if (covered[i])
-                        apply(names, &names->log.data[i]);
+                        apply(names, &names->log.data[i], VIEW_DURABLE);
         forget_covered(names, covered);
 }
 
+/* covered: NULL: all. */
 static void keep_some(struct sim_names *names, const bool *covered, struct sim_crash *crash) {
         for (size_t i = 0; i < names->log.n; i++) {
                 const struct sim_name_change *change = &names->log.data[i];
@@ -301,9 +306,30 @@ static void keep_some(struct sim_names *names, const bool *covered, struct sim_c
                         continue;
                 if (sim_chance(&crash->dice,
                                sim_crash_chance(crash, CRASH_NAME, change->dir, change->sequence)) &&
-                    makes_sense(names, change))
-                        apply(names, change);
+                    makes_sense(names, change, VIEW_DURABLE))
+                        apply(names, change, VIEW_DURABLE);
         }
+}
+
+/* Callers see what is durable and, where it still makes sense, the log on top of it. */
+static void show_durable(struct sim_names *names) {
+        size_t place = 0, n = 0;
+
+        for (struct sim_dir *dir; (dir = map_next(&names->dirs, &place));) {
+                entries_fini(&dir->now);
+                entries_copy(&dir->now, &dir->durable);
+        }
+        for (size_t i = 0; i < names->log.n; i++) {
+                struct sim_name_change *change = &names->log.data[i];
+
+                if (makes_sense(names, change, VIEW_NOW)) {
+                        apply(names, change, VIEW_NOW);
+                        names->log.data[n++] = *change;
+                } else {
+                        change_fini(change);
+                }
+        }
+        names->log.n = n;
 }
 
 void sim_names_keep(struct sim_names *names, uint64_t dir, struct sim_crash *crash) {
@@ -311,18 +337,13 @@ void sim_names_keep(struct sim_names *names, uint64_t dir, struct sim_crash *cra
 
         keep_some(names, covered, crash);
         forget_covered(names, covered);
+        show_durable(names);
 }
 
 void sim_names_crash(struct sim_names *names, struct sim_crash *crash) {
-        size_t place = 0;
-
         keep_some(names, NULL, crash);
         clear_log(names);
-        for (struct sim_dir *dir; (dir = map_next(&names->dirs, &place));) {
-                entries_fini(&dir->now);
-                entries_copy(&dir->now, &dir->durable);
-                dir->is_gone = false;
-        }
+        show_durable(names);
 }
 
 /* ---- who is still named ---- */

@@ -4,7 +4,8 @@
  *
  * A sync of a directory makes the changes of its names durable, and whatever earlier changes those stand on.
  * A crash, or a sync that fails, keeps each change or loses it, in order; one that no longer makes sense (its
- * name is not there, or another is) is skipped.  A rename is one change, also between directories.
+ * name is not there, or another is) is lost.  After either, what is durable is what callers see.  A rename is
+ * one change, also between directories.
  *
  * Errors: none; callers look before they change.  Threads: its machine's lock is held.
  */
@@ -31,7 +32,6 @@ struct sim_entries {
 struct sim_dir {
         uint64_t inode;
         struct sim_entries now, durable;
-        bool is_gone;
 };
 
 /* A name in a directory; the text is the caller's. */

@@ -180,18 +180,27 @@ static void look_after_crash(struct run *run, struct io *dead, enum sweep_outcom
         }
 }
 
-/* The process ends, the machine goes on; and only after the recovery is power lost. */
+static void look_after_late_crash(struct run *run, struct io *recovered, enum sweep_outcome outcome,
+                                  const struct point *point) {
+        AUTO(io_free) struct io *io = io_sim_fork(recovered);
+
+        io_sim_crash(io, point->seed);
+        (void)look(run, io, outcome, point, "after a kill, a recovery and a crash");
+}
+
+/* The process ends, the machine goes on; and only after the recovery is power lost: for every second round of
+ * the styles of crashes. */
 static void look_after_kill(struct run *run, struct io *dead, enum sweep_outcome outcome,
                             struct point point) {
         AUTO(io_free) struct io *io = io_sim_fork(dead);
 
-        if (!is_wanted(run, &point))
-                return;
+        point.kind = KIND_KILL;
         io_sim_kill(io);
-        if (!look(run, io, outcome, &point, "after the process was killed"))
+        if (!is_call_wanted(run, KIND_KILL, point.n) || !look(run, io, outcome, &point, "after a kill"))
                 return;
-        io_sim_crash(io, point.seed);
-        (void)look(run, io, outcome, &point, "after a recovery without, then with a crash");
+        for (point.seed = 0; point.seed < run->seeds; point.seed++)
+                if (is_wanted(run, &point) && (point.seed / IO_SIM_STYLES + point.n) % 2 == 0)
+                        look_after_late_crash(run, io, outcome, &point);
 }
 
 /* ---- one call ---- */
@@ -212,20 +221,16 @@ static void operate(struct run *run, struct io *io, const struct point *point, e
 
 static void try_death(struct run *run, uint64_t n) {
         AUTO(io_free) struct io *io = io_sim_fork(run->base);
-        struct point point = {.kind = run->has_only ? run->only.kind : KIND_CRASH, .n = n};
+        struct point point = {.kind = KIND_CRASH, .n = n};
         enum sweep_outcome outcome;
 
         io_sim_reseed(io, n);
         io_sim_die_at(io, n, IO_SIM_BEFORE);
         operate(run, io, &point, &outcome);
-        for (point.seed = 0; point.seed < run->seeds; point.seed++) {
-                point.kind = KIND_CRASH;
-                if (is_call_wanted(run, KIND_CRASH, n))
-                        look_after_crash(run, io, outcome, point);
-                point.kind = KIND_KILL;
-                if (point.seed == n % IO_SIM_STYLES || run->has_only)
-                        look_after_kill(run, io, outcome, point);
-        }
+        for (; point.seed < run->seeds && is_call_wanted(run, KIND_CRASH, n); point.seed++)
+                look_after_crash(run, io, outcome, point);
+        point.seed = 0;
+        look_after_kill(run, io, outcome, point);
 }
 
 static void set_fault(struct io *io, enum kind kind, uint64_t n) {
@@ -328,7 +333,8 @@ static bool begin(struct run *run, const struct sweep *sweep, unsigned seeds) {
         run->base = io_sim_new(1, sweep->size);
         io_sim_set_lacks(run->base, sweep->lacks);
         if (sweep->setup && sweep->setup(run->base, sweep->ctx, &note)) {
-                fprintf(stderr, "sweep %s: setup: %s\n", sweep->name, note.text);
+                if (!run->is_quiet)
+                        fprintf(stderr, "sweep %s: setup: %s\n", sweep->name, note.text);
                 return false;
         }
         io_sim_settle(run->base);

@@ -412,8 +412,7 @@ static void a_full_disk_refuses_new_blocks_only(void **state) {
         (void)state;
         assert_ok(io_write(file, ones, 8 * PAGE, 0, &note));
         assert_int_equal(free_pages(io), 0);
-        assert_err(io_write(file, ones, 1, 8 * PAGE, &note), ERR_NO_SPACE,
-                   "a: write 1 at 32768: no space left");
+        assert_err(io_write(file, ones, 1, 8 * PAGE, &note), ERR_NO_SPACE, "write 1 at 32768: no space left");
         assert_ok(io_write(file, twos, 8 * PAGE, 0, &note));
         assert_ok(io_truncate(file, 1024 * TIB, &note));
         assert_ok(io_punch(file, PAGE, PAGE, &note));
@@ -654,39 +653,51 @@ static void what_a_failed_sync_lost_no_later_sync_brings_back(void **state) {
         for (uint64_t seed = 0; seed < SEEDS; seed++) {
                 AUTO(io_free) struct io *io = io_sim_new(seed, 0);
                 AUTO(io_close) struct io_file *file = NULL;
+                uint8_t seen;
 
                 make_file(io, "a", ones, 2 * PAGE);
                 file = open_file(io, "a", IO_WRITE);
-                assert_ok(io_write(file, twos, PAGE, 0, &note));
+                assert_ok(io_write(file, twos, SECTOR, 0, &note));
                 io_sim_fail_at(io, 1, ERR_IO, false);
-                assert_err(io_sync(file, &note), ERR_IO, "sync a");
-                assert_int_equal(byte_at(io, "a", 0), 2); /* still seen */
+                assert_err(io_sync(file, &note), ERR_IO, "sync: input/output error (injected)");
+                seen = byte_at(io, "a", 0);
+                lost += seen == 1;
                 assert_ok(io_write(file, threes, PAGE, PAGE, &note));
                 assert_ok(io_sync(file, &note));
-                io_sim_crash(io, 1); /* keeps all there is */
-                lost += byte_at(io, "a", 0) == 1;
+                io_sim_crash(io, seed);
+                assert_int_equal(byte_at(io, "a", 0), seen); /* who looked saw the truth */
                 assert_int_equal(byte_at(io, "a", PAGE), 3); /* what came later is as durable as ever */
         }
         assert_true(lost > 0 && lost < SEEDS);
 }
 
 static void what_a_failed_directory_sync_lost_is_lost_too(void **state) {
-        unsigned lost = 0;
+        unsigned lost = 0, back = 0;
         struct err_note note;
 
         (void)state;
         for (uint64_t seed = 0; seed < SEEDS; seed++) {
                 AUTO(io_free) struct io *io = io_sim_new(seed, 0);
+                bool a, b;
 
+                make_file(io, "b", ones, SECTOR);
                 put(io, "a", IO_CREATE, ones, SECTOR, 0);
+                assert_ok(io_unlink(io, "b", &note));
                 io_sim_fail_at(io, 1, ERR_IO, false);
                 assert_err(io_sync_dir(io, "/", &note), ERR_IO, "sync directory /");
-                assert_true(exists(io, "a"));
+                a = exists(io, "a");
+                b = exists(io, "b");
+                lost += !a;
+                back += b;
+                assert_int_equal(io_sim_used(io), (a + b) * PAGE);
+                if (b)
+                        assert_int_equal(byte_at(io, "b", 0), 1);
                 assert_ok(io_sync_dir(io, "/", &note));
-                io_sim_crash(io, 1);
-                lost += !exists(io, "a");
+                io_sim_crash(io, seed);
+                assert_true(exists(io, "a") == a && exists(io, "b") == b);
         }
         assert_true(lost > 0 && lost < SEEDS);
+        assert_true(back > 0 && back < SEEDS);
 }
 
 static void broken_sectors_cannot_be_read(void **state) {
@@ -809,7 +820,7 @@ static void streams_come_in_pieces_and_close(void **state) {
         assert_ok(io_stream_read(in, got, 10, &n, &note));
         assert_int_equal(n, 0);
         assert_ok(io_stream_write(out, "abc", 3, &note));
-        assert_err(io_stream_write(out, "def", 3, &note), ERR_CLOSED, "standard output");
+        assert_err(io_stream_write(out, "def", 3, &note), ERR_CLOSED, "stream write: other end closed");
         assert_int_equal(io_sim_stdout(io).n, 4);
         assert_memory_equal(io_sim_stdout(io).data, "abcd", 4);
 }
