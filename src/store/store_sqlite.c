@@ -180,7 +180,7 @@ static enum err check_format(struct store_sqlite *s, struct err_note *note) {
  * records that reached the journal in part may pass its checksums. */
 static const char settings_sql[] =
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = PERSIST; "
-        "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 1048576; "
+        "PRAGMA synchronous = FULL; "
         "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA secure_delete = OFF; "
         "PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF";
 

@@ -26,6 +26,7 @@ struct store_sqlite_vfs {
         struct io *io; /* borrowed, outlives us */
         bool read_only;
         bool names_synced; /* [V2] */
+        bool has_journal;  /* beside the main file, as far as we know */
         bool is_tidy;
         struct err_note error;  /* the first since it was cleared; ERR_NONE: none */
         struct io_file *locked; /* owned; read-only: the main file while its lock is held */
@@ -209,7 +210,7 @@ static void remove_journal(struct store_sqlite_vfs *vfs, const char *path) {
 static int file_close(sqlite3_file *sqlite) {
         struct vfs_file *f = file_of(sqlite);
 
-        if (f->file && f->is_main && f->vfs->is_tidy)
+        if (f->file && f->is_main && f->vfs->is_tidy && f->vfs->has_journal)
                 remove_journal(f->vfs, io_path(f->file));
         if (f->file)
                 io_close(f->file);
@@ -264,6 +265,7 @@ static enum err settle_journal(struct store_sqlite_vfs *vfs, const char *path, s
                 return ERR_NONE;
         if (err)
                 return err;
+        vfs->has_journal = true;
         if (io_read_some(journal, header, sizeof header, 0, &n, note))
                 return err_wrap(note, "%s", name);
         if (n > 0 && header[0] != 0)
@@ -283,6 +285,7 @@ static enum err open_to_write(struct store_sqlite_vfs *vfs, const char *path, in
         if (err)
                 return err;
         vfs->names_synced = false;
+        vfs->has_journal |= (flags & SQLITE_OPEN_MAIN_JOURNAL) != 0;
         if (flags & SQLITE_OPEN_MAIN_DB) {
                 if (lock_main(vfs, file, IO_EXCLUSIVE, note) || settle_journal(vfs, path, note))
                         return note->code;
