@@ -56,7 +56,7 @@ struct chain_segment {
         uint64_t        at, n;
         struct io_file *file;    /* borrowed under the hold; NULL: zeros */
         uint64_t        file_at;
-        unsigned        layer;   /* of file */
+        unsigned        layer;   /* of file, counted from the bottom: chain_layer's chain_depth - 1 - layer */
 };
 /* A hold keeps every segment found under it valid: bytes are neither punched nor reused before it ends.  Short: one
  * I/O, never across a wait for a socket. */
