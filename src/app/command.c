@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "command.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bar.h"
+#include "help.h"
+#include "mem.h"
+#include "options.h"
+#include "print.h"
+
+/* ---- signals --------------------------------------------------------------------------------- */
+
+static atomic_bool is_cancelled;
+
+/* The first asks; the handler is gone then (SA_RESETHAND), so that a second one ends the process. */
+static void ask_to_stop(int number) {
+        (void)number;
+        atomic_store(&is_cancelled, true);
+}
+
+static void set_signals(void) {
+        struct sigaction ask = {.sa_handler = ask_to_stop, .sa_flags = (int)SA_RESETHAND};
+        struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+        sigaction(SIGINT, &ask, NULL);
+        sigaction(SIGTERM, &ask, NULL);
+        sigaction(SIGPIPE, &ignore, NULL);
+}
+
+/* ---- environment ----------------------------------------------------------------------------- */
+
+static const char *variable(const char *name) {
+        const char *value = getenv(name);
+
+        return value && *value ? value : NULL;
+}
+
+/* *ret is the caller's to free; NULL: there is none. */
+static char *state_dir(void) {
+        const char *state = variable("XDG_STATE_HOME"), *home = variable("HOME");
+
+        if (state && state[0] == '/')
+                return mem_format("%s/catena", state);
+        if (geteuid() == 0)
+                return mem_text("/var/lib/catena");
+        return home ? mem_format("%s/.local/state/catena", home) : NULL;
+}
+
+static bool has_colour(int fd) {
+        const char *term = variable("TERM");
+
+        return isatty(fd) && !variable("NO_COLOR") && term && strcmp(term, "dumb") != 0;
+}
+
+static enum bar_style bar_style_of(const struct options *options) {
+        const char *term = variable("TERM");
+
+        if (options->progress == WHEN_NEVER)
+                return BAR_NONE;
+        if (options->is_json)
+                return options->progress == WHEN_ALWAYS ? BAR_JSON : BAR_NONE;
+        if (isatty(STDERR_FILENO) && (!term || strcmp(term, "dumb") != 0))
+                return BAR_TERMINAL;
+        return options->progress == WHEN_ALWAYS ? BAR_LINES : BAR_NONE;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static int write_out(struct buf *text, FILE *to) {
+        size_t done = text->n ? fwrite(text->data, 1, text->n, to) : 0;
+
+        if (done == text->n && fflush(to) == 0)
+                return EXIT_DONE;
+        fprintf(stderr, "catena: write the result: %s\n", strerror(errno));
+        return EXIT_FAILED;
+}
+
+static int exit_code_of(enum verb_outcome outcome) {
+        switch (outcome) {
+        case VERB_DONE:
+                return EXIT_DONE;
+        case VERB_PARTIAL:
+                return EXIT_PARTIAL;
+        case VERB_FINDINGS:
+                return EXIT_FINDINGS;
+        case VERB_USAGE:
+                return EXIT_USAGE;
+        }
+        return EXIT_FAILED;
+}
+
+/* "catena vdi export: …", and what to do about it. */
+static int report(const struct options *options, enum verb_outcome outcome, FILE *json_to,
+                  const struct err_note *note) {
+        AUTO(buf_fini) struct buf text = {0};
+        bool is_usage = outcome == VERB_USAGE;
+
+        if (options->is_json) {
+                print_json_error(&text, is_usage ? "usage" : err_name(note->code), note->text);
+                (void)write_out(&text, json_to);
+        } else {
+                buf_print(&text, "%scatena%s%s%s%s:%s ", has_colour(STDERR_FILENO) ? "\033[31m" : "",
+                          options->noun ? " " : "", options->noun ? options->noun->name : "",
+                          options->verb ? " " : "", options->verb ? options->verb->name : "",
+                          has_colour(STDERR_FILENO) ? "\033[0m" : "");
+                print_safely(&text, note->text);
+                buf_print(&text, "\n");
+                if (is_usage && options->verb)
+                        buf_print(&text, "'catena %s %s --help' says more.\n", options->noun->name,
+                                  options->verb->name);
+                fputs(buf_text(&text), stderr);
+        }
+        if (note->code == ERR_CANCELLED)
+                return EXIT_INTERRUPTED;
+        return is_usage ? EXIT_USAGE : EXIT_FAILED;
+}
+
+/* ---- calling --------------------------------------------------------------------------------- */
+
+/* Whether the verb's data goes to standard output, so that nothing else may. */
+static bool gives_data(const struct options *options) {
+        const char *output = json_string_value(json_object_get(options->params, "output"));
+
+        return output && strcmp(output, "-") == 0;
+}
+
+static int show_result(const struct options *options, const struct verb_call *call) {
+        AUTO(buf_fini) struct buf text = {0};
+        FILE *to = gives_data(options) ? stderr : stdout;
+        int written;
+
+        if (options->is_json)
+                print_json(&text, call->result);
+        else if (to == stdout)
+                print_result(&text, options->verb, call->result, has_colour(STDOUT_FILENO));
+        written = write_out(&text, to);
+        return written ? written : exit_code_of(call->outcome);
+}
+
+static int run_call(const struct options *options) {
+        AUTO(io_free) struct io *io = io_uring_new();
+        AUTO(io_close) struct io_file *input = NULL, *output = NULL;
+        AUTO_FREE char *state = state_dir();
+        struct bar bar = {.style = bar_style_of(options), .has_colour = has_colour(STDERR_FILENO)};
+        struct progress progress = {.io = io, .show = bar_show, .user = &bar, .is_cancelled = &is_cancelled};
+        struct err_note note = {0};
+        enum err failed;
+        AUTO(verb_call_fini)
+        struct verb_call call = {.verb = options->verb,
+                                 .params = options->params,
+                                 .io = io,
+                                 .state_dir = state,
+                                 .progress = &progress};
+
+        if (io_open_standard(io, IO_STDIN, &input, &note) || io_open_standard(io, IO_STDOUT, &output, &note))
+                return report(options, VERB_DONE, stdout, &note);
+        call.input = input;
+        call.output = output;
+        failed = verb_call_run(&call, &note);
+        bar_clear(&bar);
+        if (failed)
+                return report(options, call.outcome, gives_data(options) ? stderr : stdout, &note);
+        return show_result(options, &call);
+}
+
+static int run_task(const struct options *options) {
+        AUTO(buf_fini) struct buf text = {0};
+
+        switch (options->task) {
+        case TASK_CALL:
+                return run_call(options);
+        case TASK_HELP:
+                help_write(&text, options->noun, options->verb);
+                return write_out(&text, stdout);
+        case TASK_MAN:
+                help_write_man(&text);
+                return write_out(&text, stdout);
+        case TASK_VERSION:
+                buf_print(&text, "catena " CATENA_VERSION "\n");
+                return write_out(&text, stdout);
+        }
+        return EXIT_USAGE;
+}
+
+int command_main(int argc, char **argv) {
+        AUTO(options_fini) struct options options = {0};
+        struct err_note note = {0};
+
+        set_signals();
+        if (options_parse((const char *const *)argv + 1, argc > 0 ? (size_t)argc - 1 : 0, &options, &note))
+                return report(&options, VERB_USAGE, stdout, &note);
+        return run_task(&options);
+}
