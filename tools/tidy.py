@@ -19,6 +19,11 @@ TESTED_ELSEWHERE = {
     'src/links_main.c': 'is empty: that it links is the test',
     'src/base/buf.c': 'every user of a buf checks its text; test_text.c builds with it',
     'src/base/mem.c': 'does nothing but allocate or end the process',
+    'src/io/sim_calls.c': 'a part of io_sim.c: test_io_sim.c, "faults"; test_sweep.c',
+    'src/io/sim_dice.c': 'a part of io_sim.c: test_io_sim.c sees each style of crash',
+    'src/io/sim_file.c': 'a part of io_sim.c: test_io_sim.c has a random history of bytes',
+    'src/io/sim_image.c': 'a part of io_sim.c: test_io_sim.c has a random history of bytes',
+    'src/io/sim_names.c': 'a part of io_sim.c: test_io_sim.c has a random history of names',
 }
 
 # Includes and calls that belong to the floor io, used elsewhere for a reason.

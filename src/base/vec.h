@@ -53,6 +53,6 @@
 
 /* An empty one may have no data at all, to which not even 0 may be added. */
 #define VEC_EACH(v, each) \
-        for (typeof((v)->data + 0) each = (v)->data; each && each < (v)->data + (v)->n; each++)
+        for (typeof(*(v)->data) *each = (v)->data; each && each < (v)->data + (v)->n; each++)
 
 #endif

@@ -54,11 +54,10 @@ enum io_sim_lack {
         IO_SIM_NO_CLONE = 1 << 2,
         IO_SIM_NO_HOLES = 1 << 3
 };
-void io_sim_set_lacks(struct io *,
-                      unsigned lacks); /* ERR_UNSUPPORTED; NO_HOLES: io_next_data says that all is data */
+/* ERR_UNSUPPORTED; NO_HOLES: io_next_data says that all is data. */
+void io_sim_set_lacks(struct io *, unsigned lacks);
 
-/* ---- the end, and after
- * ------------------------------------------------------------------------------------------ */
+/* ---- the end, and after ------------------------------------------------------------------------ */
 
 /* Power is lost and comes back: of what was not synced the seed keeps some.  Ends all faults. */
 void io_sim_crash(struct io *, uint64_t seed);
@@ -71,11 +70,9 @@ void io_sim_kill(struct io *);
 
 void io_sim_settle(struct io *); /* all there is now is durable, as after a clean shutdown; files stay open */
 unsigned io_sim_open_files(struct io *); /* for tests that look for leaks; streams too */
-void io_sim_abandon(
-        struct io *); /* frees files and queues that were left open; nobody may use them any more */
+void io_sim_abandon(struct io *);        /* frees files and queues left open; nobody may use them any more */
 
-/* ---- faults
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- faults ------------------------------------------------------------------------------------ */
 
 struct io_sim_count {
         uint64_t all;      /* that can be failed */
@@ -98,8 +95,7 @@ bool io_sim_is_dead(struct io *);
 /* Reads of any of these bytes are ERR_IO, whatever is written there, across crashes; n = 0 mends the file. */
 void io_sim_break(struct io *, const char *path, uint64_t n, uint64_t at);
 
-/* ---- clock, streams
- * ---------------------------------------------------------------------------------------------- */
+/* ---- clock, streams ---------------------------------------------------------------------------- */
 
 void io_sim_advance(struct io *, uint64_t ns);
 void io_sim_set_wall(struct io *, int64_t ns); /* since 1970, now */
@@ -109,8 +105,7 @@ void io_sim_set_stdin(struct io *, const void *data, size_t n, size_t max_piece)
 struct span io_sim_stdout(struct io *);               /* what was written; valid until more is */
 void io_sim_close_stdout_at(struct io *, uint64_t n); /* the reader leaves after n bytes: ERR_CLOSED */
 
-/* ---- watching
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- watching ---------------------------------------------------------------------------------- */
 
 void io_sim_trace(struct io *, FILE *); /* prints each call; NULL ends it */
 
@@ -118,8 +113,8 @@ struct io_sim_traffic {
         uint64_t reads, writes, syncs, dir_syncs, punches, clones;
         uint64_t bytes_read, bytes_written;
 };
-struct io_sim_traffic io_sim_traffic(struct io *); /* of all files, since the machine was made */
-struct io_sim_traffic io_sim_file_traffic(struct io *,
-                                          const char *path); /* of one, dir_syncs 0; of none: zeros */
+/* Of all files, since the machine was made; of one, without dir_syncs, zeros where it is not there. */
+struct io_sim_traffic io_sim_traffic(struct io *);
+struct io_sim_traffic io_sim_file_traffic(struct io *, const char *path);
 
 #endif

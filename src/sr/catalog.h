@@ -61,6 +61,9 @@ struct vdi_row {
 void vdi_row_fini(struct vdi_row *);
 void vdi_row_copy(const struct vdi_row *, struct vdi_row *ret);
 DEFINE_AUTO_IN_PLACE(struct vdi_row, vdi_row_fini);
+json_t *vdi_row_to_json(
+        const struct vdi_row *); /* the caller's reference; without the uuid, which is its key */
+void vdi_row_from_json(json_t *, const struct uuid *, struct vdi_row *ret);
 
 struct lease {
         struct uuid uuid; /* the lease's own */

@@ -66,6 +66,9 @@ struct place_ops {
         const char *kind; /* "directory" */
 
         enum err (*list)(struct place *, struct place_listing *ret, struct err_note *);
+        /* What a child's locator says, relative to this place or absolute: the name of a node, if it is one
+         */
+        bool (*parse)(struct place *, const char *path, struct place_name *ret);
         char *(*path)(struct place *, const struct place_name *); /* what io.h opens; the caller's to free */
         char *(*mark_path)(struct place *, const struct place_marked *);
         /* `to` becomes a second name of from's bytes: ERR_EXISTS, ERR_UNSUPPORTED */
@@ -93,6 +96,7 @@ void place_free(struct place *);
 DEFINE_AUTO(struct place *, place_free);
 
 MUST_USE enum err place_list(struct place *, struct place_listing *ret, struct err_note *);
+MUST_USE bool place_parse(struct place *, const char *path, struct place_name *ret);
 MUST_USE char *place_path(struct place *, const struct place_name *); /* the caller's to free */
 MUST_USE enum err place_link(struct place *, const struct place_name *from, const struct place_name *to,
                              struct err_note *);
@@ -112,6 +116,7 @@ MUST_USE enum err place_remove_if_there(struct place *, const struct place_name 
  */
 MUST_USE enum err place_set_hidden(struct place *, const struct place_name *, bool is_hidden,
                                    struct err_note *);
+MUST_USE char *place_mark_path(struct place *, const struct place_marked *); /* the caller's to free */
 /* Bytes of a mark's file, at most n (a journal's value). */
 MUST_USE enum err place_read_mark(struct place *, const struct place_marked *, void *ret, size_t n,
                                   size_t *ret_n, struct err_note *);

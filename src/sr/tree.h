@@ -29,8 +29,10 @@ struct node {
         unsigned n_children;
         unsigned n_claims; /* files that name it as a parent in any way: children, damaged and unfinished ones
                             */
-        unsigned depth;    /* layers from here down, itself counted; 0 where that is unknown */
-        bool is_hidden;    /* as the footer that counts says; of a raw node: as the catalog says */
+        VEC(struct node *)
+        claims;                 /* owned array; borrowed, of this tree: the nodes that this file names so */
+        unsigned depth;         /* layers from here down, itself counted; 0 where that is unknown */
+        bool is_hidden;         /* as the footer that counts says; of a raw node: as the catalog says */
         bool is_hidden_in_both; /* may be collected, as far as its own footers go [C2] */
         bool is_alias;          /* another name of the same bytes is there as well */
         uint64_t size;          /* of the disk */

@@ -1006,6 +1006,102 @@ static void any_history_of_bytes_reads_as_plain_arrays_do(void **state) {
         io_free(io);
 }
 
+/* ---- a random history of names ---- */
+
+enum { NAMES = 12 }; /* d/0 … d/5, e/0 … e/5 */
+
+/* Which file each name means; 0: none. */
+struct name_model {
+        uint64_t inode[NAMES];
+};
+
+static void name_of(unsigned i, char ret[8]) {
+        (void)snprintf(ret, 8, "%c/%u", i < NAMES / 2 ? 'd' : 'e', i % (NAMES / 2));
+}
+
+static void step_names(struct name_model *model, struct io *io, struct sim_dice *dice) {
+        unsigned from = (unsigned)sim_below(dice, NAMES), to = (unsigned)sim_below(dice, NAMES);
+        char from_name[8], to_name[8];
+        struct err_note note;
+
+        name_of(from, from_name);
+        name_of(to, to_name);
+        switch (sim_below(dice, 4)) {
+        case 0:
+                if (model->inode[to])
+                        break;
+                put(io, to_name, IO_CREATE, ones, 1, 0);
+                model->inode[to] = stat_of(io, to_name).inode;
+                break;
+        case 1:
+                if (!model->inode[from] || model->inode[to])
+                        break;
+                assert_ok(io_link(io, from_name, to_name, &note));
+                model->inode[to] = model->inode[from];
+                break;
+        case 2:
+                if (!model->inode[from])
+                        break;
+                assert_ok(io_rename(io, from_name, to_name, &note));
+                if (model->inode[to] == model->inode[from])
+                        break;
+                model->inode[to] = model->inode[from];
+                model->inode[from] = 0;
+                break;
+        default:
+                if (!model->inode[from])
+                        break;
+                assert_ok(io_unlink(io, from_name, &note));
+                model->inode[from] = 0;
+        }
+}
+
+/* Names first … end - 1, and how many names each file has where all are looked at. */
+static void compare_names(const struct name_model *model, struct io *io, unsigned first, unsigned end) {
+        for (unsigned i = first; i < end; i++) {
+                char name[8];
+                unsigned links = 0;
+
+                name_of(i, name);
+                assert_int_equal(exists(io, name), model->inode[i] != 0);
+                if (!model->inode[i])
+                        continue;
+                for (unsigned j = 0; j < NAMES; j++)
+                        links += model->inode[j] == model->inode[i];
+                assert_int_equal(stat_of(io, name).inode, model->inode[i]);
+                if (first == 0 && end == NAMES)
+                        assert_int_equal(stat_of(io, name).links, links);
+        }
+}
+
+static void after_a_directory_sync_its_names_are_as_they_were_seen(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct name_model model = {0};
+        struct sim_dice dice = {7};
+        struct err_note note;
+
+        (void)state;
+        assert_ok(io_make_dir(io, "d", &note));
+        assert_ok(io_make_dir(io, "e", &note));
+        io_sim_settle(io);
+        for (uint64_t step = 0; step < 4000; step++) {
+                bool is_d = step % 20 == 0;
+
+                step_names(&model, io, &dice);
+                if (step % 10 == 0) {
+                        AUTO(io_free) struct io *fork = NULL;
+
+                        compare_names(&model, io, 0, NAMES);
+                        assert_ok(io_sync_dir(io, is_d ? "d" : "e", &note));
+                        fork = io_sim_fork(io);
+                        io_sim_crash(fork, step / 10);
+                        compare_names(&model, fork, is_d ? 0 : NAMES / 2, is_d ? NAMES / 2 : NAMES);
+                }
+        }
+        io_sim_crash(io, 1); /* keeps all there is */
+        compare_names(&model, io, 0, NAMES);
+}
+
 /* ---- threads ---- */
 
 static void *write_and_read(void *arg) {
@@ -1074,6 +1170,7 @@ int main(void) {
                 cmocka_unit_test(a_fork_is_a_machine_of_its_own),
                 cmocka_unit_test(calls_and_bytes_are_counted),
                 cmocka_unit_test(any_history_of_bytes_reads_as_plain_arrays_do),
+                cmocka_unit_test(after_a_directory_sync_its_names_are_as_they_were_seen),
                 cmocka_unit_test(several_threads_may_use_one_machine),
         };
 

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Deletion of nodes that nobody needs (facts/vhd.md §3.3, without its bug: every deleted node must be hidden
+ * itself).
+ *
+ * Garbage is a node that is hidden in both footers, whose file is whole and has one name, that no file names
+ * as its parent in any way (not even a damaged or unfinished one), that nothing leases, no intent names and
+ * nobody has open [C2].  What names a parent goes first, and durably, before the parent goes.  While there is
+ * a file of which nobody can tell whose child it is, nothing is garbage.
+ *
+ * Errors: those of io; a node that cannot go is a notice, not an error.
+ * Threads: the owner of the SR.
+ */
+#ifndef SR_GARBAGE_H
+#define SR_GARBAGE_H
+
+#include "sr_state.h"
+
+/* sr was refreshed.  waiting may be NULL. */
+MUST_USE enum err garbage_collect(struct sr *, unsigned *ret_n, uint64_t *ret_bytes,
+                                  struct sr_notices *waiting, struct err_note *);
+/* After a verb that made garbage. */
+MUST_USE enum err garbage_collect_quietly(struct sr *, struct err_note *);
+
+#endif

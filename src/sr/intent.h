@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a verb is about to do to names, footers or a BAT, written durable before its first step and dropped
+ * after its last, so that the owner's next open undoes or finishes what a crash cut short (recover.h).
+ *
+ * Errors: those of the store; ERR_CORRUPT for one that cannot be read: then nothing may be changed before it
+ * is looked at. Threads: the owner of the SR.  Ownership: an intent that was read is the caller's, released
+ * by its fini.
+ */
+#ifndef SR_INTENT_H
+#define SR_INTENT_H
+
+#include "buf.h"
+#include "catalog.h"
+#include "image.h"
+
+enum intent_kind {
+        INTENT_PIVOT,  /* see pivot.h: the prepared file takes vdi's name, what had it is hidden as `other` */
+        INTENT_RESIZE, /* plan is vhd_resize's */
+};
+
+struct intent {
+        struct uuid uuid;
+        enum intent_kind kind;
+        struct uuid vdi;
+        enum image_kind vdi_kind; /* as it was before */
+        struct uuid other;
+        struct uuid new_node; /* null: none */
+        bool has_row;
+        struct vdi_row row; /* to be put when it is finished */
+        struct buf plan;
+};
+void intent_fini(struct intent *);
+DEFINE_AUTO_IN_PLACE(struct intent, intent_fini);
+
+struct intents {
+        VEC(struct intent) list; /* owned, and what each holds */
+};
+void intents_fini(struct intents *);
+DEFINE_AUTO_IN_PLACE(struct intents, intents_fini);
+
+MUST_USE enum err intents_read(struct catalog *, struct intents *ret, struct err_note *);
+MUST_USE enum err intent_put(struct store_change *, const struct intent *, struct err_note *);
+MUST_USE enum err intent_drop(struct store_change *, const struct uuid *, struct err_note *);
+
+#endif

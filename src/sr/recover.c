@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recover.h"
+
+#include "pivot.h"
+#include "sr_resize.h"
+
+static enum err recover_one(struct sr *sr, const struct intent *intent, struct err_note *note) {
+        switch (intent->kind) {
+        case INTENT_PIVOT:
+                return pivot_recover(sr, intent, note);
+        case INTENT_RESIZE:
+                return sr_resize_recover(sr, intent, note);
+        }
+        return ERR_NONE;
+}
+
+enum err recover_all(struct sr *sr, struct err_note *note) {
+        AUTO(intents_fini) struct intents intents = {0};
+        struct err_note later;
+        enum err err = ERR_NONE;
+
+        if (intents_read(sr->catalog, &intents, note))
+                return note->code;
+        /* One that cannot be recovered, a file of it being damaged, must not keep the others from it. */
+        VEC_EACH (&intents.list, each) {
+                if (recover_one(sr, each, err ? &later : note))
+                        err = note->code;
+        }
+        return err;
+}
+
+enum err recover_leftovers(struct sr *sr, struct err_note *note) {
+        AUTO(place_listing_fini) struct place_listing listing = {0};
+
+        if (place_list(sr->place, &listing, note))
+                return note->code;
+        VEC_EACH (&listing.temporary, each) {
+                if (place_remove_if_there(sr->place, each, note))
+                        return note->code;
+        }
+        return ERR_NONE;
+}

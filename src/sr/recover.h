@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What an owner's open does first: every intent is undone or finished, whatever a crash left.
+ *
+ *      intent    on disk                                        then
+ *      pivot     L and B one inode, or B missing                undone: S, .S.new, .L.new, then B go
+ *                L missing, B there (no links)                  undone: B becomes L again
+ *                L and B two inodes, or L.vhd beside L.raw      finished: S gets its name, B is hidden
+ *      resize    as vhd_resize_recover finds it                 finished or undone, the plan dropped
+ *      (none)    .<uuid>.*.new                                  removed
+ *
+ * Doing it twice changes nothing more [S3]; a crash in the middle is recovered the same way.
+ *
+ * Errors: the first that was met; what could not be recovered is tried again before the next change and at
+ * the next open, and until then nothing is changed. Threads: the owner of the SR.
+ */
+#ifndef SR_RECOVER_H
+#define SR_RECOVER_H
+
+#include "sr_state.h"
+
+MUST_USE enum err recover_all(struct sr *, struct err_note *);
+/* After recover_all, when no verb is under way: temporary files that no intent names. */
+MUST_USE enum err recover_leftovers(struct sr *, struct err_note *);
+
+#endif

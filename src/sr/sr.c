@@ -1,0 +1,618 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sr.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "owner.h"
+#include "recover.h"
+#include "sr_state.h"
+#include "store_sqlite.h"
+
+#define CATENA  ".catena"
+#define CATALOG "catalog.db"
+#define OWNER   "owner"
+
+/* ---- what verbs share
+ * ------------------------------------------------------------------------------------------------- */
+
+struct uuid sr_fresh_uuid(struct sr *sr) {
+        uint8_t dice[16];
+
+        io_random(sr->io, dice, sizeof dice);
+        return uuid_from_random(dice);
+}
+
+int64_t sr_now(struct sr *sr) {
+        return io_wall_ns(sr->io) / 1000000000;
+}
+
+char *sr_catena_path(struct sr *sr, const char *name) {
+        return mem_format("%s/" CATENA "/%s", sr->place->where, name);
+}
+
+enum err sr_begin_change(struct sr *sr, struct err_note *note) {
+        if (sr->is_read_only)
+                return err_set(note, ERR_READ_ONLY, "SR %s was opened read-only", sr->place->where);
+        if (!sr->must_recover)
+                return ERR_NONE;
+        if (recover_all(sr, note))
+                return err_wrap(note, "finish what was begun in SR %s", sr->place->where);
+        sr->must_recover = false;
+        return sr_refresh(sr, note);
+}
+
+enum err sr_sync_names(struct sr *sr, struct err_note *note) {
+        if (place_sync(sr->place, note) == ERR_NONE)
+                return ERR_NONE;
+        sr->must_recover = true; /* what is seen now is durable, and may be neither before nor after */
+        return note->code;
+}
+
+struct sr_open_chain *sr_writer_of(struct sr *sr, const struct uuid *vdi) {
+        VEC_EACH (&sr->chains, each) {
+                if (each->mode == CHAIN_WRITE && uuid_equal(&each->vdi, vdi))
+                        return each;
+        }
+        return NULL;
+}
+
+enum err sr_note_change(struct sr *sr, const struct vdi_row *row, const struct intent *intent,
+                        const struct uuid *done, struct err_note *note) {
+        AUTO(store_abort) struct store_change *change = NULL;
+
+        if (catalog_begin(sr->catalog, &change, note) || (row && catalog_put_vdi(change, row, note)) ||
+            (intent && intent_put(change, intent, note)) || (done && intent_drop(change, done, note)))
+                return note->code;
+        return store_commit(TAKE(change), note);
+}
+
+enum err sr_check_text(const char *what, const char *text, struct err_note *note) {
+        json_t *json = json_string(text); /* NULL where it is not UTF-8 */
+
+        if (!json)
+                return err_set(note, ERR_INVALID, "the %s is not text in UTF-8", what);
+        json_decref(json);
+        for (const char *c = text; *c; c++)
+                if ((unsigned char)*c < ' ' || *c == 127)
+                        return err_set(note, ERR_INVALID, "the %s has a control character in it", what);
+        if (strlen(text) > SR_NAME_MAX)
+                return err_set(note, ERR_TOO_LARGE, "the %s is longer than %d bytes", what, SR_NAME_MAX);
+        return ERR_NONE;
+}
+
+/* ---- refreshing: files first, then the catalog by them
+ * -------------------------------------------------------------------- */
+
+static void fini_vdis(struct sr *sr) {
+        VEC_EACH (&sr->vdis, each) {
+                vdi_row_fini(&each->row);
+        }
+        vec_fini(&sr->vdis);
+}
+
+/* Nodes that an unfinished verb made, or made a base of: not VDIs, whatever their footers say by now. */
+static bool is_in_making(const struct sr *sr, const struct uuid *uuid) {
+        VEC_EACH (&sr->unfinished.list, each) {
+                if (uuid_equal(uuid, &each->other) || uuid_equal(uuid, &each->new_node))
+                        return true;
+        }
+        return false;
+}
+
+static bool is_named_by_intent(const struct sr *sr, const struct uuid *uuid) {
+        VEC_EACH (&sr->unfinished.list, each) {
+                if (uuid_equal(uuid, &each->vdi) || uuid_equal(uuid, &each->new_node))
+                        return true;
+        }
+        return false;
+}
+
+/* A raw node has no footer; the catalog says whether it is hidden. */
+static enum err mark_raw_hidden(struct sr *sr, struct err_note *note) {
+        VEC_EACH (&sr->tree.nodes, each) {
+                struct node *node = *each;
+                bool is_hidden;
+
+                if (node->kind != IMAGE_RAW || !sr->catalog)
+                        continue;
+                if (catalog_is_hidden(sr->catalog, &node->uuid, &is_hidden, note))
+                        return note->code;
+                node->is_hidden |= is_hidden;
+                node->is_hidden_in_both = is_hidden;
+        }
+        return ERR_NONE;
+}
+
+static struct vdi_row *find_row(struct vdi_rows *rows, const struct uuid *uuid) {
+        size_t low = 0, high = rows->list.n;
+
+        while (low < high) {
+                size_t mid = low + (high - low) / 2;
+                int order = uuid_compare(uuid, &rows->list.data[mid].uuid);
+
+                if (order == 0)
+                        return &rows->list.data[mid];
+                if (order < 0)
+                        high = mid;
+                else
+                        low = mid + 1;
+        }
+        return NULL;
+}
+
+/* One whose footers cannot be read may be a base as well: it is a VDI only if the catalog has it as one. */
+static bool is_vdi(const struct sr *sr, const struct node *node, const struct vdi_row *row) {
+        if (node->is_hidden || is_in_making(sr, &node->uuid) || tree_find(&sr->tree, &node->uuid) != node)
+                return false;
+        return row || node->size > 0;
+}
+
+static void add_vdi(struct sr *sr, const struct node *node, const struct vdi_row *row) {
+        struct vdi *vdi = vec_add(&sr->vdis);
+
+        vdi->node = node;
+        if (row) {
+                vdi_row_copy(row, &vdi->row);
+        } else {
+                vdi->row.uuid = node->uuid;
+                vdi->row.name = mem_text(uuid_format(&node->uuid).s);
+                vdi->row.description = mem_text("");
+                vdi->row.created = node->modified_ns / 1000000000;
+        }
+        vdi->is_read_only = vdi->row.is_snapshot || node->n_children > 0;
+}
+
+static int compare_vdis(const void *a, const void *b) {
+        const struct vdi *x = a, *y = b;
+        int order = strcmp(x->row.name, y->row.name);
+
+        return order ? order : uuid_compare(&x->row.uuid, &y->row.uuid);
+}
+
+static void mark_open(struct sr *sr) {
+        VEC_EACH (&sr->vdis, vdi) {
+                vdi->is_open = false;
+                VEC_EACH (&sr->chains, chain) {
+                        vdi->is_open |= uuid_equal(&chain->vdi, &vdi->row.uuid);
+                }
+        }
+}
+
+/* The rows that are to be written or dropped, in one change; none where all is as it should be. */
+static enum err mend_catalog(struct sr *sr, struct vdi_rows *rows, unsigned n_bad, struct err_note *note) {
+        AUTO(store_abort) struct store_change *change = NULL;
+        AUTO(map_fini) struct map seen = {0};
+        bool is_changed = false;
+
+        if (catalog_begin(sr->catalog, &change, note))
+                return note->code;
+        VEC_EACH (&sr->vdis, each) {
+                map_put(&seen, map_key_uuid(&each->row.uuid), each);
+                if (find_row(rows, &each->row.uuid))
+                        continue;
+                is_changed = true;
+                if (catalog_put_vdi(change, &each->row, note))
+                        return note->code;
+        }
+        VEC_EACH (&rows->list, each) {
+                if (map_get(&seen, map_key_uuid(&each->uuid)) || is_named_by_intent(sr, &each->uuid))
+                        continue;
+                is_changed = true;
+                if (catalog_drop_vdi(change, &each->uuid, note))
+                        return note->code;
+        }
+        (void)n_bad; /* a bad row of a file that is there was replaced above; one of no file harms nobody */
+        if (!is_changed)
+                return ERR_NONE;
+        return store_commit(TAKE(change), note);
+}
+
+enum err sr_refresh(struct sr *sr, struct err_note *note) {
+        AUTO(vdi_rows_fini) struct vdi_rows rows = {0};
+        AUTO(intents_fini) struct intents unfinished = {0};
+        struct tree tree;
+        unsigned n_bad = 0;
+
+        if (sr->catalog && (intents_read(sr->catalog, &unfinished, note) ||
+                            catalog_each_vdi(sr->catalog, &rows, &n_bad, note)))
+                return err_wrap(note, "scan SR %s", sr->place->where);
+        if (tree_scan(sr->place, &tree, note))
+                return note->code;
+        fini_vdis(sr);
+        tree_fini(&sr->tree);
+        sr->tree = tree;
+        intents_fini(&sr->unfinished);
+        sr->unfinished = unfinished;
+        unfinished = (struct intents){0};
+        if (mark_raw_hidden(sr, note))
+                return err_wrap(note, "scan SR %s", sr->place->where);
+        VEC_EACH (&sr->tree.nodes, each) {
+                struct vdi_row *row = find_row(&rows, &(*each)->uuid);
+
+                if (is_vdi(sr, *each, row))
+                        add_vdi(sr, *each, row);
+        }
+        if (!sr->is_read_only && mend_catalog(sr, &rows, n_bad, note))
+                return err_wrap(note, "mend the catalog of SR %s", sr->place->where);
+        if (sr->vdis.n)
+                qsort(sr->vdis.data, sr->vdis.n, sizeof *sr->vdis.data, compare_vdis);
+        mark_open(sr);
+        return ERR_NONE;
+}
+
+enum err sr_refresh_after(struct sr *sr, enum err err, struct err_note *note) {
+        struct err_note later;
+
+        if (sr_refresh(sr, err ? &later : note) && !err)
+                return note->code;
+        return err;
+}
+
+/* ---- opening
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+static catalog_open_store store_of(const struct sr_options *options) {
+        return options && options->open_store ? options->open_store : store_sqlite_open;
+}
+
+static enum err set_aside(struct sr *sr, const char *path, struct err_note *note) {
+        struct uuid dice = sr_fresh_uuid(sr);
+        AUTO_FREE char *to = mem_format("%s.damaged-%.8s", path, uuid_format(&dice).s);
+
+        return store_sqlite_set_aside(sr->io, path, to, note);
+}
+
+static enum err open_catalog(struct sr *sr, const struct sr_options *options, struct err_note *note) {
+        AUTO_FREE char *path = sr_catena_path(sr, CATALOG);
+        enum err err =
+                catalog_open(sr->io, path, store_of(options), STORE_WRITE | STORE_CREATE, &sr->catalog, note);
+
+        if (err == ERR_CORRUPT && options && options->rebuild_catalog) {
+                if (set_aside(sr, path, note))
+                        return note->code;
+                err = catalog_open(sr->io, path, store_of(options), STORE_WRITE | STORE_CREATE, &sr->catalog,
+                                   note);
+        }
+        return err;
+}
+
+/* Without a catalog an SR reads as a folder of disks that are named by their uuids. */
+static enum err open_catalog_to_read(struct sr *sr, const struct sr_options *options, struct err_note *note) {
+        AUTO_FREE char *path = sr_catena_path(sr, CATALOG);
+        AUTO_FREE char *owner = sr_catena_path(sr, OWNER);
+        enum err err = catalog_open(sr->io, path, store_of(options), STORE_READ_ONLY, &sr->catalog, note);
+
+        if (err == ERR_BUSY)
+                return owner_say_busy(sr->io, owner, note);
+        return err == ERR_NOT_FOUND ? ERR_NONE : err;
+}
+
+static const char *base_name(const char *path) {
+        const char *slash = strrchr(path, '/');
+
+        return slash && slash[1] ? slash + 1 : path;
+}
+
+static enum err put_sr_row(struct sr *sr, const struct sr_row *row, struct err_note *note) {
+        AUTO(store_abort) struct store_change *change = NULL;
+
+        if (catalog_begin(sr->catalog, &change, note) || catalog_put_sr(change, row, note))
+                return note->code;
+        return store_commit(TAKE(change), note);
+}
+
+static enum err read_sr_row(struct sr *sr, struct err_note *note) {
+        enum err err = sr->catalog ? catalog_get_sr(sr->catalog, &sr->row, note) : ERR_NOT_FOUND;
+
+        if (err != ERR_NOT_FOUND)
+                return err;
+        /* Lost, or never there: an SR all the same. */
+        sr->row = (struct sr_row){.name = mem_text(base_name(sr->place->where)), .description = mem_text("")};
+        if (sr->is_read_only)
+                return ERR_NONE;
+        sr->row.uuid = sr_fresh_uuid(sr);
+        sr->row.created = sr_now(sr);
+        return put_sr_row(sr, &sr->row, note);
+}
+
+static enum err is_there(struct io *io, const char *path, bool *ret, struct err_note *note) {
+        struct io_stat stat;
+        enum err err = io_stat_path(io, path, &stat, note);
+
+        if (err && err != ERR_NOT_FOUND)
+                return err;
+        *ret = err == ERR_NONE;
+        return ERR_NONE;
+}
+
+static enum err open_owned(struct sr *sr, const struct sr_options *options, struct err_note *note) {
+        AUTO_FREE char *catena = sr_catena_path(sr, "");
+        AUTO_FREE char *owner = sr_catena_path(sr, OWNER);
+        struct err_note unused;
+        bool is_sr;
+
+        catena[strlen(catena) - 1] = 0;
+        if (is_there(sr->io, catena, &is_sr, note))
+                return note->code;
+        if (!is_sr)
+                return err_set(note, ERR_INVALID,
+                               "%s is not an SR: there is no " CATENA
+                               " in it; \"sr create\" makes an SR of an empty folder, \"sr adopt\" of one "
+                               "with disks",
+                               sr->place->where);
+        if (owner_take(sr->io, owner, options ? options->self : NULL, &sr->owner, note) ||
+            open_catalog(sr, options, note) || read_sr_row(sr, note))
+                return note->code;
+        /* What cannot be recovered, its file being damaged, keeps the SR from being changed, not from being
+         * read. */
+        if (recover_all(sr, &unused))
+                sr->must_recover = true;
+        else if (recover_leftovers(sr, note))
+                return err_wrap(note, "recover");
+        return ERR_NONE;
+}
+
+enum err sr_open(struct io *io, const char *dir, const struct sr_options *options, struct sr **ret,
+                 struct err_note *note) {
+        AUTO(sr_close) struct sr *sr = mem_new(struct sr);
+        struct images_options images =
+                options && options->images ? *options->images : (struct images_options){0};
+
+        sr->io = io;
+        sr->is_read_only = options && options->mode == SR_READ_ONLY;
+        images.is_read_only |= sr->is_read_only;
+        images_init(&sr->images, io, &images);
+        if (place_dir_open(io, dir, &sr->place, note))
+                return err_wrap(note, "open SR %s", dir);
+        if (sr->is_read_only ? (open_catalog_to_read(sr, options, note) || read_sr_row(sr, note))
+                             : open_owned(sr, options, note))
+                return err_wrap(note, "open SR %s", dir);
+        if (sr_refresh(sr, note))
+                return note->code;
+        *ret = TAKE(sr);
+        return ERR_NONE;
+}
+
+void sr_close(struct sr *sr) {
+        assert(sr->chains.n == 0 && sr->imports.n == 0);
+        vec_fini(&sr->chains);
+        vec_fini(&sr->imports);
+        fini_vdis(sr);
+        tree_fini(&sr->tree);
+        intents_fini(&sr->unfinished);
+        images_fini(&sr->images);
+        sr_row_fini(&sr->row);
+        if (sr->catalog)
+                catalog_close(sr->catalog);
+        /* Last: whoever gets the lock finds all of the above closed. */
+        if (sr->owner)
+                owner_leave(sr->owner);
+        if (sr->place)
+                place_free(sr->place);
+        free(sr);
+}
+
+/* ---- making
+ * -----------------------------------------------------------------------------------------------------------------
+ */
+
+/* The folder's own name is durable only by its parent's sync. */
+static enum err sync_parent(struct io *io, const char *path, struct err_note *note) {
+        AUTO_FREE char *parent = mem_text(path);
+        char *slash = strrchr(parent, '/');
+
+        if (slash && slash != parent)
+                *slash = 0;
+        else
+                (void)snprintf(parent, strlen(parent) + 1, "%s", slash ? "/" : ".");
+        return io_sync_dir(io, parent, note);
+}
+
+static enum err make_folder(struct io *io, const char *dir, struct err_note *note) {
+        enum err err = io_make_dir(io, dir, note);
+
+        if (err == ERR_EXISTS)
+                return ERR_NONE;
+        if (err)
+                return err;
+        return sync_parent(io, dir, note);
+}
+
+enum err sr_remove_catena(struct io *io, const char *where, struct err_note *note) {
+        AUTO_FREE char *catena = mem_format("%s/" CATENA, where);
+        AUTO(io_names_fini) struct io_names names = {0};
+
+        if (io_list(io, catena, &names, note))
+                return note->code;
+        VEC_EACH (&names.names, each) {
+                AUTO_FREE char *path = mem_format("%s/%s", catena, *each);
+
+                if (io_unlink(io, path, note))
+                        return note->code;
+        }
+        if (io_remove_dir(io, catena, note))
+                return note->code;
+        return io_sync_dir(io, where, note);
+}
+
+enum err sr_make(struct io *io, const char *dir, const char *name, const struct sr_options *options,
+                 struct uuid *ret, struct err_note *note) {
+        AUTO(place_free) struct place *place = NULL;
+        AUTO(sr_close) struct sr *sr = NULL;
+        AUTO_FREE char *catena = NULL;
+        struct sr_options own = options ? *options : (struct sr_options){0};
+        struct sr_settings settings = {.name = name};
+        struct err_note unused;
+        enum err made, err;
+
+        if (place_dir_open(io, dir, &place, note))
+                return note->code;
+        catena = mem_format("%s/" CATENA, place->where);
+        made = io_make_dir(io, catena, note);
+        if (made && made != ERR_EXISTS)
+                return made;
+        own.mode = SR_OWN;
+        if (io_sync_dir(io, place->where, note) || sr_open(io, dir, &own, &sr, note) ||
+            sr_set(sr, &settings, note) || io_sync_dir(io, catena, note)) {
+                err = note->code;
+                if (sr)
+                        sr_close(TAKE(sr));
+                if (made == ERR_NONE)
+                        (void)!sr_remove_catena(io, place->where, &unused);
+                return err;
+        }
+        *ret = sr->row.uuid;
+        return ERR_NONE;
+}
+
+static enum err refuse_disks(struct place *place, const struct place_listing *listing,
+                             struct err_note *note) {
+        if (listing->nodes.n == 0)
+                return ERR_NONE;
+        return err_set(note, ERR_EXISTS,
+                       "%zu disk%s in %s already, the first is %s: \"sr adopt\" lists what it would do with "
+                       "them, and takes them",
+                       listing->nodes.n, listing->nodes.n == 1 ? " lies" : "s lie", place->where,
+                       uuid_format(&listing->nodes.data[0].uuid).s);
+}
+
+/* What a crash in the middle of sr_create leaves is a catena folder without a catalog, or without its row. */
+static enum err refuse_sr(struct io *io, struct place *place, struct err_note *note) {
+        AUTO_FREE char *catalog = mem_format("%s/" CATENA "/" CATALOG, place->where);
+        bool is_sr;
+
+        if (is_there(io, catalog, &is_sr, note))
+                return note->code;
+        if (is_sr)
+                return err_set(note, ERR_EXISTS, "%s is an SR already", place->where);
+        return ERR_NONE;
+}
+
+enum err sr_create(struct io *io, const char *dir, const char *name, const struct sr_options *options,
+                   struct uuid *ret, struct err_note *note) {
+        AUTO(place_listing_fini) struct place_listing listing = {0};
+        AUTO(place_free) struct place *place = NULL;
+
+        if (name && sr_check_text("name", name, note))
+                return err_wrap(note, "create SR %s", dir);
+        if (make_folder(io, dir, note) || place_dir_open(io, dir, &place, note) ||
+            place_list(place, &listing, note) || refuse_sr(io, place, note) ||
+            refuse_disks(place, &listing, note) || sr_make(io, dir, name, options, ret, note))
+                return err_wrap(note, "create SR %s", dir);
+        return ERR_NONE;
+}
+
+/* ---- looking
+ * -----------------------------------------------------------------------------------------------------------------
+ */
+
+const struct sr_row *sr_info(const struct sr *sr) {
+        return &sr->row;
+}
+
+const char *sr_where(const struct sr *sr) {
+        return sr->place->where;
+}
+
+bool sr_is_read_only(const struct sr *sr) {
+        return sr->is_read_only;
+}
+
+enum err sr_space(struct sr *sr, struct io_space *ret, struct err_note *note) {
+        return io_space(sr->io, sr->place->where, ret, note);
+}
+
+enum err sr_scan(struct sr *sr, struct err_note *note) {
+        return sr_refresh(sr, note);
+}
+
+const struct tree *sr_tree(const struct sr *sr) {
+        return &sr->tree;
+}
+
+size_t sr_n_vdis(const struct sr *sr) {
+        return sr->vdis.n;
+}
+
+const struct vdi *sr_vdi_at(const struct sr *sr, size_t i) {
+        assert(i < sr->vdis.n);
+        return &sr->vdis.data[i];
+}
+
+const struct vdi *sr_get_vdi(const struct sr *sr, const struct uuid *uuid) {
+        VEC_EACH (&sr->vdis, each) {
+                if (uuid_equal(&each->row.uuid, uuid))
+                        return each;
+        }
+        return NULL;
+}
+
+enum err sr_find_vdi(struct sr *sr, const char *uuid_or_name, const struct vdi **ret, struct err_note *note) {
+        const struct vdi *found = NULL;
+        struct uuid uuid;
+
+        if (uuid_parse(uuid_or_name, &uuid)) {
+                found = sr_get_vdi(sr, &uuid);
+                if (found) {
+                        *ret = found;
+                        return ERR_NONE;
+                }
+        }
+        VEC_EACH (&sr->vdis, vdi) {
+                if (strcmp(vdi->row.name, uuid_or_name) != 0)
+                        continue;
+                if (found)
+                        return err_set(note, ERR_INVALID,
+                                       "two VDIs are named \"%s\": %s and %s; say which by its uuid",
+                                       uuid_or_name, uuid_format(&found->row.uuid).s,
+                                       uuid_format(&vdi->row.uuid).s);
+                found = vdi;
+        }
+        if (!found)
+                return err_set(note, ERR_NOT_FOUND, "no VDI in SR %s has the name or uuid \"%s\"",
+                               sr->place->where, uuid_or_name);
+        *ret = found;
+        return ERR_NONE;
+}
+
+enum err sr_need_vdi(struct sr *sr, const struct uuid *uuid, const struct vdi **ret, struct err_note *note) {
+        const struct vdi *vdi = sr_get_vdi(sr, uuid);
+
+        if (!vdi)
+                return err_set(note, ERR_NOT_FOUND, "no VDI %s in SR %s", uuid_format(uuid).s,
+                               sr->place->where);
+        if (vdi->node->error.code) {
+                *note = vdi->node->error;
+                return note->code;
+        }
+        *ret = vdi;
+        return ERR_NONE;
+}
+
+/* ---- settings
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+enum err sr_set(struct sr *sr, const struct sr_settings *settings, struct err_note *note) {
+        struct sr_row row = sr->row;
+
+        if (sr_begin_change(sr, note) || (settings->name && sr_check_text("name", settings->name, note)) ||
+            (settings->description && sr_check_text("description", settings->description, note)))
+                return err_wrap(note, "set SR %s", sr->place->where);
+        row.name = mem_text(settings->name ? settings->name : row.name);
+        row.description = mem_text(settings->description ? settings->description : row.description);
+        row.max_depth = settings->max_depth ? *settings->max_depth : row.max_depth;
+        if (put_sr_row(sr, &row, note)) {
+                sr_row_fini(&row);
+                return err_wrap(note, "set SR %s", sr->place->where);
+        }
+        sr_row_fini(&sr->row);
+        sr->row = row;
+        return ERR_NONE;
+}
+
+void sr_notices_fini(struct sr_notices *notices) {
+        vec_fini(&notices->list);
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Chains of VDIs, and who has which open. */
+#include "sr_state.h"
+
+enum err sr_need_closed(struct sr *sr, const struct vdi *vdi, const char *verb, struct err_note *note) {
+        VEC_EACH (&sr->chains, each) {
+                if (uuid_equal(&each->vdi, &vdi->row.uuid))
+                        return err_set(note, ERR_BUSY, "VDI %s is open for %s: close it before you %s it",
+                                       vdi->row.name, each->mode == CHAIN_WRITE ? "writing" : "reading",
+                                       verb);
+        }
+        VEC_EACH (&sr->imports, each) {
+                if (sr_import_is_onto(*each, &vdi->row.uuid))
+                        return err_set(note, ERR_BUSY,
+                                       "VDI %s is being imported onto: wait for that before you %s it",
+                                       vdi->row.name, verb);
+        }
+        return ERR_NONE;
+}
+
+/* From the first write on it is not what it gave out or took in last. */
+static enum err forget_stream(struct sr *sr, const struct vdi *vdi, struct err_note *note) {
+        struct vdi_row row;
+        enum err err;
+
+        if (uuid_is_null(&vdi->row.stream_uuid))
+                return ERR_NONE;
+        vdi_row_copy(&vdi->row, &row);
+        row.stream_uuid = (struct uuid){0};
+        err = sr_note_change(sr, &row, NULL, NULL, note);
+        vdi_row_fini(&row);
+        if (err == ERR_NONE)
+                ((struct vdi *)vdi)->row.stream_uuid = (struct uuid){0};
+        return err;
+}
+
+static enum err prepare_write(struct sr *sr, const struct vdi *vdi, struct err_note *note) {
+        if (vdi->row.is_snapshot)
+                return err_set(note, ERR_READ_ONLY, "VDI %s is a snapshot: clone it, or revert its VDI to it",
+                               vdi->row.name);
+        if (vdi->is_read_only)
+                return err_set(note, ERR_READ_ONLY,
+                               "VDI %s has children that read through it: snapshot or clone it",
+                               vdi->row.name);
+        if (vdi->node->is_alias)
+                return err_set(note, ERR_BUSY,
+                               "%s is one of two names of the same file: find out which to remove",
+                               vdi->node->name);
+        if (sr_need_closed(sr, vdi, "write", note))
+                return note->code;
+        return forget_stream(sr, vdi, note);
+}
+
+enum err sr_open_chain(struct sr *sr, const struct uuid *uuid, enum chain_mode mode, struct chain **ret,
+                       struct err_note *note) {
+        const struct vdi *vdi;
+        struct place_name name;
+        AUTO_FREE char *path = NULL;
+        struct chain *chain;
+
+        if ((mode == CHAIN_WRITE && sr_begin_change(sr, note)) || sr_need_vdi(sr, uuid, &vdi, note) ||
+            (mode == CHAIN_WRITE && prepare_write(sr, vdi, note)))
+                return err_wrap(note, "open VDI %s", uuid_format(uuid).s);
+        name = node_place_name(vdi->node);
+        path = place_path(sr->place, &name);
+        if (chain_open(&sr->images, path, mode, &chain, note))
+                return err_wrap(note, "open VDI %s", uuid_format(uuid).s);
+        *vec_add(&sr->chains) = (struct sr_open_chain){.vdi = *uuid, .mode = mode, .chain = chain};
+        ((struct vdi *)vdi)->is_open = true;
+        *ret = chain;
+        return ERR_NONE;
+}
+
+static void forget_chain(struct sr *sr, const struct chain *chain) {
+        struct uuid uuid = {0};
+        bool is_open = false;
+
+        for (size_t i = 0; i < sr->chains.n; i++) {
+                if (sr->chains.data[i].chain != chain)
+                        continue;
+                uuid = sr->chains.data[i].vdi;
+                vec_remove_at(&sr->chains, i);
+                break;
+        }
+        VEC_EACH (&sr->chains, each) {
+                is_open |= uuid_equal(&each->vdi, &uuid);
+        }
+        VEC_EACH (&sr->vdis, each) {
+                if (uuid_equal(&each->row.uuid, &uuid))
+                        each->is_open = is_open;
+        }
+}
+
+enum err sr_close_chain(struct sr *sr, struct chain *chain, struct err_note *note) {
+        forget_chain(sr, chain);
+        return chain_close(chain, note);
+}
+
+void sr_abandon_chain(struct sr *sr, struct chain *chain) {
+        forget_chain(sr, chain);
+        chain_abandon(chain);
+}
+
+enum err sr_vdi_set_stream(struct sr *sr, const struct uuid *uuid, const struct uuid *stream,
+                           struct err_note *note) {
+        const struct vdi *vdi;
+        struct vdi_row row;
+        enum err err;
+
+        if (sr_begin_change(sr, note) || sr_need_vdi(sr, uuid, &vdi, note))
+                return note->code;
+        if (sr_writer_of(sr, uuid))
+                return ERR_NONE;
+        vdi_row_copy(&vdi->row, &row);
+        row.stream_uuid = *stream;
+        err = sr_note_change(sr, &row, NULL, NULL, note);
+        vdi_row_fini(&row);
+        if (err)
+                return err_wrap(note, "remember what VDI %s gave out", vdi->row.name);
+        ((struct vdi *)vdi)->row.stream_uuid = *stream;
+        return ERR_NONE;
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+/* New children of what a VDI holds: the one algorithm behind snapshot, clone, revert and import onto a VDI.
+ *
+ * Something can have children when nobody will ever write it: a hidden base, a visible node that has children
+ * already, and, of a VDI that holds no block of its own, its parent.  Else the VDI's content is made a base
+ * by a pivot (pivot.h), and the VDI goes on as its empty child.  So a second snapshot of an unchanged VDI
+ * adds no layer.
+ *
+ * Errors: see pivot.h.  Threads: the owner of the SR.
+ */
+#ifndef SR_SR_FORK_H
+#define SR_SR_FORK_H
+
+#include "sr_state.h"
+
+/* A new VDI, row, that reads as vdi does now.  ERR_TOO_LARGE for the SR's max-depth. */
+MUST_USE enum err sr_fork(struct sr *, const struct vdi *, const struct vdi_row *row, struct err_note *);
+/* Makes vdi's content a base if it is none yet, with no new VDI; *ret_base is that base's uuid.  Refreshes.
+ */
+MUST_USE enum err sr_fork_base(struct sr *, const struct uuid *vdi, struct uuid *ret_base, struct err_note *);
+
+#endif

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sr_resize.h"
+
+#include "text.h"
+
+static enum err resize_vhd(struct sr *sr UNUSED, const struct vdi *vdi UNUSED, struct io_file *file,
+                           uint64_t size UNUSED, struct err_note *note) {
+        return err_set(note, ERR_UNSUPPORTED, "grow %s: a VHD cannot be resized yet", io_path(file));
+}
+
+static enum err resize_raw(struct io_file *file, uint64_t size, struct err_note *note) {
+        if (io_truncate(file, round_up(size, SECTOR), note))
+                return note->code;
+        return io_sync(file, note);
+}
+
+static enum err forget_stream(struct sr *sr, const struct vdi *vdi, struct err_note *note) {
+        AUTO(vdi_row_fini) struct vdi_row row = {0};
+
+        vdi_row_copy(&vdi->row, &row);
+        row.stream_uuid = (struct uuid){0};
+        return sr_note_change(sr, &row, NULL, NULL, note);
+}
+
+static enum err resize(struct sr *sr, const struct uuid *uuid, uint64_t size, struct err_note *note) {
+        AUTO(io_close) struct io_file *file = NULL;
+        AUTO_FREE char *path = NULL;
+        struct place_name name;
+        const struct vdi *vdi;
+
+        if (sr_begin_change(sr, note) || sr_need_vdi(sr, uuid, &vdi, note) ||
+            sr_vdi_need_replaceable(sr, vdi, "resize", note))
+                return note->code;
+        if (size < vdi->node->size)
+                return err_set(note, ERR_INVALID, "it has %s, and a disk can only grow",
+                               text_size(vdi->node->size).s);
+        if (size == vdi->node->size)
+                return ERR_NONE;
+        name = node_place_name(vdi->node);
+        path = place_path(sr->place, &name);
+        if (io_open(sr->io, path, IO_WRITE, &file, note) || io_lock(file, IO_EXCLUSIVE, note) ||
+            (!uuid_is_null(&vdi->row.stream_uuid) && forget_stream(sr, vdi, note)))
+                return note->code;
+        return vdi->node->kind == IMAGE_VHD ? resize_vhd(sr, vdi, file, size, note)
+                                            : resize_raw(file, size, note);
+}
+
+enum err sr_vdi_resize(struct sr *sr, const struct uuid *uuid, uint64_t size, struct err_note *note) {
+        struct uuid_text room;
+        enum err err = resize(sr, uuid, size, note);
+
+        if (sr_refresh_after(sr, err, note))
+                return err_wrap(note, "resize VDI %s to %s", sr_called(sr, uuid, &room), text_size(size).s);
+        return ERR_NONE;
+}
+
+enum err sr_resize_recover(struct sr *sr UNUSED, const struct intent *intent UNUSED, struct err_note *note) {
+        return err_set(note, ERR_UNSUPPORTED, "a VHD cannot be resized yet");
+}

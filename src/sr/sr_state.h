@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The inside of a struct sr, for the files of this floor only, and what its verbs share.
+ *
+ * A verb that changes something goes:  sr_begin_change, look (sr_need_…), do, sr_refresh.  Name changes
+ * become durable by sr_sync_names only: where that fails, what is seen afterwards is durable (io.h), and the
+ * next change begins by recovering from it.
+ *
+ * Threads: the owner of the SR.
+ */
+#ifndef SR_SR_STATE_H
+#define SR_SR_STATE_H
+
+#include "intent.h"
+#include "sr.h"
+
+struct sr_open_chain {
+        struct uuid vdi;
+        enum chain_mode mode;
+        struct chain *chain; /* borrowed; its opener's, until sr_close_chain */
+};
+
+struct sr {
+        struct io *io;           /* borrowed, outlives us */
+        struct place *place;     /* owned */
+        struct catalog *catalog; /* owned; NULL: read-only, and there is none */
+        struct io_file *owner;   /* owned; NULL: read-only */
+        struct images images;
+        struct sr_row row;
+        struct tree tree;
+        VEC(struct vdi) vdis;             /* owned; in the order of name, then uuid */
+        VEC(struct sr_open_chain) chains; /* owned; the chains are their openers' */
+        VEC(struct sr_import *) imports;  /* owned array; each its caller's */
+        struct intents unfinished;        /* as the last refresh saw them */
+        bool is_read_only;
+        bool must_recover; /* a verb left an intent behind */
+};
+
+MUST_USE enum err sr_begin_change(struct sr *, struct err_note *);
+MUST_USE enum err sr_sync_names(struct sr *, struct err_note *);
+/* Scans, and makes the list of VDIs; an owner also mends the catalog. */
+MUST_USE enum err sr_refresh(struct sr *, struct err_note *);
+/* After a verb that failed: as sr_refresh, but the verb's error stays. */
+enum err sr_refresh_after(struct sr *, enum err, struct err_note *);
+
+/* A VDI whose chain is whole. */
+MUST_USE enum err sr_need_vdi(struct sr *, const struct uuid *, const struct vdi **ret, struct err_note *);
+/* … that nobody of us has open, or is importing onto. */
+MUST_USE enum err sr_need_closed(struct sr *, const struct vdi *, const char *verb, struct err_note *);
+struct sr_open_chain *sr_writer_of(struct sr *, const struct uuid *vdi); /* NULL: nobody writes to it */
+
+/* Makes .catena and opens it once; refuses nothing.  What sr_create and sr_adopt have in common. */
+MUST_USE enum err sr_make(struct io *, const char *dir, const char *name, const struct sr_options *,
+                          struct uuid *ret, struct err_note *);
+MUST_USE enum err sr_remove_catena(struct io *, const char *where, struct err_note *);
+
+/* The name of a VDI in messages, also where there is none; room lasts as long as the text is used. */
+const char *sr_called(const struct sr *, const struct uuid *, struct uuid_text *room);
+
+struct uuid sr_fresh_uuid(struct sr *);
+int64_t sr_now(struct sr *);                         /* unix seconds */
+char *sr_catena_path(struct sr *, const char *name); /* .catena/name; the caller's to free */
+enum { SR_NAME_MAX = 1000 };
+/* A name that can be kept: UTF-8 without control characters, not longer than SR_NAME_MAX. */
+MUST_USE enum err sr_check_text(const char *what, const char *text, struct err_note *);
+
+/* One change of the catalog: puts row (may be NULL), puts intent (may be NULL), drops intent `done` (may be
+ * NULL). */
+MUST_USE enum err sr_note_change(struct sr *, const struct vdi_row *row, const struct intent *intent,
+                                 const struct uuid *done, struct err_note *);
+
+/* A chain that failed: nothing more is written. */
+void sr_abandon_chain(struct sr *, struct chain *);
+bool sr_import_is_onto(const struct sr_import *, const struct uuid *vdi);
+
+/* A closed VDI that may be given other content. */
+MUST_USE enum err sr_vdi_need_replaceable(struct sr *, const struct vdi *, const char *verb,
+                                          struct err_note *);
+/* The prepared file under vdi's temporary name takes its place; what it held becomes garbage.  row is put. */
+MUST_USE enum err sr_vdi_replace(struct sr *, const struct vdi *, const struct vdi_row *row,
+                                 struct err_note *);
+
+#endif

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sr_kit.h"
+
+static void a_new_vdi_is_empty_and_keeps_what_is_written(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid vdi = kit_vdi(sr, "a");
+
+        (void)state;
+        assert_reads(sr, &vdi, "....");
+        kit_write(sr, &vdi, "AB");
+        assert_reads(sr, &vdi, "AB..");
+        sr_close(sr);
+        sr = kit_open(io);
+        assert_int_equal(sr_n_vdis(sr), 1);
+        assert_string_equal(sr_vdi_at(sr, 0)->row.name, "a");
+        assert_reads(sr, &vdi, "AB..");
+        sr_close(sr);
+}
+
+static void a_snapshot_of_a_closed_vdi_keeps_what_it_held(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid vdi = kit_vdi(sr, "a"), snapshot;
+
+        (void)state;
+        kit_write(sr, &vdi, "AB");
+        snapshot = kit_snapshot(sr, &vdi, "s");
+        kit_write(sr, &vdi, "C.D");
+        assert_reads(sr, &snapshot, "AB..");
+        assert_reads(sr, &vdi, "CBD.");
+        assert_int_equal(kit_depth(sr, &vdi), 2);
+        assert_int_equal(kit_depth(sr, &snapshot), 2);
+        assert_int_equal(kit_n_files(io), 3);
+        assert_int_equal(sr_n_vdis(sr), 2);
+        const struct vdi *s = sr_get_vdi(sr, &snapshot);
+        assert_true(s->is_read_only && s->row.is_snapshot);
+        assert_true(uuid_equal(&s->row.snapshot_of, &vdi));
+        assert_true(s->node->parent->is_hidden_in_both);
+        sr_close(sr);
+        sr = kit_open(io);
+        assert_reads(sr, &snapshot, "AB..");
+        assert_reads(sr, &vdi, "CBD.");
+        sr_close(sr);
+}
+
+static void a_snapshot_of_a_running_vdi_takes_what_was_written_and_the_writer_goes_on(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid vdi = kit_vdi(sr, "a"), first, second;
+        struct err_note note = {0};
+        struct chain *chain;
+
+        (void)state;
+        assert_ok(sr_open_chain(sr, &vdi, CHAIN_WRITE, &chain, &note));
+        kit_put(chain, 0, 'A');
+        first = kit_snapshot(sr, &vdi, "1");
+        kit_put(chain, 0, 'B');
+        kit_put(chain, 1, 'B');
+        second = kit_snapshot(sr, &vdi, "2");
+        kit_put(chain, 2, 'C');
+        assert_ok(chain_flush(chain, &note));
+        assert_string_equal(kit_read_chain(chain).s, "BBC.");
+        assert_reads(sr, &first, "A...");
+        assert_reads(sr, &second, "BB..");
+        assert_ok(sr_close_chain(sr, chain, &note));
+        assert_reads(sr, &vdi, "BBC.");
+        assert_int_equal(kit_depth(sr, &vdi), 3);
+        sr_close(sr);
+}
+
+static void a_second_snapshot_of_an_unchanged_vdi_adds_no_layer(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid vdi = kit_vdi(sr, "a"), again, running;
+        struct err_note note = {0};
+        struct chain *chain;
+
+        (void)state;
+        kit_write(sr, &vdi, "A");
+        (void)kit_snapshot(sr, &vdi, "1");
+        again = kit_snapshot(sr, &vdi, "2");
+        assert_int_equal(kit_depth(sr, &vdi), 2);
+        assert_int_equal(kit_n_files(io), 4);
+        assert_reads(sr, &again, "A...");
+        assert_ok(sr_open_chain(sr, &vdi, CHAIN_WRITE, &chain, &note));
+        running = kit_snapshot(sr, &vdi, "3");
+        assert_int_equal(kit_depth(sr, &vdi), 2);
+        kit_put(chain, 1, 'B');
+        assert_ok(sr_close_chain(sr, chain, &note));
+        assert_reads(sr, &running, "A...");
+        assert_reads(sr, &vdi, "AB..");
+        sr_close(sr);
+}
+
+static void a_snapshot_is_not_written(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid vdi = kit_vdi(sr, "a"), snapshot = kit_snapshot(sr, &vdi, "s");
+        struct err_note note = {0};
+        struct chain *chain;
+
+        (void)state;
+        assert_err(sr_open_chain(sr, &snapshot, CHAIN_WRITE, &chain, &note), ERR_READ_ONLY, "is a snapshot");
+        assert_err(sr_vdi_resize(sr, &snapshot, 2 * KIT_SIZE, &note), ERR_READ_ONLY, "is a snapshot");
+        sr_close(sr);
+}
+
+static void clones_go_their_own_ways(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid vdi = kit_vdi(sr, "a"), snapshot, clone, of_snapshot;
+
+        (void)state;
+        kit_write(sr, &vdi, "A");
+        clone = kit_clone(sr, &vdi, "c");
+        kit_write(sr, &vdi, ".B");
+        kit_write(sr, &clone, ".C");
+        snapshot = kit_snapshot(sr, &clone, "s");
+        of_snapshot = kit_clone(sr, &snapshot, "d");
+        kit_write(sr, &of_snapshot, "..D");
+        assert_reads(sr, &vdi, "AB..");
+        assert_reads(sr, &clone, "AC..");
+        assert_reads(sr, &snapshot, "AC..");
+        assert_reads(sr, &of_snapshot, "ACD.");
+        assert_false(sr_get_vdi(sr, &of_snapshot)->is_read_only);
+        sr_close(sr);
+}
+
+static void revert_gives_a_vdi_its_snapshot_s_content_and_deletes_what_it_held(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid vdi = kit_vdi(sr, "a"), first, second, other = kit_vdi(sr, "b");
+        struct err_note note = {0};
+
+        (void)state;
+        kit_write(sr, &vdi, "A");
+        first = kit_snapshot(sr, &vdi, "1");
+        kit_write(sr, &vdi, ".B");
+        second = kit_snapshot(sr, &vdi, "2");
+        kit_write(sr, &vdi, "..C");
+        assert_ok(sr_vdi_revert(sr, &vdi, &first, &note));
+        assert_reads(sr, &vdi, "A...");
+        assert_reads(sr, &second, "AB..");
+        kit_write(sr, &vdi, "...D");
+        assert_reads(sr, &first, "A...");
+        assert_ok(sr_vdi_revert(sr, &vdi, &second, &note));
+        assert_reads(sr, &vdi, "AB..");
+        assert_string_equal(sr_get_vdi(sr, &vdi)->row.name, "a");
+        assert_err(sr_vdi_revert(sr, &other, &first, &note), ERR_MISMATCH, "snapshot of another");
+        assert_err(sr_vdi_revert(sr, &vdi, &other, &note), ERR_INVALID, "no snapshot");
+        sr_close(sr);
+}
+
+static void deleting_all_leaves_nothing(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid vdi = kit_vdi(sr, "a"), first, second;
+
+        (void)state;
+        kit_write(sr, &vdi, "A");
+        first = kit_snapshot(sr, &vdi, "1");
+        kit_write(sr, &vdi, ".B");
+        second = kit_snapshot(sr, &vdi, "2");
+        kit_delete(sr, &first);
+        assert_reads(sr, &vdi, "AB..");
+        assert_reads(sr, &second, "AB..");
+        kit_delete(sr, &vdi);
+        assert_reads(sr, &second, "AB..");
+        assert_int_equal(sr_n_vdis(sr), 1);
+        kit_delete(sr, &second);
+        assert_int_equal(sr_n_vdis(sr), 0);
+        assert_int_equal(kit_n_files(io), 0);
+        sr_close(sr);
+}
+
+static void an_open_vdi_is_neither_deleted_nor_reverted(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid vdi = kit_vdi(sr, "a"), snapshot = kit_snapshot(sr, &vdi, "s");
+        struct err_note note = {0};
+        struct chain *chain, *second;
+
+        (void)state;
+        assert_ok(sr_open_chain(sr, &vdi, CHAIN_WRITE, &chain, &note));
+        assert_true(sr_get_vdi(sr, &vdi)->is_open);
+        assert_err(sr_vdi_delete(sr, &vdi, &note), ERR_BUSY, "open for writing");
+        assert_err(sr_vdi_revert(sr, &vdi, &snapshot, &note), ERR_BUSY, "open for writing");
+        assert_err(sr_open_chain(sr, &vdi, CHAIN_WRITE, &second, &note), ERR_BUSY, "open for writing");
+        assert_ok(sr_close_chain(sr, chain, &note));
+        assert_false(sr_get_vdi(sr, &vdi)->is_open);
+        sr_close(sr);
+}
+
+static void max_depth_refuses_a_snapshot_and_says_why(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid vdi = kit_vdi(sr, "a"), unused;
+        struct err_note note = {0};
+        unsigned limit = 2;
+
+        (void)state;
+        assert_ok(sr_set(sr, &(struct sr_settings){.max_depth = &limit}, &note));
+        kit_write(sr, &vdi, "A");
+        (void)kit_snapshot(sr, &vdi, "1");
+        (void)kit_snapshot(sr, &vdi, "2"); /* adds no layer */
+        kit_write(sr, &vdi, "B");
+        assert_err(sr_vdi_snapshot(sr, &vdi, NULL, &unused, &note), ERR_TOO_LARGE,
+                   "would be 3 layers deep, and the SR's max-depth is 2");
+        assert_int_equal(kit_n_files(io), 4);
+        sr_close(sr);
+}
+
+static void without_links_names_move_and_nothing_is_lost(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr;
+        struct uuid vdi, snapshot;
+        struct err_note note = {0};
+
+        (void)state;
+        io_sim_set_lacks(io, IO_SIM_NO_LINK);
+        sr = kit_create(io);
+        vdi = kit_vdi(sr, "a");
+        kit_write(sr, &vdi, "A");
+        snapshot = kit_snapshot(sr, &vdi, "s");
+        kit_write(sr, &vdi, "B");
+        assert_reads(sr, &snapshot, "A...");
+        assert_reads(sr, &vdi, "B...");
+        assert_ok(sr_vdi_revert(sr, &vdi, &snapshot, &note));
+        assert_reads(sr, &vdi, "A...");
+        sr_close(sr);
+}
+
+static void a_raw_vdi_is_snapshotted_by_vhd_children(void **state) {
+        const struct vdi_options options = {.name = "r", .size = KIT_SIZE, .kind = IMAGE_RAW};
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid vdi, snapshot;
+        struct err_note note = {0};
+
+        (void)state;
+        assert_ok(sr_vdi_create(sr, &options, &vdi, &note));
+        kit_write(sr, &vdi, "A");
+        assert_int_equal(sr_get_vdi(sr, &vdi)->node->kind, IMAGE_RAW);
+        snapshot = kit_snapshot(sr, &vdi, "s");
+        assert_int_equal(sr_get_vdi(sr, &vdi)->node->kind, IMAGE_VHD);
+        kit_write(sr, &vdi, ".B");
+        assert_reads(sr, &snapshot, "A...");
+        assert_reads(sr, &vdi, "AB..");
+        assert_int_equal(sr_n_vdis(sr), 2);
+        sr_close(sr);
+        sr = kit_open(io);
+        assert_int_equal(sr_n_vdis(sr), 2);
+        assert_reads(sr, &vdi, "AB..");
+        kit_delete(sr, &snapshot);
+        kit_delete(sr, &vdi);
+        assert_int_equal(kit_n_files(io), 0);
+        sr_close(sr);
+}
+
+static void a_raw_vdi_is_deleted(void **state) {
+        const struct vdi_options options = {.name = "r", .size = KIT_SIZE, .kind = IMAGE_RAW};
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct err_note note = {0};
+        struct uuid vdi;
+
+        (void)state;
+        assert_ok(sr_vdi_create(sr, &options, &vdi, &note));
+        kit_delete(sr, &vdi);
+        assert_int_equal(kit_n_files(io), 0);
+        assert_int_equal(sr_n_vdis(sr), 0);
+        sr_close(sr);
+}
+
+static void names_that_two_share_are_refused_with_both_uuids(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid a = kit_vdi(sr, "same"), b = kit_vdi(sr, "same");
+        const struct vdi *found;
+        struct err_note note = {0};
+
+        (void)state;
+        assert_err(sr_find_vdi(sr, "same", &found, &note), ERR_INVALID, uuid_format(&a).s);
+        assert_non_null(strstr(note.text, uuid_format(&b).s));
+        assert_ok(sr_find_vdi(sr, uuid_format(&b).s, &found, &note));
+        assert_true(uuid_equal(&found->row.uuid, &b));
+        assert_ok(sr_vdi_set(sr, &a, &(struct vdi_settings){.name = "other"}, &note));
+        assert_ok(sr_find_vdi(sr, "same", &found, &note));
+        assert_true(uuid_equal(&found->row.uuid, &b));
+        assert_err(sr_find_vdi(sr, "none", &found, &note), ERR_NOT_FOUND, "\"none\"");
+        sr_close(sr);
+}
+
+static void settings_last_and_text_that_cannot_be_kept_is_refused(void **state) {
+        const char *const tags[] = {"x", "y", NULL};
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid vdi = kit_vdi(sr, "a");
+        struct err_note note = {0};
+
+        (void)state;
+        assert_ok(sr_vdi_set(sr, &vdi, &(struct vdi_settings){.name = "b", .description = "d", .tags = tags},
+                             &note));
+        assert_err(sr_vdi_set(sr, &vdi, &(struct vdi_settings){.name = "\xff"}, &note), ERR_INVALID, "UTF-8");
+        assert_err(sr_vdi_set(sr, &vdi, &(struct vdi_settings){.name = "a\nb"}, &note), ERR_INVALID,
+                   "control");
+        sr_close(sr);
+        sr = kit_open(io);
+        const struct vdi_row *row = &sr_get_vdi(sr, &vdi)->row;
+        assert_string_equal(row->name, "b");
+        assert_string_equal(row->description, "d");
+        assert_int_equal(row->tags.n, 2);
+        assert_string_equal(row->tags.data[1], "y");
+        sr_close(sr);
+}
+
+static void what_a_vdi_gave_out_is_known_until_it_is_written(void **state) {
+        const struct uuid stream = {{1, 2, 3}};
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid vdi = kit_vdi(sr, "a"), snapshot;
+        struct err_note note = {0};
+        struct chain *chain;
+
+        (void)state;
+        assert_ok(sr_vdi_set_stream(sr, &vdi, &stream, &note));
+        snapshot = kit_snapshot(sr, &vdi, "s");
+        assert_true(uuid_equal(&sr_get_vdi(sr, &snapshot)->row.stream_uuid, &stream));
+        assert_ok(sr_open_chain(sr, &vdi, CHAIN_WRITE, &chain, &note));
+        assert_true(uuid_is_null(&sr_get_vdi(sr, &vdi)->row.stream_uuid));
+        assert_ok(sr_close_chain(sr, chain, &note));
+        sr_close(sr);
+        sr = kit_open(io);
+        assert_true(uuid_is_null(&sr_get_vdi(sr, &vdi)->row.stream_uuid));
+        assert_true(uuid_equal(&sr_get_vdi(sr, &snapshot)->row.stream_uuid, &stream));
+        sr_close(sr);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_new_vdi_is_empty_and_keeps_what_is_written),
+                cmocka_unit_test(a_snapshot_of_a_closed_vdi_keeps_what_it_held),
+                cmocka_unit_test(a_snapshot_of_a_running_vdi_takes_what_was_written_and_the_writer_goes_on),
+                cmocka_unit_test(a_second_snapshot_of_an_unchanged_vdi_adds_no_layer),
+                cmocka_unit_test(a_snapshot_is_not_written),
+                cmocka_unit_test(clones_go_their_own_ways),
+                cmocka_unit_test(revert_gives_a_vdi_its_snapshot_s_content_and_deletes_what_it_held),
+                cmocka_unit_test(deleting_all_leaves_nothing),
+                cmocka_unit_test(an_open_vdi_is_neither_deleted_nor_reverted),
+                cmocka_unit_test(max_depth_refuses_a_snapshot_and_says_why),
+                cmocka_unit_test(without_links_names_move_and_nothing_is_lost),
+                cmocka_unit_test(a_raw_vdi_is_snapshotted_by_vhd_children),
+                cmocka_unit_test(a_raw_vdi_is_deleted),
+                cmocka_unit_test(names_that_two_share_are_refused_with_both_uuids),
+                cmocka_unit_test(settings_last_and_text_that_cannot_be_kept_is_refused),
+                cmocka_unit_test(what_a_vdi_gave_out_is_known_until_it_is_written),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
