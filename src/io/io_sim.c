@@ -52,6 +52,9 @@ struct io_sim {
         unsigned lacks;
 
         struct sim_calls calls;
+        io_sim_watch watch; /* or NULL */
+        void *watch_user;   /* borrowed from the test */
+        bool is_watch_running;
         struct sim_dice dice;   /* what the caller sees */
         struct sim_dice chance; /* what happens to it */
         uint64_t now_ns;
@@ -94,11 +97,28 @@ static bool is_stale(const struct io_file *file) {
         return file && !file->is_stream && !((const struct sim_handle *)file)->file;
 }
 
+static void tell_watcher(struct io_sim *sim, const struct sim_call *call) {
+        io_sim_watch watch;
+
+        pthread_mutex_lock(&sim->mutex);
+        watch = sim->is_watch_running || !(call->flags & CALL_CHANGES) ? NULL : sim->watch;
+        sim->is_watch_running |= watch != NULL;
+        pthread_mutex_unlock(&sim->mutex);
+        if (!watch)
+                return;
+        watch(sim->watch_user, call->verb, call->path);
+        pthread_mutex_lock(&sim->mutex);
+        sim->is_watch_running = false;
+        pthread_mutex_unlock(&sim->mutex);
+}
+
 /* Takes the machine's lock, which end() releases.  False: nothing happens, go to the end.  a, b: the files
  * the call is on, or NULL. */
 static bool begin(struct io *io, struct sim_call *call, const struct io_file *a, const struct io_file *b) {
-        struct io_sim *sim = lock_machine(io);
+        struct io_sim *sim = sim_of(io);
 
+        tell_watcher(sim, call);
+        lock_machine(io);
         sim_calls_begin(&sim->calls, call, is_stale(a) || is_stale(b));
         if (call->fate == FATE_DIE_BEFORE)
                 die(sim);
@@ -1245,6 +1265,14 @@ void io_sim_break(struct io *io, const char *path, uint64_t n, uint64_t at) {
                         vec_remove_at(&sim->broken, i);
         if (n > 0)
                 *vec_add(&sim->broken) = (struct sim_broken){file->inode, at, n};
+        unlock_machine(sim);
+}
+
+void io_sim_set_watch(struct io *io, io_sim_watch watch, void *user) {
+        struct io_sim *sim = lock_machine(io);
+
+        sim->watch = watch;
+        sim->watch_user = user;
         unlock_machine(sim);
 }
 

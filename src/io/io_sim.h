@@ -107,6 +107,11 @@ void io_sim_close_stdout_at(struct io *, uint64_t n); /* the reader leaves after
 
 /* ---- watching ---------------------------------------------------------------------------------- */
 
+/* Called before each changing call, on the thread that makes it, with nothing locked: a test can put anything
+ * between two steps of an operation.  What it does itself is not watched.  NULL ends it. */
+typedef void (*io_sim_watch)(void *user, const char *verb, const char *path);
+void io_sim_set_watch(struct io *, io_sim_watch, void *user);
+
 void io_sim_trace(struct io *, FILE *); /* prints each call; NULL ends it */
 
 struct io_sim_traffic {
