@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One test for each "why" of the order in which a leaf is brought down (vhd_leaf.h): something happens between two of
+ * its steps, or the machine dies there, and the danger that the rule keeps out is looked for. */
+#include "check.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "chain.h"
+#include "fixture.h"
+#include "io_sim.h"
+#include "mem.h"
+#include "vhd_bat.h"
+#include "vhd_batmap.h"
+#include "vhd_bitmap.h"
+#include "vhd_meta.h"
+
+enum { BLOCK = 2 * 1024 * 1024, SEEDS = 40 };
+
+struct world {
+        struct io    *io;
+        struct images images;
+        struct chain *chain;
+};
+
+static const struct images_options options = {.growth_bytes = 3 * MIB};
+
+/* A leaf over a parent whose blocks 0 to 3 are whole, generation 1. */
+static void world_init(struct world *w) {
+        AUTO_FREE uint8_t *data = mem_zero(4 * BLOCK);
+        struct err_note note;
+
+        w->io = io_sim_new(1, 0);
+        images_init(&w->images, w->io, &options);
+        assert_ok(fixture_vhd(w->io, "/base.vhd", 8 * BLOCK, NULL, &note));
+        assert_ok(chain_open(&w->images, "/base.vhd", CHAIN_WRITE, &w->chain, &note));
+        fixture_fill(data, 4 * BLOCK, 0, 1);
+        assert_ok(chain_write(w->chain, data, 4 * BLOCK, 0, &note));
+        assert_ok(chain_close(w->chain, &note));
+        assert_ok(fixture_vhd(w->io, "/leaf.vhd", 8 * BLOCK, "/base.vhd", &note));
+        assert_ok(chain_open(&w->images, "/leaf.vhd", CHAIN_WRITE, &w->chain, &note));
+}
+
+static void world_fini(struct world *w) {
+        if (w->chain)
+                chain_abandon(w->chain);
+        images_fini(&w->images);
+        io_free(w->io);
+}
+
+static void put(struct world *w, uint64_t sector, uint64_t n, uint64_t generation) {
+        AUTO_FREE uint8_t *data = mem_zero(n * 512);
+        struct err_note note;
+
+        fixture_fill(data, n * 512, sector * 512, generation);
+        assert_ok(chain_write(w->chain, data, n * 512, sector * 512, &note));
+}
+
+static void flush(struct world *w) {
+        struct err_note note;
+
+        assert_ok(chain_flush(w->chain, &note));
+}
+
+static void reopen(struct world *w) {
+        struct err_note note;
+
+        assert_ok(chain_close(TAKE(w->chain), &note));
+        assert_ok(chain_open(&w->images, "/leaf.vhd", CHAIN_WRITE, &w->chain, &note));
+}
+
+/* What a sector reads as on a copy of the machine that has been through a crash. */
+static void must_be_one_of(struct io *io, uint64_t sector, uint64_t a, uint64_t b) {
+        struct images images;
+        struct chain *chain;
+        struct err_note note;
+        uint8_t data[512];
+        uint64_t got;
+        bool is_sound;
+
+        images_init(&images, io, &options);
+        assert_ok(chain_open(&images, "/leaf.vhd", CHAIN_READ, &chain, &note));
+        assert_ok(chain_read(chain, data, 512, sector * 512, &note));
+        got = fixture_generation(data, sector * 512, &is_sound);
+        if (!is_sound || (got != a && got != b)) {
+                print_error("sector %llu: %llu, neither %llu nor %llu\n", (unsigned long long)sector,
+                            (unsigned long long)got, (unsigned long long)a, (unsigned long long)b);
+                fail();
+        }
+        assert_ok(chain_close(chain, &note));
+        images_fini(&images);
+}
+
+/* ---- something happens in the middle ------------------------------------------------------------------------------------ */
+
+/* Watches a flush: at the first change behind its first sync, the write of `sector` happens; at its second sync, the
+ * machine is copied, as a crash there would find it. */
+struct middle {
+        struct world *w;
+        uint64_t      sector;
+        unsigned      n_syncs;
+        bool          has_written;
+        struct io    *then; /* owned */
+};
+
+static void in_the_middle(void *user, const char *verb, const char *path) {
+        struct middle *middle = user;
+
+        (void)path;
+        if (strcmp(verb, "sync") == 0) {
+                if (++middle->n_syncs == 2)
+                        middle->then = io_sim_fork(middle->w->io);
+        } else if (middle->n_syncs == 1 && !middle->has_written) {
+                middle->has_written = true;
+                put(middle->w, middle->sector, 1, 9);
+        }
+}
+
+static void flush_with_a_write_in_the_middle(struct world *w, uint64_t sector, uint64_t before) {
+        struct middle middle = {.w = w, .sector = sector};
+
+        io_sim_set_watch(w->io, in_the_middle, &middle);
+        flush(w);
+        io_sim_set_watch(w->io, NULL, NULL);
+        assert_true(middle.has_written);
+        assert_non_null(middle.then);
+        for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+                struct io *crashed = io_sim_fork(middle.then);
+
+                io_sim_crash(crashed, seed);
+                must_be_one_of(crashed, sector, before, 9);
+                io_free(crashed);
+        }
+        io_free(middle.then);
+        flush(w);
+        io_sim_crash(w->io, 7);
+        must_be_one_of(w->io, sector, 9, 9);
+}
+
+static void a_flush_writes_only_bits_whose_data_was_there_before_its_first_sync(void **state) {
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        put(&w, 10, 1, 2);
+        flush(&w);
+        put(&w, 11, 1, 3);
+        flush_with_a_write_in_the_middle(&w, 12, 1);
+        world_fini(&w);
+}
+
+/* The new block's slot is where the footer stood: were its BAT entry to land without its bitmap, the footer's bytes would
+ * be its bits. */
+static void the_bat_names_only_blocks_whose_bitmaps_this_flush_has_synced(void **state) {
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        put(&w, 10, 1, 2);
+        reopen(&w);
+        put(&w, 11, 1, 3);
+        put(&w, 8192 + 5, 1, 4);
+        flush_with_a_write_in_the_middle(&w, 4096 + 7, 1);
+        world_fini(&w);
+}
+
+/* Dies at each changing call from the `from`th on, under all styles; then every sector named must be old or new. */
+static void crash_everywhere(struct world *w, void (*act)(struct world *), const uint64_t *sectors, size_t n, uint64_t old,
+                             uint64_t fresh) {
+        struct io *real = w->io;
+
+        for (uint64_t at = 1;; at++) {
+                struct world copy = {.io = io_sim_fork(real)};
+                struct err_note note;
+                bool did_die;
+
+                io_sim_settle(copy.io);
+                images_init(&copy.images, copy.io, &options);
+                assert_ok(chain_open(&copy.images, "/leaf.vhd", CHAIN_WRITE, &copy.chain, &note));
+                io_sim_die_at(copy.io, at, IO_SIM_BEFORE);
+                act(&copy);
+                did_die = io_sim_is_dead(copy.io);
+                for (uint64_t seed = 1; seed <= 20; seed++) {
+                        struct io *crashed = io_sim_fork(copy.io);
+
+                        io_sim_crash(crashed, seed * 31 + at);
+                        for (size_t i = 0; i < n; i++)
+                                must_be_one_of(crashed, sectors[i], old, fresh);
+                        io_free(crashed);
+                }
+                world_fini(&copy);
+                if (!did_die)
+                        break;
+        }
+}
+
+static void write_quietly(struct world *w, uint64_t sector, uint64_t n, uint64_t generation) {
+        AUTO_FREE uint8_t *data = mem_zero(n * 512);
+        struct err_note note;
+
+        fixture_fill(data, n * 512, sector * 512, generation);
+        if (chain_write(w->chain, data, n * 512, sector * 512, &note) || chain_flush(w->chain, &note))
+                return;
+}
+
+/* Block 6 has nothing below: a trim lets its slot go, and a write gives it another. */
+static void trim_and_write_a_little(struct world *w) {
+        struct err_note note;
+
+        if (chain_trim(w->chain, BLOCK, 6 * (uint64_t)BLOCK, &note))
+                return;
+        write_quietly(w, 6 * 4096 + 3, 1, 6);
+        if (chain_flush(w->chain, &note))
+                return;
+}
+
+static void a_block_that_gets_another_slot_is_not_taken_for_whole(void **state) {
+        const uint64_t others[] = {6 * 4096, 6 * 4096 + 100, 6 * 4096 + 4095};
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        put(&w, 6 * 4096, 4096, 5);
+        flush(&w);
+        reopen(&w);
+        crash_everywhere(&w, trim_and_write_a_little, others, 3, 5, 0);
+        world_fini(&w);
+}
+
+/* A slot that a trim let go of is not used for another block while a crash can bring its old block back. */
+static void trim_and_write_elsewhere(struct world *w) {
+        struct err_note note;
+
+        if (chain_trim(w->chain, BLOCK, 6 * (uint64_t)BLOCK, &note))
+                return;
+        write_quietly(w, 7 * 4096, 4096, 8);
+        write_quietly(w, 5 * 4096, 4096, 8);
+        write_quietly(w, 4 * 4096, 4096, 8);
+}
+
+static void a_slot_is_used_again_only_when_no_crash_can_bring_its_block_back(void **state) {
+        const uint64_t there[] = {6 * 4096, 6 * 4096 + 2000};
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        put(&w, 6 * 4096, 4096, 5);
+        flush(&w);
+        reopen(&w);
+        crash_everywhere(&w, trim_and_write_elsewhere, there, 2, 5, 0);
+        world_fini(&w);
+}
+
+/* ---- footers ------------------------------------------------------------------------------------------------------------------ */
+
+/* [D4] At each instant and after any crash: the copy is good, and what stands at the end is a footer or zeros. */
+static void end_is_no_guest_data(struct io *io) {
+        AUTO(io_close) struct io_file *file = NULL;
+        struct err_note note;
+        struct vhd_meta meta;
+
+        assert_ok(io_open(io, "/leaf.vhd", IO_READ, &file, &note));
+        assert_ok(vhd_meta_read(file, 0, &meta, &note));
+        assert_int_equal(meta.copy_state, VHD_PART_VALID);
+        assert_true(meta.end_state == VHD_PART_VALID);
+}
+
+static void grow_and_close(struct world *w) {
+        struct err_note note;
+
+        for (uint64_t block = 4; block < 8; block++)
+                write_quietly(w, block * 4096, 4096, block);
+        if (chain_close(TAKE(w->chain), &note))
+                return;
+}
+
+static void a_footer_stands_at_the_end_whenever_data_does_below_it(void **state) {
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        put(&w, 0, 1, 2);
+        flush(&w);
+        for (uint64_t at = 1, is_over = 0; !is_over; at++) {
+                struct world copy = {.io = io_sim_fork(w.io)};
+                struct err_note note;
+
+                io_sim_settle(copy.io);
+                images_init(&copy.images, copy.io, &options);
+                assert_ok(chain_open(&copy.images, "/leaf.vhd", CHAIN_WRITE, &copy.chain, &note));
+                io_sim_die_at(copy.io, at, IO_SIM_BEFORE);
+                grow_and_close(&copy);
+                is_over = !io_sim_is_dead(copy.io);
+                for (uint64_t seed = 1; seed <= 20; seed++) {
+                        struct io *crashed = io_sim_fork(copy.io);
+                        AUTO(io_close) struct io_file *file = NULL;
+                        uint8_t end[512];
+                        struct io_stat stat;
+
+                        io_sim_crash(crashed, seed * 17 + at);
+                        assert_ok(io_open(crashed, "/leaf.vhd", IO_READ, &file, &note));
+                        assert_ok(io_stat(file, &stat, &note));
+                        assert_ok(io_read(file, end, 512, stat.size - 512, &note));
+                        assert_true(bytes_are_zero(end, 512) || memcmp(end, "conectix", 8) == 0);
+                        io_close(TAKE(file));
+                        io_free(crashed);
+                }
+                if (is_over)
+                        end_is_no_guest_data(copy.io);
+                world_fini(&copy);
+        }
+        world_fini(&w);
+}
+
+/* ---- batmap ------------------------------------------------------------------------------------------------------------------- */
+
+static void a_writer_drops_batmap_bits_of_blocks_that_the_bat_lacks(void **state) {
+        AUTO(io_close) struct io_file *file = NULL;
+        struct vhd_batmap_disk disk;
+        struct vhd_meta meta;
+        struct err_note note;
+        uint8_t map[512] = {0};
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        assert_ok(chain_close(TAKE(w.chain), &note));
+        assert_ok(io_open(w.io, "/leaf.vhd", IO_WRITE, &file, &note));
+        assert_ok(vhd_meta_read(file, 0, &meta, &note));
+        vhd_bitmap_set(map, 2);
+        vhd_batmap_seal(&meta.batmap, (struct span){map, sizeof map}, meta.footer.size_bytes);
+        vhd_batmap_encode(&meta.batmap, &disk);
+        assert_ok(io_write(file, map, sizeof map, meta.batmap.map_offset, &note));
+        assert_ok(io_write(file, &disk, sizeof disk, meta.batmap_header_at, &note));
+        io_close(TAKE(file));
+
+        assert_ok(chain_open(&w.images, "/leaf.vhd", CHAIN_WRITE, &w.chain, &note));
+        put(&w, 2 * 4096 + 9, 1, 2);
+        assert_ok(chain_close(TAKE(w.chain), &note));
+        must_be_one_of(w.io, 2 * 4096 + 9, 2, 2);
+        must_be_one_of(w.io, 2 * 4096 + 10, 1, 1);
+        world_fini(&w);
+}
+
+/* [D3] When a batmap bit is on disk, so is the full bitmap, whatever a crash left of the rest. */
+static void write_whole_blocks(struct world *w) {
+        write_quietly(w, 1 * 4096, 4096, 3);
+        write_quietly(w, 5 * 4096, 2048, 3);
+        write_quietly(w, 5 * 4096 + 2048, 2048, 3);
+}
+
+static void batmap_is_true(struct io *io) {
+        AUTO(io_close) struct io_file *file = NULL;
+        uint8_t map[512] = {0}, bits[512];
+        struct vhd_meta meta;
+        struct err_note note;
+        uint32_t bat[8];
+
+        assert_ok(io_open(io, "/leaf.vhd", IO_READ, &file, &note));
+        assert_ok(vhd_meta_read(file, 0, &meta, &note));
+        assert_ok(vhd_meta_read_bat(file, &meta, bat, 8, &note));
+        if (vhd_meta_read_batmap(file, &meta, map, 8, &note))
+                return; /* torn: nobody believes it */
+        for (uint32_t block = 0; block < 8; block++) {
+                if (bat[block] == VHD_BAT_UNUSED || !vhd_bitmap_test(map, block))
+                        continue;
+                assert_ok(io_read(file, bits, 512, (uint64_t)bat[block] * 512, &note));
+                assert_true(vhd_bitmap_is_full(bits));
+        }
+}
+
+static void a_batmap_bit_never_lands_before_its_bitmap(void **state) {
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        flush(&w);
+        for (uint64_t at = 1, is_over = 0; !is_over; at++) {
+                struct world copy = {.io = io_sim_fork(w.io)};
+                struct err_note note;
+
+                io_sim_settle(copy.io);
+                images_init(&copy.images, copy.io, &options);
+                assert_ok(chain_open(&copy.images, "/leaf.vhd", CHAIN_WRITE, &copy.chain, &note));
+                io_sim_die_at(copy.io, at, IO_SIM_BEFORE);
+                write_whole_blocks(&copy);
+                is_over = !io_sim_is_dead(copy.io);
+                for (uint64_t seed = 1; seed <= 40; seed++) {
+                        struct io *crashed = io_sim_fork(copy.io);
+
+                        io_sim_crash(crashed, seed * 13 + at);
+                        batmap_is_true(crashed);
+                        io_free(crashed);
+                }
+                world_fini(&copy);
+        }
+        world_fini(&w);
+}
+
+/* ---- readers -------------------------------------------------------------------------------------------------------------------- */
+
+struct punching {
+        struct world   *w;
+        _Atomic unsigned n_syncs, n_punches;
+};
+
+static void count_punches(void *user, const char *verb, const char *path) {
+        struct punching *punching = user;
+
+        (void)path;
+        if (strcmp(verb, "sync") == 0)
+                atomic_fetch_add(&punching->n_syncs, 1);
+        if (strcmp(verb, "punch") == 0)
+                atomic_fetch_add(&punching->n_punches, 1);
+}
+
+static void *flush_once(void *arg) {
+        flush(((struct punching *)arg)->w);
+        return NULL;
+}
+
+/* [D2] */
+static void a_slot_is_not_punched_under_a_reader_that_found_it(void **state) {
+        const struct timespec a_while = {.tv_nsec = 20000000};
+        struct punching punching = {0};
+        struct chain_segment segment;
+        struct chain_hold hold;
+        struct err_note note;
+        pthread_t thread;
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        put(&w, 6 * 4096, 4096, 5);
+        flush(&w);
+        hold = chain_hold_begin(w.chain);
+        assert_ok(chain_segment_at(w.chain, 6 * (uint64_t)BLOCK, 512, &segment, &note));
+        assert_non_null(segment.file);
+        assert_ok(chain_trim(w.chain, BLOCK, 6 * (uint64_t)BLOCK, &note));
+
+        punching.w = &w;
+        io_sim_set_watch(w.io, count_punches, &punching);
+        assert_int_equal(pthread_create(&thread, NULL, flush_once, &punching), 0);
+        while (atomic_load(&punching.n_syncs) < 2)
+                nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        nanosleep(&a_while, NULL);
+        assert_int_equal(atomic_load(&punching.n_punches), 0);
+        chain_hold_end(w.chain, hold);
+        pthread_join(thread, NULL);
+        assert_int_equal(atomic_load(&punching.n_punches), 1);
+        io_sim_set_watch(w.io, NULL, NULL);
+        world_fini(&w);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_flush_writes_only_bits_whose_data_was_there_before_its_first_sync),
+                cmocka_unit_test(the_bat_names_only_blocks_whose_bitmaps_this_flush_has_synced),
+                cmocka_unit_test(a_block_that_gets_another_slot_is_not_taken_for_whole),
+                cmocka_unit_test(a_slot_is_used_again_only_when_no_crash_can_bring_its_block_back),
+                cmocka_unit_test(a_footer_stands_at_the_end_whenever_data_does_below_it),
+                cmocka_unit_test(a_writer_drops_batmap_bits_of_blocks_that_the_bat_lacks),
+                cmocka_unit_test(a_batmap_bit_never_lands_before_its_bitmap),
+                cmocka_unit_test(a_slot_is_not_punched_under_a_reader_that_found_it),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
