@@ -181,6 +181,25 @@ static void a_second_opener_is_told_which_file_is_busy(void **state) {
                    place->path);
 }
 
+static void the_stock_library_and_a_store_keep_each_other_out(void **state) {
+        struct place *place = *state;
+        AUTO(store_close) struct store *store = NULL;
+        struct err_note note;
+        sqlite3 *db;
+
+        create_with_row(place);
+        store = opened(place, STORE_WRITE);
+        assert_int_equal(sqlite3_open_v2(place->path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, "SELECT * FROM store", NULL, NULL, NULL), SQLITE_BUSY);
+        store_close(TAKE(store));
+        assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+        assert_err(store_sqlite_open(place->io, place->path, STORE_WRITE, &store, &note), ERR_BUSY,
+                   place->path);
+        assert_int_equal(sqlite3_close(db), SQLITE_OK);
+        store = opened(place, STORE_WRITE);
+        put(store, "b", "two");
+}
+
 static void a_closed_store_is_one_file(void **state) {
         struct place *place = *state;
         AUTO(io_names_fini) struct io_names names = {0};
@@ -454,6 +473,7 @@ int main(void) {
                 POSIX(the_stock_library_reads_the_file),
                 POSIX(what_the_stock_library_wrote_is_read),
                 POSIX(a_second_opener_is_told_which_file_is_busy),
+                POSIX(the_stock_library_and_a_store_keep_each_other_out),
                 POSIX(a_closed_store_is_one_file),
                 POSIX(what_is_not_a_store_is_refused_by_name),
                 POSIX(a_file_that_is_no_database_is_damage_and_an_empty_one_was_never_made),
