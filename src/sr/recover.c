@@ -19,7 +19,9 @@ enum err recover_all(struct sr *sr, struct err_note *note) {
         struct err_note later;
         enum err err = ERR_NONE;
 
-        if (intents_read(sr->catalog, &intents, note))
+        /* A process that was killed may have changed names and not lived to sync them: what is judged from
+         * here on, and written down of it, must not change with a crash. */
+        if (place_sync(sr->place, note) || intents_read(sr->catalog, &intents, note))
                 return note->code;
         /* One that cannot be recovered, a file of it being damaged, must not keep the others from it. */
         VEC_EACH (&intents.list, each) {
@@ -37,6 +39,20 @@ enum err recover_leftovers(struct sr *sr, struct err_note *note) {
         VEC_EACH (&listing.temporary, each) {
                 if (place_remove_if_there(sr->place, each, note))
                         return note->code;
+        }
+        return ERR_NONE;
+}
+
+enum err recover_halves(struct sr *sr, bool *ret_did_change, struct err_note *note) {
+        *ret_did_change = false;
+        VEC_EACH (&sr->tree.nodes, each) {
+                struct place_name name = node_place_name(*each);
+
+                if (!(*each)->is_hidden || !(*each)->footers_differ || (*each)->is_own_error)
+                        continue;
+                if (place_set_hidden(sr->place, &name, true, note))
+                        return note->code;
+                *ret_did_change = true;
         }
         return ERR_NONE;
 }

@@ -6,7 +6,8 @@
  *                L missing, B there (no links)                  undone: B becomes L again
  *                L and B two inodes, or L.vhd beside L.raw      finished: S gets its name, B is hidden
  *      resize    as vhd_resize_recover finds it                 finished or undone, the plan dropped
- *      (none)    .<uuid>.*.new                                  removed
+ *      (none)    hidden in the footer that counts only          hidden in both
+ *                .<uuid>.*.new                                  removed
  *
  * Doing it twice changes nothing more [S3]; a crash in the middle is recovered the same way.
  *
@@ -21,5 +22,7 @@
 MUST_USE enum err recover_all(struct sr *, struct err_note *);
 /* After recover_all, when no verb is under way: temporary files that no intent names. */
 MUST_USE enum err recover_leftovers(struct sr *, struct err_note *);
+/* Nodes that one of two footers calls hidden: the one that counts, written first.  sr was refreshed. */
+MUST_USE enum err recover_halves(struct sr *, bool *ret_did_change, struct err_note *);
 
 #endif

@@ -179,6 +179,14 @@ static void mark_open(struct sr *sr) {
         }
 }
 
+/* The first footer of the two may not be durable: should a crash take it back, this is a VDI again and wants
+ * its row. */
+static bool is_half_hidden(const struct sr *sr, const struct uuid *uuid) {
+        const struct node *node = tree_find(&sr->tree, uuid);
+
+        return node && node->is_hidden && !node->is_hidden_in_both;
+}
+
 /* The rows that are to be written or dropped, in one change; none where all is as it should be. */
 static enum err mend_catalog(struct sr *sr, struct vdi_rows *rows, unsigned n_bad, struct err_note *note) {
         AUTO(store_abort) struct store_change *change = NULL;
@@ -196,7 +204,8 @@ static enum err mend_catalog(struct sr *sr, struct vdi_rows *rows, unsigned n_ba
                         return note->code;
         }
         VEC_EACH (&rows->list, each) {
-                if (map_get(&seen, map_key_uuid(&each->uuid)) || is_named_by_intent(sr, &each->uuid))
+                if (map_get(&seen, map_key_uuid(&each->uuid)) || is_named_by_intent(sr, &each->uuid) ||
+                    is_half_hidden(sr, &each->uuid))
                         continue;
                 is_changed = true;
                 if (catalog_drop_vdi(change, &each->uuid, note))
@@ -354,6 +363,15 @@ static enum err open_owned(struct sr *sr, const struct sr_options *options, stru
         return ERR_NONE;
 }
 
+static enum err finish_halves(struct sr *sr, struct err_note *note) {
+        bool did_change = false;
+        enum err err = recover_halves(sr, &did_change, note);
+
+        if (err != ERR_NONE && err != ERR_BUSY && err != ERR_CORRUPT)
+                return err_wrap(note, "open SR %s", sr->place->where);
+        return did_change ? sr_refresh(sr, note) : ERR_NONE;
+}
+
 enum err sr_open(struct io *io, const char *dir, const struct sr_options *options, struct sr **ret,
                  struct err_note *note) {
         AUTO(sr_close) struct sr *sr = mem_new(struct sr);
@@ -369,7 +387,7 @@ enum err sr_open(struct io *io, const char *dir, const struct sr_options *option
         if (sr->is_read_only ? (open_catalog_to_read(sr, options, note) || read_sr_row(sr, note))
                              : open_owned(sr, options, note))
                 return err_wrap(note, "open SR %s", dir);
-        if (sr_refresh(sr, note))
+        if (sr_refresh(sr, note) || (!sr->is_read_only && finish_halves(sr, note)))
                 return note->code;
         *ret = TAKE(sr);
         return ERR_NONE;

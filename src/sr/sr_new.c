@@ -63,14 +63,6 @@ enum err sr_new_disk(struct sr *sr, const struct uuid *uuid, const struct vdi_op
         return err;
 }
 
-static enum err drop_row(struct sr *sr, const struct uuid *uuid, struct err_note *note) {
-        AUTO(store_abort) struct store_change *change = NULL;
-
-        if (catalog_begin(sr->catalog, &change, note) || catalog_drop_vdi(change, uuid, note))
-                return note->code;
-        return store_commit(TAKE(change), note);
-}
-
 enum err sr_new_publish(struct sr *sr, const struct vdi_row *row, enum image_kind kind,
                         struct err_note *note) {
         struct place_name temporary = place_name_new(&row->uuid, kind),
@@ -79,10 +71,10 @@ enum err sr_new_publish(struct sr *sr, const struct vdi_row *row, enum image_kin
 
         if (sr_note_change(sr, row, NULL, NULL, note) || place_rename(sr->place, &temporary, &final, note) ||
             sr_sync_names(sr, note)) {
-                /* What cannot be undone here is mended by the next scan or open. */
+                /* The row goes with the next scan, once it is durable that the file has gone. */
                 (void)!place_remove_if_there(sr->place, &final, &unused);
                 sr_new_discard(sr, &row->uuid, kind);
-                (void)!drop_row(sr, &row->uuid, &unused);
+                (void)!sr_sync_names(sr, &unused);
                 return note->code;
         }
         return ERR_NONE;

@@ -125,6 +125,7 @@ static enum err read_vhd(struct scan *scan, struct io_file *file, struct node *n
         node->size = meta.footer.size_bytes;
         node->footer_uuid = meta.footer.uuid;
         node->is_hidden = meta.footer.is_hidden;
+        node->footers_differ = meta.copy_state == VHD_PART_DIFFERS;
         node->is_hidden_in_both =
                 node->is_hidden && meta.copy_state == VHD_PART_VALID && meta.end_state == VHD_PART_VALID;
         if (meta.footer.type != VHD_FIXED && vhd_meta_read_header(file, &meta, note))

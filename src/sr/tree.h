@@ -34,6 +34,7 @@ struct node {
         unsigned depth;         /* layers from here down, itself counted; 0 where that is unknown */
         bool is_hidden;         /* as the footer that counts says; of a raw node: as the catalog says */
         bool is_hidden_in_both; /* may be collected, as far as its own footers go [C2] */
+        bool footers_differ;    /* both are valid: a change of them was cut short */
         bool is_alias;          /* another name of the same bytes is there as well */
         uint64_t size;          /* of the disk */
         uint64_t file_size;
