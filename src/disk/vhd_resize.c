@@ -191,7 +191,8 @@ static enum err zero_range(struct io_file *file, uint64_t from, uint64_t to, str
         return ERR_NONE;
 }
 
-/* The old footer, where it still stands, is the disk's now, and zeros. */
+/* The old footer, where it still stands, is the disk's now, and zeros.  Behind a footer at the new end that
+ * is durable. */
 static enum err zero_old_footer(struct io_file *file, const struct plan *plan, struct err_note *note) {
         uint8_t bytes[VHD_FOOTER_SIZE];
         uint64_t n = plan->file_size - plan->footer_at; /* 512, or the 511 of old Virtual PC */
@@ -200,12 +201,21 @@ static enum err zero_old_footer(struct io_file *file, const struct plan *plan, s
                 return ERR_NONE; /* it lies past the new end as well, and was written over */
         if (io_read(file, bytes, (size_t)n, plan->footer_at, note))
                 return note->code;
-        if (memcmp(bytes, &plan->footer, (size_t)n) != 0)
-                return ERR_NONE; /* done before; it may be a guest's by now */
+        /* Anything else may be a guest's by now; zeros may be those of a try that was never synced. */
+        if (memcmp(bytes, &plan->footer, (size_t)n) != 0 && !bytes_are_zero(bytes, (size_t)n))
+                return ERR_NONE;
         memset(bytes, 0, sizeof bytes);
         if (io_write(file, bytes, (size_t)n, plan->footer_at, note) || io_sync(file, note))
                 return err_wrap(note, "zero the old footer");
         return ERR_NONE;
+}
+
+/* It has a footer of the new size, perhaps one that was never synced: written once more, it is. */
+static enum err finish_fixed(struct io_file *file, const struct vhd_meta *meta, const struct plan *plan,
+                             struct err_note *note) {
+        if (vhd_edit_write_footers(file, meta, &meta->footer, note))
+                return note->code;
+        return zero_old_footer(file, plan, note);
 }
 
 static enum err grow_fixed(struct io_file *file, const struct vhd_meta *meta, const struct plan *plan,
@@ -271,7 +281,7 @@ static enum err apply(struct io_file *file, const struct buf *bytes, struct err_
         if (plan_decode(bytes, &plan, note) || read_meta(file, &meta, note) || check_plan(&plan, &meta, note))
                 return note->code;
         if (plan.is_fixed)
-                return meta.footer.size_bytes == plan.new_size ? zero_old_footer(file, &plan, note)
+                return meta.footer.size_bytes == plan.new_size ? finish_fixed(file, &meta, &plan, note)
                                                                : grow_fixed(file, &meta, &plan, note);
         if (vhd_edit_finish_header(file, &meta, note))
                 return note->code;
@@ -295,7 +305,7 @@ static enum err recover_fixed(struct io_file *file, const struct plan *plan, uin
         if (undo_fixed(file, plan, note) || read_meta(file, &meta, note) || check_plan(plan, &meta, note))
                 return note->code;
         *ret_size = meta.footer.size_bytes;
-        return meta.footer.size_bytes == plan->new_size ? zero_old_footer(file, plan, note) : ERR_NONE;
+        return meta.footer.size_bytes == plan->new_size ? finish_fixed(file, &meta, plan, note) : ERR_NONE;
 }
 
 static enum err recover_tables(struct io_file *file, const struct plan *plan, uint64_t *ret_size,

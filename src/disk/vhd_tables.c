@@ -84,10 +84,10 @@ static enum err write_map(struct vhd_tables *t, struct err_note *note) {
         return ERR_NONE;
 }
 
-static enum err clear_map(struct vhd_tables *t, uint32_t from, struct err_note *note) {
+static enum err clear_map(struct vhd_tables *t, uint32_t from, bool is_forced, struct err_note *note) {
         uint32_t n_bits = (uint32_t)t->map_size * 8;
 
-        if (!t->map || from >= n_bits || vhd_bitmap_next_set(t->map, from, n_bits) == n_bits)
+        if (!t->map || from >= n_bits || (!is_forced && vhd_bitmap_next_set(t->map, from, n_bits) == n_bits))
                 return ERR_NONE;
         vhd_bitmap_clear_range(t->map, from, n_bits - from);
         return write_map(t, note);
@@ -99,8 +99,6 @@ static enum err clear_bitmap(struct vhd_tables *t, uint32_t block, uint32_t from
 
         if (io_read(t->file, bits, sizeof bits, at, note))
                 return err_wrap(note, "read the bitmap of block %u", block);
-        if (vhd_bitmap_next_set(bits, from, VHD_BLOCK_SECTORS) == VHD_BLOCK_SECTORS)
-                return ERR_NONE;
         vhd_bitmap_clear_range(bits, from, VHD_BLOCK_SECTORS - from);
         if (io_write(t->file, bits, sizeof bits, at, note) || io_sync(t->file, note))
                 return err_wrap(note, "write the bitmap of block %u", block);
@@ -126,12 +124,12 @@ static enum err clear_entries(struct vhd_tables *t, struct err_note *note) {
 enum err vhd_tables_clear_past_end(struct vhd_tables *t, struct err_note *note) {
         uint32_t last = t->n - 1;
         uint64_t n = (t->meta.footer.size_bytes - last * VHD_BLOCK_SIZE) / VHD_SECTOR;
-        bool is_whole = n == VHD_BLOCK_SECTORS;
+        bool is_part = n < VHD_BLOCK_SECTORS && t->bat[last] != VHD_BAT_UNUSED;
 
-        /* The batmap first: with its bit set nobody looks at the bitmap. */
-        if (clear_map(t, is_whole ? t->n : last, note))
-                return note->code;
-        if (!is_whole && t->bat[last] != VHD_BAT_UNUSED && clear_bitmap(t, last, (uint32_t)n, note))
+        /* The batmap first: with its bit set nobody looks at the bitmap.  Both are written even where they
+         * say so already: an earlier try may have written and failed to sync them. */
+        if (clear_map(t, is_part ? last : t->n, is_part, note) ||
+            (is_part && clear_bitmap(t, last, (uint32_t)n, note)))
                 return note->code;
         return clear_entries(t, note);
 }
@@ -209,6 +207,20 @@ static enum err move_footer(struct vhd_tables *t, uint64_t to, struct err_note *
         t->meta.end_footer_at = to;
         t->meta.file_size = max_u64(t->meta.file_size, to + sizeof disk);
         t->meta.end_state = VHD_PART_VALID;
+        return ERR_NONE;
+}
+
+/* As it was read: entries that an earlier try wrote and failed to sync are in memory only, and what they no
+ * longer name is about to be written over. */
+static enum err write_bat(struct vhd_tables *t, struct err_note *note) {
+        AUTO_FREE be32 *disk = mem_try(t->n_room, sizeof *disk);
+
+        if (!disk)
+                return err_set(note, ERR_NO_MEMORY, "write a BAT of %u entries: out of memory", t->n_room);
+        vhd_bat_encode(t->bat, t->n_room, disk);
+        if (io_write(t->file, disk, (size_t)t->n_room * 4, t->meta.header.table_offset, note) ||
+            io_sync(t->file, note))
+                return err_wrap(note, "write the BAT");
         return ERR_NONE;
 }
 
@@ -292,7 +304,7 @@ enum err vhd_tables_make_room(struct vhd_tables *t, uint32_t n_blocks, struct er
         assert(n_blocks <= VHD_MAX_BLOCKS);
         if (n_blocks <= t->n_room && map_has_room(t, n_blocks))
                 return switch_table(t, t->meta.header.table_offset, t->n_room, note);
-        if (plan_larger(t, n_blocks, &l, note) || move_footer(t, l.footer, note) ||
+        if (plan_larger(t, n_blocks, &l, note) || move_footer(t, l.footer, note) || write_bat(t, note) ||
             move_blocks(t, &l, note) || write_larger(t, &l, &batmap, note) ||
             switch_table(t, l.at, l.n_entries, note))
                 return note->code;
