@@ -67,16 +67,9 @@ static char *relative_path(const char *from, const char *to) {
         return mem_text(buf_text(&path));
 }
 
-enum err vhd_parent_names_of(struct io *io, const struct vhd_parent *parent, const char *child_path,
-                             struct vhd_parent_names *ret, struct err_note *note) {
-        AUTO(vhd_parent_names_fini) struct vhd_parent_names names = {0};
-        AUTO_FREE char *folder = NULL;
-        AUTO_FREE char *file = NULL;
+enum err vhd_parent_names_of_relative(const char *path, struct vhd_parent_names *ret, struct err_note *note) {
+        AUTO(vhd_parent_names_fini) struct vhd_parent_names names = {.path = mem_text(path)};
 
-        if (canonical_folder(io, parent->name_from ? parent->name_from : child_path, &folder, note) ||
-            canonical_file(io, parent->path, &file, note))
-                return note->code;
-        names.path = relative_path(folder, file);
         names.name = name_in(names.path);
         for (unsigned i = 0; i < VHD_NEW_LOCATORS; i++)
                 if (vhd_locator_encode(vhd_locator_order[i], names.path, &names.payload[i], note))
@@ -84,6 +77,19 @@ enum err vhd_parent_names_of(struct io *io, const struct vhd_parent *parent, con
         *ret = names;
         names = (struct vhd_parent_names){0};
         return ERR_NONE;
+}
+
+enum err vhd_parent_names_of(struct io *io, const struct vhd_parent *parent, const char *child_path,
+                             struct vhd_parent_names *ret, struct err_note *note) {
+        AUTO_FREE char *folder = NULL;
+        AUTO_FREE char *file = NULL;
+        AUTO_FREE char *path = NULL;
+
+        if (canonical_folder(io, parent->name_from ? parent->name_from : child_path, &folder, note) ||
+            canonical_file(io, parent->path, &file, note))
+                return note->code;
+        path = relative_path(folder, file);
+        return vhd_parent_names_of_relative(path, ret, note);
 }
 
 const struct buf *vhd_parent_payload(const struct vhd_parent_names *names, uint32_t code) {

@@ -40,6 +40,10 @@ DEFINE_AUTO_IN_PLACE(struct vhd_parent_names, vhd_parent_names_fini);
 MUST_USE enum err vhd_parent_names_of(struct io *, const struct vhd_parent *, const char *child_path,
                                       struct vhd_parent_names *ret, struct err_note *);
 
+/* The same of a path that is relative to the child's folder as it stands. */
+MUST_USE enum err vhd_parent_names_of_relative(const char *path, struct vhd_parent_names *ret,
+                                               struct err_note *);
+
 /* The payload for a locator of one of the three codes; NULL for other codes. */
 const struct buf *vhd_parent_payload(const struct vhd_parent_names *, uint32_t code);
 
