@@ -298,20 +298,47 @@ static bool is_block_held_above(struct chain *chain, unsigned floor, uint64_t bl
         return chain_map_holders(view->map, block) > 0 && chain_map_holder(view->map, block, 0).layer >= floor;
 }
 
-bool chain_block_is_held(struct chain *chain, struct chain *base, uint64_t block) {
+/* Of the layers that hold a block only the lowest can be whole; all of them are above the floor if it is. */
+static bool is_block_whole_above(struct chain *chain, unsigned floor, uint64_t block) {
+        const struct chain_view *view = chain_view(chain);
+        unsigned n = chain_map_holders(view->map, block);
+        struct chain_holder lowest;
+
+        if (block >= view->map->n_blocks)
+                return false;
+        if (view->leaf && view->map->n_layers >= floor && view->leaf->ops->slot(view->leaf, block) & SLOT_WHOLE)
+                return true;
+        if (n == 0)
+                return false;
+        lowest = chain_map_holder(view->map, block, n - 1);
+        return lowest.layer >= floor && lowest.slot & SLOT_WHOLE &&
+               view->map->seen[lowest.layer] >= min_u64((block + 1) * IMAGE_BLOCK_SIZE, view->map->size);
+}
+
+typedef bool (*ask_above)(struct chain *, unsigned floor, uint64_t block);
+
+static bool ask_block(struct chain *chain, struct chain *base, uint64_t block, ask_above ask) {
         struct chain_hold hold = chain_hold_begin(chain), base_hold = {0};
         unsigned floor = 0;
-        bool is_held;
+        bool answer;
 
         if (base) {
                 base_hold = chain_hold_begin(base);
                 floor = shared_layers(chain, base);
         }
-        is_held = is_block_held_above(chain, floor, block) || (base && is_block_held_above(base, floor, block));
+        answer = ask(chain, floor, block) || (base && ask(base, floor, block));
         if (base)
                 chain_hold_end(base, base_hold);
         chain_hold_end(chain, hold);
-        return is_held;
+        return answer;
+}
+
+bool chain_block_is_held(struct chain *chain, struct chain *base, uint64_t block) {
+        return ask_block(chain, base, block, is_block_held_above);
+}
+
+bool chain_block_is_whole(struct chain *chain, struct chain *base, uint64_t block) {
+        return ask_block(chain, base, block, is_block_whole_above);
 }
 
 /* Whether the sectors from `sector` on are held above the floor; *end is drawn in to where that changes. */

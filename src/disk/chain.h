@@ -82,6 +82,9 @@ MUST_USE enum err chain_extent_at(struct chain *, struct chain *base, uint64_t a
                                   struct err_note *);
 /* Whether block is allocated above the layers shared with base (may be NULL); from the map alone, no I/O. */
 bool chain_block_is_held(struct chain *, struct chain *base, uint64_t block);
+/* Whether the map alone says that each sector of block is held there: chain_extent_at then says DATA of all of it.  False
+ * also where only the bitmaps would tell. */
+bool chain_block_is_whole(struct chain *, struct chain *base, uint64_t block);
 
 /* ---- writing ------------------------------------------------------------------------------------------------------ */
 
