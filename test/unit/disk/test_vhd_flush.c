@@ -165,7 +165,28 @@ static void the_bat_names_only_blocks_whose_bitmaps_this_flush_has_synced(void *
         world_fini(&w);
 }
 
-/* Dies at each changing call from the `from`th on, under all styles; then every sector named must be old or new. */
+/* [D3] Where a batmap bit is on disk, so is the full bitmap, whatever a crash left of the rest. */
+static void batmap_is_true(struct io *io) {
+        AUTO(io_close) struct io_file *file = NULL;
+        uint8_t map[512] = {0}, bits[512];
+        struct vhd_meta meta;
+        struct err_note note;
+        uint32_t bat[8];
+
+        assert_ok(io_open(io, "/leaf.vhd", IO_READ, &file, &note));
+        assert_ok(vhd_meta_read(file, 0, &meta, &note));
+        assert_ok(vhd_meta_read_bat(file, &meta, bat, 8, &note));
+        if (vhd_meta_read_batmap(file, &meta, map, 8, &note))
+                return; /* torn: nobody believes it */
+        for (uint32_t block = 0; block < 8; block++) {
+                if (bat[block] == VHD_BAT_UNUSED || !vhd_bitmap_test(map, block))
+                        continue;
+                assert_ok(io_read(file, bits, 512, (uint64_t)bat[block] * 512, &note));
+                assert_true(vhd_bitmap_is_full(bits));
+        }
+}
+
+/* Dies at each changing call, under all styles; then every sector named must be old or new, and the batmap true. */
 static void crash_everywhere(struct world *w, void (*act)(struct world *), const uint64_t *sectors, size_t n, uint64_t old,
                              uint64_t fresh) {
         struct io *real = w->io;
@@ -187,6 +208,7 @@ static void crash_everywhere(struct world *w, void (*act)(struct world *), const
                         io_sim_crash(crashed, seed * 31 + at);
                         for (size_t i = 0; i < n; i++)
                                 must_be_one_of(crashed, sectors[i], old, fresh);
+                        batmap_is_true(crashed);
                         io_free(crashed);
                 }
                 world_fini(&copy);
@@ -343,31 +365,10 @@ static void a_writer_drops_batmap_bits_of_blocks_that_the_bat_lacks(void **state
         world_fini(&w);
 }
 
-/* [D3] When a batmap bit is on disk, so is the full bitmap, whatever a crash left of the rest. */
 static void write_whole_blocks(struct world *w) {
         write_quietly(w, 1 * 4096, 4096, 3);
         write_quietly(w, 5 * 4096, 2048, 3);
         write_quietly(w, 5 * 4096 + 2048, 2048, 3);
-}
-
-static void batmap_is_true(struct io *io) {
-        AUTO(io_close) struct io_file *file = NULL;
-        uint8_t map[512] = {0}, bits[512];
-        struct vhd_meta meta;
-        struct err_note note;
-        uint32_t bat[8];
-
-        assert_ok(io_open(io, "/leaf.vhd", IO_READ, &file, &note));
-        assert_ok(vhd_meta_read(file, 0, &meta, &note));
-        assert_ok(vhd_meta_read_bat(file, &meta, bat, 8, &note));
-        if (vhd_meta_read_batmap(file, &meta, map, 8, &note))
-                return; /* torn: nobody believes it */
-        for (uint32_t block = 0; block < 8; block++) {
-                if (bat[block] == VHD_BAT_UNUSED || !vhd_bitmap_test(map, block))
-                        continue;
-                assert_ok(io_read(file, bits, 512, (uint64_t)bat[block] * 512, &note));
-                assert_true(vhd_bitmap_is_full(bits));
-        }
 }
 
 static void a_batmap_bit_never_lands_before_its_bitmap(void **state) {
