@@ -25,5 +25,6 @@ MUST_USE enum err owner_take(struct io *, const char *path, const struct sr_self
 /* ERR_BUSY with the owner's words, for who met it in another way. */
 enum err owner_say_busy(struct io *, const char *path, struct err_note *);
 void owner_leave(struct io_file *); /* empties and closes */
+DEFINE_AUTO(struct io_file *, owner_leave);
 
 #endif

@@ -64,6 +64,15 @@ enum err place_remove(struct place *place, const struct place_name *name, struct
         return place->ops->remove(place, name, note);
 }
 
+enum err place_rename_mark(struct place *place, const struct place_marked *from, const struct place_name *to,
+                           struct err_note *note) {
+        return place->ops->rename_mark(place, from, to, note);
+}
+
+enum err place_remove_mark(struct place *place, const struct place_marked *marked, struct err_note *note) {
+        return place->ops->remove_mark(place, marked, note);
+}
+
 enum err place_sync(struct place *place, struct err_note *note) {
         return place->ops->sync(place, note);
 }

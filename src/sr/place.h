@@ -78,6 +78,9 @@ struct place_ops {
         enum err (*rename)(struct place *, const struct place_name *from, const struct place_name *to,
                            struct err_note *);
         enum err (*remove)(struct place *, const struct place_name *, struct err_note *);
+        enum err (*rename_mark)(struct place *, const struct place_marked *from, const struct place_name *to,
+                                struct err_note *);
+        enum err (*remove_mark)(struct place *, const struct place_marked *, struct err_note *);
         enum err (*sync)(struct place *, struct err_note *);
         /* Gives back the space of a range; ERR_UNSUPPORTED where the place cannot. */
         enum err (*release)(struct place *, struct io_file *, uint64_t n, uint64_t at, struct err_note *);
@@ -103,6 +106,9 @@ MUST_USE enum err place_link(struct place *, const struct place_name *from, cons
 MUST_USE enum err place_rename(struct place *, const struct place_name *from, const struct place_name *to,
                                struct err_note *);
 MUST_USE enum err place_remove(struct place *, const struct place_name *, struct err_note *);
+MUST_USE enum err place_rename_mark(struct place *, const struct place_marked *from,
+                                    const struct place_name *to, struct err_note *);
+MUST_USE enum err place_remove_mark(struct place *, const struct place_marked *, struct err_note *);
 MUST_USE enum err place_sync(struct place *, struct err_note *);
 MUST_USE enum err place_release(struct place *, struct io_file *, uint64_t n, uint64_t at, struct err_note *);
 

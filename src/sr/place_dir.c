@@ -139,6 +139,21 @@ static enum err dir_remove(struct place *place, const struct place_name *name, s
         return io_unlink(place->io, path, note);
 }
 
+static enum err dir_rename_mark(struct place *place, const struct place_marked *from,
+                                const struct place_name *to, struct err_note *note) {
+        AUTO_FREE char *from_path = dir_mark_path(place, from);
+        AUTO_FREE char *to_path = dir_path(place, to);
+
+        return io_rename(place->io, from_path, to_path, note);
+}
+
+static enum err dir_remove_mark(struct place *place, const struct place_marked *marked,
+                                struct err_note *note) {
+        AUTO_FREE char *path = dir_mark_path(place, marked);
+
+        return io_unlink(place->io, path, note);
+}
+
 static enum err dir_sync(struct place *place, struct err_note *note) {
         return io_sync_dir(place->io, place->where, note);
 }
@@ -162,6 +177,8 @@ static const struct place_ops dir_ops = {
         .link = dir_link,
         .rename = dir_rename,
         .remove = dir_remove,
+        .rename_mark = dir_rename_mark,
+        .remove_mark = dir_remove_mark,
         .sync = dir_sync,
         .release = dir_release,
         .free = dir_free,

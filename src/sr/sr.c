@@ -11,7 +11,7 @@
 
 #define CATENA  ".catena"
 #define CATALOG "catalog.db"
-#define OWNER   "owner"
+#define OWNER   SR_OWNER_FILE
 
 /* ---- what verbs share
  * ------------------------------------------------------------------------------------------------- */
@@ -27,8 +27,12 @@ int64_t sr_now(struct sr *sr) {
         return io_wall_ns(sr->io) / 1000000000;
 }
 
+char *sr_catena_in(struct place *place, const char *name) {
+        return mem_format("%s/" CATENA "%s%s", place->where, *name ? "/" : "", name);
+}
+
 char *sr_catena_path(struct sr *sr, const char *name) {
-        return mem_format("%s/" CATENA "/%s", sr->place->where, name);
+        return sr_catena_in(sr->place, name);
 }
 
 enum err sr_begin_change(struct sr *sr, struct err_note *note) {
@@ -336,13 +340,28 @@ static enum err is_there(struct io *io, const char *path, bool *ret, struct err_
         return ERR_NONE;
 }
 
+/* Another tool's change was cut short here: it is for that tool, or for adopting, to end it. */
+static enum err refuse_marks(struct sr *sr, struct err_note *note) {
+        AUTO(place_listing_fini) struct place_listing listing = {0};
+
+        if (place_list(sr->place, &listing, note))
+                return note->code;
+        VEC_EACH (&listing.marked, each) {
+                if (each->mark != PLACE_OLD && each->mark != PLACE_FOREIGN)
+                        return err_set(note, ERR_INVALID,
+                                       "%s/%s is left from a change by sm: \"sr adopt\" lists such and "
+                                       "finishes or undoes them",
+                                       sr->place->where, each->name);
+        }
+        return ERR_NONE;
+}
+
 static enum err open_owned(struct sr *sr, const struct sr_options *options, struct err_note *note) {
         AUTO_FREE char *catena = sr_catena_path(sr, "");
         AUTO_FREE char *owner = sr_catena_path(sr, OWNER);
         struct err_note unused;
         bool is_sr;
 
-        catena[strlen(catena) - 1] = 0;
         if (is_there(sr->io, catena, &is_sr, note))
                 return note->code;
         if (!is_sr)
@@ -352,7 +371,7 @@ static enum err open_owned(struct sr *sr, const struct sr_options *options, stru
                                "with disks",
                                sr->place->where);
         if (owner_take(sr->io, owner, options ? options->self : NULL, &sr->owner, note) ||
-            open_catalog(sr, options, note) || read_sr_row(sr, note))
+            refuse_marks(sr, note) || open_catalog(sr, options, note) || read_sr_row(sr, note))
                 return note->code;
         /* What cannot be recovered, its file being damaged, keeps the SR from being changed, not from being
          * read. */
@@ -485,6 +504,18 @@ enum err sr_make(struct io *io, const char *dir, const char *name, const struct 
         return ERR_NONE;
 }
 
+enum err sr_refuse_sr(struct io *io, struct place *place, struct err_note *note) {
+        AUTO_FREE char *catalog = mem_format("%s/" CATENA "/" CATALOG, place->where);
+        bool is_sr;
+
+        /* A crash in the middle of making one leaves the folder without the catalog: that is none yet. */
+        if (is_there(io, catalog, &is_sr, note))
+                return note->code;
+        if (is_sr)
+                return err_set(note, ERR_EXISTS, "%s is an SR already", place->where);
+        return ERR_NONE;
+}
+
 static enum err refuse_disks(struct place *place, const struct place_listing *listing,
                              struct err_note *note) {
         if (listing->nodes.n == 0)
@@ -496,18 +527,6 @@ static enum err refuse_disks(struct place *place, const struct place_listing *li
                        uuid_format(&listing->nodes.data[0].uuid).s);
 }
 
-/* What a crash in the middle of sr_create leaves is a catena folder without a catalog, or without its row. */
-static enum err refuse_sr(struct io *io, struct place *place, struct err_note *note) {
-        AUTO_FREE char *catalog = mem_format("%s/" CATENA "/" CATALOG, place->where);
-        bool is_sr;
-
-        if (is_there(io, catalog, &is_sr, note))
-                return note->code;
-        if (is_sr)
-                return err_set(note, ERR_EXISTS, "%s is an SR already", place->where);
-        return ERR_NONE;
-}
-
 enum err sr_create(struct io *io, const char *dir, const char *name, const struct sr_options *options,
                    struct uuid *ret, struct err_note *note) {
         AUTO(place_listing_fini) struct place_listing listing = {0};
@@ -516,7 +535,7 @@ enum err sr_create(struct io *io, const char *dir, const char *name, const struc
         if (name && sr_check_text("name", name, note))
                 return err_wrap(note, "create SR %s", dir);
         if (make_folder(io, dir, note) || place_dir_open(io, dir, &place, note) ||
-            place_list(place, &listing, note) || refuse_sr(io, place, note) ||
+            place_list(place, &listing, note) || sr_refuse_sr(io, place, note) ||
             refuse_disks(place, &listing, note) || sr_make(io, dir, name, options, ret, note))
                 return err_wrap(note, "create SR %s", dir);
         return ERR_NONE;

@@ -214,7 +214,7 @@ MUST_USE enum err sr_adopt_list(struct io *, const char *dir, struct adoption *r
 MUST_USE enum err sr_adopt(struct io *, const char *dir, const char *name, const struct sr_options *,
                            struct uuid *ret, struct err_note *);
 /* Hands the folder back: collects garbage, looks that nothing is pending, leased or open, removes .catena.
- * Ends the SR where it succeeded. */
+ * The SR is read-only afterwards, and still the caller's to close. */
 MUST_USE enum err sr_release(struct sr *, struct err_note *);
 
 #endif

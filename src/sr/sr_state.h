@@ -51,14 +51,18 @@ struct sr_open_chain *sr_writer_of(struct sr *, const struct uuid *vdi); /* NULL
 /* Makes .catena and opens it once; refuses nothing.  What sr_create and sr_adopt have in common. */
 MUST_USE enum err sr_make(struct io *, const char *dir, const char *name, const struct sr_options *,
                           struct uuid *ret, struct err_note *);
+MUST_USE enum err sr_refuse_sr(struct io *, struct place *,
+                               struct err_note *); /* ERR_EXISTS where it is one */
 MUST_USE enum err sr_remove_catena(struct io *, const char *where, struct err_note *);
 
 /* The name of a VDI in messages, also where there is none; room lasts as long as the text is used. */
 const char *sr_called(const struct sr *, const struct uuid *, struct uuid_text *room);
 
 struct uuid sr_fresh_uuid(struct sr *);
-int64_t sr_now(struct sr *);                         /* unix seconds */
-char *sr_catena_path(struct sr *, const char *name); /* .catena/name; the caller's to free */
+int64_t sr_now(struct sr *); /* unix seconds */
+#define SR_OWNER_FILE "owner"
+char *sr_catena_in(struct place *, const char *name); /* the folder itself for "" */
+char *sr_catena_path(struct sr *, const char *name);  /* .catena/name; the caller's to free */
 enum { SR_NAME_MAX = 1000 };
 /* A name that can be kept: UTF-8 without control characters, not longer than SR_NAME_MAX. */
 MUST_USE enum err sr_check_text(const char *what, const char *text, struct err_note *);
