@@ -2,10 +2,35 @@
 #include "sr_resize.h"
 
 #include "text.h"
+#include "vhd_resize.h"
 
-static enum err resize_vhd(struct sr *sr UNUSED, const struct vdi *vdi UNUSED, struct io_file *file,
-                           uint64_t size UNUSED, struct err_note *note) {
-        return err_set(note, ERR_UNSUPPORTED, "grow %s: a VHD cannot be resized yet", io_path(file));
+static enum err resize_vhd(struct sr *sr, const struct vdi *vdi, struct io_file *file, uint64_t size,
+                           struct err_note *note) {
+        AUTO(intent_fini)
+        struct intent intent = {.uuid = sr_fresh_uuid(sr),
+                                .kind = INTENT_RESIZE,
+                                .vdi = vdi->row.uuid,
+                                .vdi_kind = IMAGE_VHD};
+        uint64_t unused;
+        struct err_note later;
+
+        if (vhd_resize_plan(file, size, &intent.plan, note))
+                return note->code;
+        sr->must_recover = true;
+        if (sr_note_change(sr, NULL, &intent, NULL, note))
+                return note->code;
+        if (vhd_resize_apply(file, &intent.plan, note)) {
+                /* Back, or on, whichever is whole; if not now, then before the next change. */
+                if (vhd_resize_recover(file, &intent.plan, &unused, &later) ||
+                    sr_note_change(sr, NULL, NULL, &intent.uuid, &later))
+                        return note->code;
+                sr->must_recover = false;
+                return note->code;
+        }
+        if (sr_note_change(sr, NULL, NULL, &intent.uuid, note))
+                return note->code;
+        sr->must_recover = false;
+        return ERR_NONE;
 }
 
 static enum err resize_raw(struct io_file *file, uint64_t size, struct err_note *note) {
@@ -54,6 +79,18 @@ enum err sr_vdi_resize(struct sr *sr, const struct uuid *uuid, uint64_t size, st
         return ERR_NONE;
 }
 
-enum err sr_resize_recover(struct sr *sr UNUSED, const struct intent *intent UNUSED, struct err_note *note) {
-        return err_set(note, ERR_UNSUPPORTED, "a VHD cannot be resized yet");
+enum err sr_resize_recover(struct sr *sr, const struct intent *intent, struct err_note *note) {
+        struct place_name name = place_name_of(&intent->vdi, IMAGE_VHD);
+        AUTO_FREE char *path = place_path(sr->place, &name);
+        AUTO(io_close) struct io_file *file = NULL;
+        uint64_t size;
+        enum err err = io_open(sr->io, path, IO_WRITE, &file, note);
+
+        if (err && err != ERR_NOT_FOUND)
+                return err;
+        /* Gone meanwhile, by whatever hand: nothing is left to be resized. */
+        if (!err &&
+            (io_lock(file, IO_EXCLUSIVE, note) || vhd_resize_recover(file, &intent->plan, &size, note)))
+                return err_wrap(note, "resize %s", path);
+        return sr_note_change(sr, NULL, NULL, &intent->uuid, note);
 }
