@@ -125,11 +125,13 @@ enum err vhd_tables_clear_past_end(struct vhd_tables *t, struct err_note *note) 
         uint32_t last = t->n - 1;
         uint64_t n = (t->meta.footer.size_bytes - last * VHD_BLOCK_SIZE) / VHD_SECTOR;
         bool is_part = n < VHD_BLOCK_SECTORS && t->bat[last] != VHD_BAT_UNUSED;
+        uint64_t covered = vhd_batmap_sum_length(t->meta.footer.size_bytes) * 8;
+        uint32_t first = (uint32_t)min_u64(is_part ? last : t->n, covered);
 
-        /* The batmap first: with its bit set nobody looks at the bitmap.  Both are written even where they
-         * say so already: an earlier try may have written and failed to sync them. */
-        if (clear_map(t, is_part ? last : t->n, is_part, note) ||
-            (is_part && clear_bitmap(t, last, (uint32_t)n, note)))
+        /* The batmap first: with its bit set nobody looks at the bitmap.  Bits that the checksum leaves out
+         * go too: nobody believes them, and the checksum of the new size may take them in.  Both are written
+         * even where they say so already: an earlier try may have written and failed to sync them. */
+        if (clear_map(t, first, is_part, note) || (is_part && clear_bitmap(t, last, (uint32_t)n, note)))
                 return note->code;
         return clear_entries(t, note);
 }
