@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -131,6 +132,20 @@ static bool gives_data(const struct options *options) {
         return output && strcmp(output, "-") == 0;
 }
 
+/* What went less well than the result says. */
+static void show_warnings(const struct options *options, const json_t *result) {
+        json_t *each;
+        size_t i;
+
+        json_array_foreach(json_object_get(result, "warnings"), i, each) {
+                AUTO(buf_fini) struct buf text = {0};
+
+                print_safely(&text, json_string_value(each));
+                fprintf(stderr, "catena %s %s: warning: %s\n", options->noun->name, options->verb->name,
+                        buf_text(&text));
+        }
+}
+
 static int show_result(const struct options *options, const struct verb_call *call) {
         AUTO(buf_fini) struct buf text = {0};
         FILE *to = gives_data(options) ? stderr : stdout;
@@ -138,7 +153,9 @@ static int show_result(const struct options *options, const struct verb_call *ca
 
         if (options->is_json)
                 print_json(&text, call->result);
-        else if (to == stdout)
+        else
+                show_warnings(options, call->result);
+        if (!options->is_json && to == stdout)
                 print_result(&text, options->verb, call->result, has_colour(STDOUT_FILENO));
         written = write_out(&text, to);
         return written ? written : exit_code_of(call->outcome);
@@ -152,13 +169,18 @@ static int run_call(const struct options *options) {
         struct progress progress = {.io = io, .show = bar_show, .user = &bar, .is_cancelled = &is_cancelled};
         struct err_note note = {0};
         enum err failed;
+        char host[HOST_NAME_MAX + 1] = "";
+        AUTO_FREE char *command = mem_format("catena %s %s", options->noun->name, options->verb->name);
+        struct sr_self self = {.host = host, .pid = (uint64_t)getpid(), .command = command};
         AUTO(verb_call_fini)
         struct verb_call call = {.verb = options->verb,
                                  .params = options->params,
                                  .io = io,
                                  .state_dir = state,
-                                 .progress = &progress};
+                                 .progress = &progress,
+                                 .self = &self};
 
+        gethostname(host, sizeof host - 1);
         if (io_open_standard(io, IO_STDIN, &input, &note) || io_open_standard(io, IO_STDOUT, &output, &note))
                 return report(options, VERB_DONE, stdout, &note);
         call.input = input;

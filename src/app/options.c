@@ -99,7 +99,6 @@ static enum err find_verb(struct parser *p, const char *word, struct err_note *n
 
 static enum err add_positional(struct parser *p, const char *word, struct err_note *note) {
         const struct param *last = NULL;
-        size_t place = 0;
 
         if (p->ret->task != TASK_CALL)
                 return ERR_NONE; /* "catena vdi export a b --help" */
@@ -107,10 +106,8 @@ static enum err add_positional(struct parser *p, const char *word, struct err_no
                 if (!(param->flags & PARAM_POSITIONAL))
                         continue;
                 last = param;
-                if (place++ < p->n_positional)
-                        continue;
-                p->n_positional++;
-                return verbs_set_param(p->ret->params, param, word, note);
+                if (!json_object_get(p->ret->params, param->name)) /* else given as --name */
+                        return verbs_set_param(p->ret->params, param, word, note);
         }
         if (last && last->flags & PARAM_REPEATED)
                 return verbs_set_param(p->ret->params, last, word, note);
@@ -177,8 +174,6 @@ static const struct general *find_general(const char *name, size_t n, char lette
 
 static const struct param *find_option(const struct verb *verb, const char *name, size_t n, char letter) {
         for (const struct param *param = verb ? verb->params : NULL; param && param->name; param++) {
-                if (param->flags & PARAM_POSITIONAL)
-                        continue;
                 if (letter ? param->letter == letter
                            : strncmp(param->name, name, n) == 0 && param->name[n] == '\0')
                         return param;

@@ -9,11 +9,20 @@
 #include "buf.h"
 #include "text.h"
 #include "uuid.h"
+#include "sr_verbs.h"
+#include "vdi_verbs.h"
 #include "vhd_verbs.h"
 
 const struct noun verb_nouns[] = {
         {"vhd", "VHD files by themselves, with no SR",
          "These work on files. A file in an SR that is in use is locked by it, and they say so.", vhd_verbs},
+        {"sr", "storage repositories: directories of disks that share parents",
+         "An SR is named by its directory, its uuid or its name; names are those made or adopted here. One "
+         "process at a "
+         "time owns an SR; another that wants to change something is told who.",
+         sr_verbs},
+        {"vdi", "disks in an SR", "A VDI is named by its uuid, or by a name that no other VDI of the SR has.",
+         vdi_verbs},
         {0},
 };
 

@@ -28,6 +28,7 @@
 #include "err.h"
 #include "io.h"
 #include "progress.h"
+#include "sr.h"
 
 DEFINE_AUTO(json_t *, json_decref);
 
@@ -126,13 +127,14 @@ enum verb_outcome {
 };
 
 struct verb_call {
-        const struct verb *verb;   /* borrowed, static */
-        json_t *params;            /* borrowed; an object; values that are missing are filled in */
-        struct io *io;             /* borrowed */
-        const char *state_dir;     /* borrowed; where names of SRs are kept */
-        struct io_file *input;     /* borrowed; stands for "-"; NULL: there is none */
-        struct io_file *output;    /* borrowed; likewise */
-        struct progress *progress; /* borrowed */
+        const struct verb *verb;    /* borrowed, static */
+        json_t *params;             /* borrowed; an object; values that are missing are filled in */
+        struct io *io;              /* borrowed */
+        const char *state_dir;      /* borrowed; where names of SRs are kept */
+        struct io_file *input;      /* borrowed; stands for "-"; NULL: there is none */
+        struct io_file *output;     /* borrowed; likewise */
+        struct progress *progress;  /* borrowed */
+        const struct sr_self *self; /* borrowed; who owns an SR meanwhile; NULL: nobody in particular */
 
         json_t *result; /* owned; an object, filled by the handler */
         enum verb_outcome outcome;

@@ -4,7 +4,9 @@
 #include <inttypes.h>
 
 #include "buf.h"
+#include "findings_json.h"
 #include "vhd_check.h"
+#include "vhd_resize_file.h"
 
 /* ---- check ----------------------------------------------------------------------------------- */
 
@@ -36,15 +38,8 @@ static const struct field findings_fields[] = {
 static json_t *json_of_findings(struct findings *findings) {
         json_t *list = json_array();
 
-        VEC_EACH (&findings->list, finding) {
-                json_array_append_new(
-                        list, json_pack("{s:s, s:s, s:I, s:o, s:b, s:o}", "severity",
-                                        finding->severity == FINDING_ERROR ? "error" : "warning", "part",
-                                        finding->part, "at", (json_int_t)finding->at, "text",
-                                        json_of_text(finding->text), "repairable",
-                                        (int)finding->is_repairable, "repair",
-                                        finding->repair[0] ? json_of_text(finding->repair) : json_null()));
-        }
+        VEC_EACH (&findings->list, finding)
+                json_array_append_new(list, findings_json_of(finding));
         return list;
 }
 
@@ -56,25 +51,6 @@ static json_t *json_of_checked(const char *path, struct findings *findings, cons
                          (json_int_t)findings->n_allocated, "findings", json_of_findings(findings));
 }
 
-static void add_count(struct buf *buf, uint64_t n, const char *word) {
-        buf_print(buf, "%" PRIu64 " %s%s", n, word, n == 1 ? "" : "s");
-}
-
-static void check_summary(const struct findings *findings, struct buf *ret) {
-        uint64_t n = findings->n_errors + findings->n_warnings;
-
-        if (findings->n_errors == 0)
-                buf_print(ret, "valid");
-        else
-                add_count(ret, findings->n_errors, "error");
-        if (findings->n_warnings) {
-                buf_print(ret, ", ");
-                add_count(ret, findings->n_warnings, "warning");
-        }
-        if (n > findings->list.n)
-                buf_print(ret, " (the first %zu are shown)", findings->list.n);
-}
-
 static enum err check_one(struct verb_call *call, const char *path, json_t *files, struct err_note *note) {
         AUTO(findings_fini) struct findings findings = {0};
         AUTO(buf_fini) struct buf summary = {0};
@@ -83,7 +59,7 @@ static enum err check_one(struct verb_call *call, const char *path, json_t *file
 
         if (vhd_check(call->io, path, flags, &findings, note))
                 return err_wrap(note, "check %s", path);
-        check_summary(&findings, &summary);
+        findings_summarise(findings.n_errors, findings.n_warnings, findings.list.n, &summary);
         json_array_append_new(files, json_of_checked(path, &findings, buf_text(&summary)));
         if (findings.n_errors && call->outcome == VERB_DONE)
                 call->outcome = VERB_FINDINGS;
@@ -147,14 +123,14 @@ static void repair_summary(const struct findings *findings, uint64_t n_repairabl
         if (n_repairable == 0)
                 buf_print(ret, "nothing to repair");
         else if (is_done)
-                add_count(ret, n_repairable, "repair");
+                findings_add_count(ret, n_repairable, "repair");
         else
-                add_count(ret, n_repairable, "repair");
+                findings_add_count(ret, n_repairable, "repair");
         if (n_repairable)
                 buf_print(ret, is_done ? " done" : " possible; --yes does it");
         if (n_rest) {
                 buf_print(ret, ", ");
-                add_count(ret, n_rest, "finding");
+                findings_add_count(ret, n_rest, "finding");
                 buf_print(ret, " that cannot be repaired");
         }
 }
@@ -168,6 +144,8 @@ static enum err run_repair(struct verb_call *call, struct err_note *note) {
         json_t *files = json_array();
 
         call_put(call, "files", files);
+        if (!is_dry_run && vhd_resize_file_recover(call->io, path, note))
+                return err_wrap(note, "repair %s", path);
         if (vhd_repair(call->io, path, call_text(call, "parent"), is_dry_run, &findings, note))
                 return err_wrap(note, "repair %s", path);
         VEC_EACH (&findings.list, finding)

@@ -129,7 +129,7 @@ static const struct param map_params[] = {
         {0},
 };
 
-static const struct field map_fields[] = {
+const struct field vhd_map_fields[] = {
         {"start", FIELD_NUMBER, "where in the disk, bytes", false},
         {"length", FIELD_NUMBER, "bytes", false},
         {"depth", FIELD_NUMBER, "of the file that holds it: 0 is the one given, 1 its parent", false},
@@ -162,6 +162,6 @@ const struct verb vhd_map_verb = {
         .params = map_params,
         .shape = SHAPE_TABLE,
         .rows = "extents",
-        .fields = map_fields,
+        .fields = vhd_map_fields,
         .run = run_map,
 };

@@ -9,9 +9,11 @@
 #include <jansson.h>
 
 #include "chain.h"
+#include "verbs.h"
 
 /* *ret: an array of {start, length, depth, present, zero, data, offset, file}; the caller's. */
 MUST_USE enum err vhd_map_describe(struct images *, const char *path, json_t **ret, struct err_note *);
 MUST_USE enum err vhd_map_of_chain(struct chain *, json_t **ret, struct err_note *);
+extern const struct field vhd_map_fields[]; /* of each row */
 
 #endif

@@ -16,6 +16,7 @@ extern const struct verb vhd_tree_verb;
 extern const struct verb vhd_check_verb;
 extern const struct verb vhd_repair_verb;
 extern const struct verb vhd_snapshot_verb;
+extern const struct verb vhd_resize_verb;
 extern const struct verb vhd_map_verb;
 extern const struct verb vhd_convert_verb;
 

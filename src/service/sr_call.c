@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sr_call.h"
+
+#include <string.h>
+
+#include "mem.h"
+#include "registry.h"
+
+struct sr_options sr_call_options(const struct verb_call *call, enum sr_mode mode) {
+        return (struct sr_options){.mode = mode, .self = call->self};
+}
+
+/* Any folder can be looked at as if it were an SR; one without a disk was not meant. */
+static enum err need_disks(const struct sr *sr, const char *text, struct err_note *note) {
+        if (!uuid_is_null(&sr_info(sr)->uuid) || sr_tree(sr)->nodes.n > 0)
+                return ERR_NONE;
+        return err_set(
+                note, ERR_NOT_FOUND,
+                "%s is not an SR: there is neither .catena nor a disk in it; \"sr create\" makes an SR of it",
+                text);
+}
+
+enum err sr_call_open(struct verb_call *call, enum sr_mode mode, struct sr **ret, struct err_note *note) {
+        const char *text = call_text(call, "sr");
+        AUTO_FREE char *path = NULL;
+        struct sr_options options = sr_call_options(call, mode);
+        AUTO(sr_close) struct sr *sr = NULL;
+        bool read_only = false;
+
+        if (registry_resolve(call->io, call->state_dir, text, &path, &read_only, note))
+                return note->code;
+        if (read_only || (verbs_find_param(call->verb, "read-only") && call_flag(call, "read-only")))
+                options.mode = SR_READ_ONLY;
+        if (sr_open(call->io, path, &options, &sr, note) || need_disks(sr, text, note))
+                return note->code;
+        *ret = TAKE(sr);
+        return ERR_NONE;
+}
+
+enum err sr_call_find(struct verb_call *call, struct sr *sr, const char *param, const struct vdi **ret,
+                      struct err_note *note) {
+        return sr_find_vdi(sr, call_text(call, param), ret, note);
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+json_t *sr_json_of_uuid(const struct uuid *uuid) {
+        return uuid_is_null(uuid) ? json_null() : json_string(uuid_format(uuid).s);
+}
+
+static json_t *json_of_tags(const struct vdi_row *row) {
+        json_t *tags = json_array();
+
+        for (size_t i = 0; i < row->tags.n; i++)
+                json_array_append_new(tags, json_of_text(row->tags.data[i]));
+        return tags;
+}
+
+static const char *kind_name(enum image_kind kind) {
+        return kind == IMAGE_RAW ? "raw" : "vhd";
+}
+
+const struct field sr_vdi_fields[] = {
+        {"uuid", FIELD_UUID, "of the VDI", false},
+        {"name", FIELD_TEXT, "as it was named", false},
+        {"size", FIELD_SIZE, "of the disk, bytes", false},
+        {"allocated", FIELD_SIZE, "bytes that its own file takes", false},
+        {"depth", FIELD_NUMBER, "files in its chain, itself counted", false},
+        {"snapshot", FIELD_BOOL, "whether it is a snapshot", false},
+        {"snapshot_of", FIELD_UUID, "of which VDI; null: of none that is known", true},
+        {"snapshot_time", FIELD_TIME, "when it was taken, seconds since 1970; null: it is none", true},
+        {"created", FIELD_TIME, "seconds since 1970", false},
+        {"read_only", FIELD_BOOL, "a snapshot, or others stand on it", true},
+        {"description", FIELD_TEXT, "as it was described", true},
+        {"tags", FIELD_OBJECT, "a list of text", true},
+        {"kind", FIELD_TEXT, "of its file: vhd or raw", true},
+        {"parent", FIELD_UUID, "of the node below it; null: none", true},
+        {"stream", FIELD_UUID,
+         "footer uuid of what it last took in or gave out; null: none, or written since", true},
+        {0},
+};
+
+json_t *sr_json_of_vdi(const struct vdi *vdi) {
+        const struct vdi_row *row = &vdi->row;
+        const struct node *node = vdi->node;
+        json_t *o = json_object();
+
+        json_object_set_new(o, "uuid", sr_json_of_uuid(&row->uuid));
+        json_object_set_new(o, "name", json_of_text(row->name));
+        json_object_set_new(o, "size", json_of_u64(node->size));
+        json_object_set_new(o, "allocated", json_of_u64(node->allocated));
+        json_object_set_new(o, "depth", node->depth ? json_integer(node->depth) : json_null());
+        json_object_set_new(o, "snapshot", json_boolean(row->is_snapshot));
+        json_object_set_new(o, "snapshot_of", sr_json_of_uuid(&row->snapshot_of));
+        json_object_set_new(o, "snapshot_time",
+                            row->is_snapshot ? json_integer(row->snapshot_time) : json_null());
+        json_object_set_new(o, "created", json_integer(row->created));
+        json_object_set_new(o, "read_only", json_boolean(vdi->is_read_only));
+        json_object_set_new(o, "description", json_of_text(row->description));
+        json_object_set_new(o, "tags", json_of_tags(row));
+        json_object_set_new(o, "kind", json_string(kind_name(node->kind)));
+        json_object_set_new(o, "parent", node->parent ? sr_json_of_uuid(&node->parent->uuid) : json_null());
+        json_object_set_new(o, "stream", sr_json_of_uuid(&row->stream_uuid));
+        return o;
+}
+
+json_t *sr_json_of_node(struct sr *sr, const struct node *node, unsigned level) {
+        const struct vdi *vdi = sr_get_vdi(sr, &node->uuid);
+        json_t *o = json_object();
+
+        json_object_set_new(o, "uuid", sr_json_of_uuid(&node->uuid));
+        json_object_set_new(o, "name", json_of_text(vdi ? vdi->row.name : NULL));
+        json_object_set_new(o, "parent", node->parent ? sr_json_of_uuid(&node->parent->uuid) : json_null());
+        json_object_set_new(o, "hidden", json_boolean(node->is_hidden));
+        json_object_set_new(o, "snapshot", json_boolean(vdi && vdi->row.is_snapshot));
+        json_object_set_new(o, "depth", node->depth ? json_integer(node->depth) : json_null());
+        json_object_set_new(o, "size", json_of_u64(node->size));
+        json_object_set_new(o, "allocated", json_of_u64(node->allocated));
+        json_object_set_new(o, "kind", json_string(kind_name(node->kind)));
+        json_object_set_new(o, "file", json_of_text(node->name));
+        json_object_set_new(o, "level", json_integer(level));
+        json_object_set_new(o, "error", json_of_text(node->error.code ? node->error.text : NULL));
+        return o;
+}
+
+void sr_call_put_uuid(struct verb_call *call, const struct uuid *uuid) {
+        call_put(call, "uuid", json_string(uuid_format(uuid).s));
+}
+
+void sr_call_warn(struct verb_call *call, const char *text) {
+        json_t *list = json_object_get(call->result, "warnings");
+
+        if (!list) {
+                list = json_array();
+                call_put(call, "warnings", list);
+        }
+        json_array_append_new(list, json_of_text(text));
+}
+
+/* ---- new SRs --------------------------------------------------------------------------------- */
+
+char *sr_call_name(const struct verb_call *call, const char *path) {
+        AUTO_FREE char *canonical = NULL;
+        struct err_note ignored;
+        const char *slash;
+
+        if (call_has(call, "name"))
+                return mem_text(call_text(call, "name"));
+        if (!io_canonical(call->io, path, &canonical, &ignored))
+                path = canonical;
+        slash = strrchr(path, '/');
+        return mem_text(slash && slash[1] ? slash + 1 : path);
+}
+
+void sr_call_register(struct verb_call *call, const struct uuid *uuid, const char *name, const char *path) {
+        struct err_note note = {0};
+
+        sr_call_put_uuid(call, uuid);
+        if (!registry_put(call->io, call->state_dir, uuid, name, path, false, &note))
+                return;
+        (void)err_wrap(&note, "the SR is there, but only its path names it");
+        sr_call_warn(call, note.text);
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the verbs on SRs and VDIs share: opening the SR that a call names, and rows of JSON.
+ *
+ * Errors: those of registry.h and sr.h, with the SR in front.  Threads: the owner of the SR.
+ */
+#ifndef SERVICE_SR_CALL_H
+#define SERVICE_SR_CALL_H
+
+#include "sr.h"
+#include "verbs.h"
+
+/* By the parameter "sr".  SR_READ_ONLY also where the SR was adopted so, or the call has the flag
+ * "read-only". */
+MUST_USE enum err sr_call_open(struct verb_call *, enum sr_mode, struct sr **ret, struct err_note *);
+/* By a parameter that holds a uuid or name. */
+MUST_USE enum err sr_call_find(struct verb_call *, struct sr *, const char *param, const struct vdi **ret,
+                               struct err_note *);
+/* Options as a call has them: who we are. */
+struct sr_options sr_call_options(const struct verb_call *, enum sr_mode);
+
+json_t *sr_json_of_uuid(const struct uuid *); /* null where it is null */
+json_t *sr_json_of_vdi(const struct vdi *);
+json_t *sr_json_of_node(struct sr *, const struct node *, unsigned level);
+void sr_call_put_uuid(struct verb_call *, const struct uuid *);
+void sr_call_warn(struct verb_call *, const char *text); /* shown although the call succeeds */
+
+/* The parameter "name", or the last part of the path; the caller's to free. */
+char *sr_call_name(const struct verb_call *, const char *path);
+/* Puts the uuid of an SR that was just made, and makes its name known.  Where that fails the SR is there all
+ * the same, by its path: a warning. */
+void sr_call_register(struct verb_call *, const struct uuid *, const char *name, const char *path);
+
+extern const struct field sr_vdi_fields[];
+
+/* Parameters that many of them have. */
+#define SR_PARAM                                                                                             \
+        {                                                                                                    \
+                .name = "sr", .kind = PARAM_PATH, .flags = PARAM_REQUIRED, .shown = "SR",                    \
+                .help = "The SR: its directory, name or uuid."                                               \
+        }
+#define SR_POSITIONAL                                                                                        \
+        {                                                                                                    \
+                .name = "sr", .kind = PARAM_PATH, .flags = PARAM_POSITIONAL | PARAM_REQUIRED, .shown = "SR", \
+                .help = "The SR: its directory, name or uuid. Also as --sr SR."                              \
+        }
+#define VDI_PARAM(its_name, its_shown, text)                                                                 \
+        {                                                                                                    \
+                .name = its_name, .kind = PARAM_TEXT, .flags = PARAM_POSITIONAL | PARAM_REQUIRED,            \
+                .shown = its_shown, .help = text                                                             \
+        }
+#define NAME_PARAM                                                                                           \
+        { .name = "name", .kind = PARAM_TEXT, .help = "Its name (its uuid where not given)." }
+#define DESCRIPTION_PARAM                                                                                    \
+        { .name = "description", .kind = PARAM_TEXT, .help = "Its description." }
+
+#endif
