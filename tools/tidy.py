@@ -29,6 +29,8 @@ TESTED_ELSEWHERE = {
     'src/disk/stream_sink_vhd.c': 'test_stream_sink.c: the other one',
     'src/disk/stream_target.c': 'test_stream_sink.c: what is written goes through it',
     'src/disk/vhd_head.c': 'test_vhd_create.c, and test_stream_source.c with a BAT and a batmap',
+    'src/disk/vhd_repair.c': 'the mending half of vhd_check.c: test_vhd_check.c mends each damage',
+    'src/disk/vhd_tables.c': 'a part of vhd_resize.c: test_vhd_resize.c, test_sweep_vhd_file.c',
 }
 
 # Includes and calls that belong to the floor io, used elsewhere for a reason.

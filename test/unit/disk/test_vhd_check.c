@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vhd_kit.h"
 
+#include "golden.h"
 #include "vhd_check.h"
 
 static const uint64_t size = 9 * MIB + 512; /* 5 blocks, the last of 2049 sectors */
@@ -435,6 +436,53 @@ static void a_repair_does_not_relink_to_another_parent(void **state) {
         expect_clean(io, "a");
 }
 
+static void what_xenserver_wrote_has_nothing_to_find(void **state) {
+        static const struct {
+                const char *name;
+                uint64_t n_allocated;
+                bool has_parent; /* among the golden images, under its name */
+        } rows[] = {
+                {"empty-64M.vhd", 0, false},
+                {"odd-1001M.vhd", 0, false},
+                {"prealloc-64M-of-2040G.vhd", 0, false},
+                {"fixed-4M.vhd", 0, false},
+                {"coalesced-8M.vhd", 4, false},
+                {"base.vhd", 4, false},
+                {"mid.vhd", 0, true},
+                {"leaf.vhd", 0, true},
+                {"leafdata.vhd", 4, true},
+                {"raw-child.vhd", 4, true},
+                {"snap-of-empty-e.vhd", 0, true},
+                {"vhdtool-full.vhd", 4, false},
+        };
+        enum { N_IMAGES = sizeof rows / sizeof *rows };
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+
+        (void)state;
+        for (unsigned i = 0; i < N_IMAGES; i++) {
+                AUTO(buf_fini) struct buf file = golden_load(rows[i].name);
+
+                AUTO(io_close) struct io_file *to = NULL;
+                struct err_note note = {0};
+
+                assert_ok(io_open(io, rows[i].name, IO_CREATE, &to, &note));
+                assert_ok(io_write(to, file.data, file.n, 0, &note));
+        }
+        for (unsigned i = 0; i < N_IMAGES; i++) {
+                AUTO(findings_fini) struct findings found = {0};
+                struct err_note note = {0};
+
+                assert_ok(vhd_check(io, rows[i].name,
+                                    VHD_CHECK_BITMAPS | (rows[i].has_parent ? VHD_CHECK_PARENT : 0), &found,
+                                    &note));
+                for (size_t k = 0; k < found.list.n; k++)
+                        print_error("%s: %s: %s\n", rows[i].name, found.list.data[k].part,
+                                    found.list.data[k].text);
+                assert_int_equal(found.list.n, 0);
+                assert_int_equal(found.n_allocated, rows[i].n_allocated);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(each_damage_is_found_for_what_it_is),
@@ -446,6 +494,7 @@ int main(void) {
                 cmocka_unit_test(errors_push_out_warnings_and_come_first),
                 cmocka_unit_test(a_check_waits_for_no_writer_and_a_repair_for_nobody),
                 cmocka_unit_test(what_is_no_vhd_is_an_error_of_the_call),
+                cmocka_unit_test(what_xenserver_wrote_has_nothing_to_find),
                 cmocka_unit_test(a_repair_does_not_relink_to_another_parent),
         };
 
