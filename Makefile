@@ -25,9 +25,9 @@ build:
 
 run:
 	@tools/packages build run
+	@tools/run --needs
 	@$(MAKE) --no-print-directory build
-	@if test -x tools/run.sh; then exec tools/run.sh; \
-	else echo "make run: tools/run.sh, the demonstration, is not in this tree yet" >&2; exit 1; fi
+	@exec tools/run --begin
 
 test:
 	@tools/packages build test
