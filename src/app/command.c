@@ -16,7 +16,7 @@
 #include "options.h"
 #include "print.h"
 
-/* ---- signals --------------------------------------------------------------------------------- */
+/* ---- signals ---- */
 
 static atomic_bool is_cancelled;
 
@@ -35,7 +35,7 @@ static void set_signals(void) {
         sigaction(SIGPIPE, &ignore, NULL);
 }
 
-/* ---- environment ----------------------------------------------------------------------------- */
+/* ---- environment ---- */
 
 static const char *variable(const char *name) {
         const char *value = getenv(name);
@@ -72,7 +72,7 @@ static enum bar_style bar_style_of(const struct options *options) {
         return options->progress == WHEN_ALWAYS ? BAR_LINES : BAR_NONE;
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 static int write_out(struct buf *text, FILE *to) {
         size_t done = text->n ? fwrite(text->data, 1, text->n, to) : 0;
@@ -123,7 +123,7 @@ static int report(const struct options *options, enum verb_outcome outcome, FILE
         return is_usage ? EXIT_USAGE : EXIT_FAILED;
 }
 
-/* ---- calling --------------------------------------------------------------------------------- */
+/* ---- calling ---- */
 
 /* Whether the verb's data goes to standard output, so that nothing else may. */
 static bool gives_data(const struct options *options) {

@@ -8,7 +8,7 @@
 
 enum { WIDTH = 79, INDENT = 2, HELP_AT = 26 };
 
-/* ---- plain text ------------------------------------------------------------------------------ */
+/* ---- plain text ---- */
 
 /* Adds text word by word, each line beginning behind `indent` blanks; the cursor is at column `at` already.
  */
@@ -211,7 +211,7 @@ void help_write(struct buf *buf, const struct noun *noun, const struct verb *ver
                 help_of_all(buf);
 }
 
-/* ---- man page -------------------------------------------------------------------------------- */
+/* ---- man page ---- */
 
 /* Text in roff: backslashes and hyphens escaped, no line begins with a control character. */
 static void roff(struct buf *buf, const char *text) {

@@ -14,7 +14,7 @@ struct parser {
         struct options *ret;  /* borrowed */
 };
 
-/* ---- almost right ---------------------------------------------------------------------------- */
+/* ---- almost right ---- */
 
 enum { WORD_MAX = 30 };
 
@@ -70,7 +70,7 @@ static enum err unknown(struct err_note *note, const char *what, const struct gu
                        guess->word, help);
 }
 
-/* ---- words ----------------------------------------------------------------------------------- */
+/* ---- words ---- */
 
 static enum err find_noun(struct parser *p, const char *word, struct err_note *note) {
         struct guess guess = {.word = word};
@@ -128,7 +128,7 @@ static enum err take_word(struct parser *p, const char *word, struct err_note *n
         return add_positional(p, word, note);
 }
 
-/* ---- options --------------------------------------------------------------------------------- */
+/* ---- options ---- */
 
 struct general {
         const char *name; /* borrowed, static */

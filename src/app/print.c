@@ -5,7 +5,7 @@
 
 #include "text.h"
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values ---- */
 
 void print_safely(struct buf *buf, const char *text) {
         for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
@@ -61,7 +61,7 @@ static void pad(struct buf *buf, size_t n) {
         buf_print(buf, "%*s", (int)n, "");
 }
 
-/* ---- shapes ---------------------------------------------------------------------------------- */
+/* ---- shapes ---- */
 
 /* "a.b" is b of the object a; NULL: there is none. */
 static const json_t *find_value(const json_t *record, const char *name) {
@@ -261,7 +261,7 @@ void print_result(struct buf *buf, const struct verb *verb, const json_t *result
         }
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------ */
+/* ---- JSON ---- */
 
 void print_json(struct buf *buf, const json_t *value) {
         char *text = json_dumps(value, JSON_INDENT(2));

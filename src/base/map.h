@@ -19,13 +19,13 @@ struct map_key {
 
 struct map_entry {
         struct map_key key;
-        void          *value; /* borrowed; NULL marks a free place */
+        void *value; /* borrowed; NULL marks a free place */
 };
 
 struct map {
         struct map_entry *entries; /* owned */
-        size_t            n;
-        size_t            room; /* 0 or a power of two */
+        size_t n;
+        size_t room; /* 0 or a power of two */
 };
 
 static inline struct map_key map_key_u64(uint64_t low) {
@@ -34,11 +34,12 @@ static inline struct map_key map_key_u64(uint64_t low) {
 struct map_key map_key_uuid(const struct uuid *);
 
 void *map_get(const struct map *, struct map_key);
-void  map_put(struct map *, struct map_key, void *value); /* value is not NULL; replaces */
-void *map_remove(struct map *, struct map_key);           /* what was there, or NULL */
-/* Walks all entries in no order: start with *place = 0, ends with NULL.  The map must not change meanwhile. */
+void map_put(struct map *, struct map_key, void *value); /* value is not NULL; replaces */
+void *map_remove(struct map *, struct map_key);          /* what was there, or NULL */
+/* Walks all entries in no order: start with *place = 0, ends with NULL.  The map must not change
+ * meanwhile. */
 void *map_next(const struct map *, size_t *place);
-void  map_fini(struct map *);
+void map_fini(struct map *);
 
 DEFINE_AUTO_IN_PLACE(struct map, map_fini);
 

@@ -76,7 +76,11 @@ struct text text_size(uint64_t bytes) {
         if (unit < 0)
                 snprintf(t.s, sizeof t.s, "%" PRIu64 " B", bytes);
         else
-                snprintf(t.s, sizeof t.s, v < 9.995 ? "%.2f %ciB" : v < 99.95 ? "%.1f %ciB" : "%.0f %ciB", v, units[unit]);
+                snprintf(t.s, sizeof t.s,
+                         v < 9.995   ? "%.2f %ciB"
+                         : v < 99.95 ? "%.1f %ciB"
+                                     : "%.0f %ciB",
+                         v, units[unit]);
         return t;
 }
 
@@ -100,7 +104,8 @@ struct text text_duration(uint64_t ns) {
         else if (seconds < 86400)
                 snprintf(t.s, sizeof t.s, "%" PRIu64 "h %02" PRIu64 "m", seconds / 3600, seconds / 60 % 60);
         else
-                snprintf(t.s, sizeof t.s, "%" PRIu64 "d %02" PRIu64 "h", seconds / 86400, seconds / 3600 % 24);
+                snprintf(t.s, sizeof t.s, "%" PRIu64 "d %02" PRIu64 "h", seconds / 86400,
+                         seconds / 3600 % 24);
         return t;
 }
 

@@ -7,7 +7,7 @@
 #include "mem.h"
 #include "vhd_bitmap.h"
 
-/* ---- open, close ------------------------------------------------------------------------------------------------------ */
+/* ---- open, close ---- */
 
 static void chain_free(struct chain *chain) {
         struct chain_view *view = chain_view(chain);
@@ -46,9 +46,10 @@ static enum err refuse_loop(const struct chain *chain, const char *path, struct 
 
         if (io_stat_path(chain->images->io, path, &stat, note))
                 return note->code;
-        VEC_EACH(&chain->layers, layer)
+        VEC_EACH (&chain->layers, layer)
                 if ((*layer)->device == stat.device && (*layer)->inode == stat.inode)
-                        return err_set(note, ERR_MISMATCH, "%s is its own ancestor: the parents form a loop", path);
+                        return err_set(note, ERR_MISMATCH, "%s is its own ancestor: the parents form a loop",
+                                       path);
         if (chain->layers.n >= CHAIN_LAYERS_MAX)
                 return err_set(note, ERR_UNSUPPORTED, "more than %d layers", CHAIN_LAYERS_MAX);
         return ERR_NONE;
@@ -68,7 +69,8 @@ static enum err open_parent(struct chain *chain, struct err_note *note) {
 
         if (image_parent_path(child, &path, note) || refuse_loop(chain, path, note))
                 return note->code;
-        if (images_open(chain->images, path, child->parent_is_raw ? IMAGE_RAW : IMAGE_VHD, false, &parent, note))
+        if (images_open(chain->images, path, child->parent_is_raw ? IMAGE_RAW : IMAGE_VHD, false, &parent,
+                        note))
                 return err_wrap(note, "open the parent of %s", child->path);
         *vec_add(&chain->layers) = parent;
         return check_uuid(child, parent, note);
@@ -88,7 +90,8 @@ static enum err first_view(struct chain *chain, struct image *leaf, struct err_n
         struct chain_view *view;
         struct chain_map *map;
 
-        if (chain_map_new(chain->layers.data, n_frozen, chain->size, chain->images->options.owners_cache_bytes, &map, note))
+        if (chain_map_new(chain->layers.data, n_frozen, chain->size,
+                          chain->images->options.owners_cache_bytes, &map, note))
                 return note->code;
         view = mem_new(struct chain_view);
         *view = (struct chain_view){map, leaf};
@@ -148,30 +151,32 @@ uint64_t chain_map_size(struct chain *chain) {
         return chain_map_bytes(chain_view(chain)->map);
 }
 
-/* ---- who owns a sector ------------------------------------------------------------------------------------------------- */
+/* ---- who owns a sector ---- */
 
-enum err chain_check_range(const struct chain *chain, const char *what, uint64_t n, uint64_t at, struct err_note *note) {
+enum err chain_check_range(const struct chain *chain, const char *what, uint64_t n, uint64_t at,
+                           struct err_note *note) {
         if (range_fits(at, n, chain_size(chain)))
                 return ERR_NONE;
-        return err_set(note, ERR_INVALID, "%s %" PRIu64 " at %" PRIu64 ": the disk ends at %" PRIu64, what, n, at,
-                       chain_size(chain));
+        return err_set(note, ERR_INVALID, "%s %" PRIu64 " at %" PRIu64 ": the disk ends at %" PRIu64, what, n,
+                       at, chain_size(chain));
 }
 
 /* A run of sectors of one block with one owner; holder.slot SLOT_ABSENT: nobody. */
 struct owner_run {
         struct image *image; /* borrowed; NULL: nobody */
-        unsigned      layer; /* from the bottom */
-        image_slot    slot;
-        unsigned      end;   /* sector in the block */
+        unsigned layer;      /* from the bottom */
+        image_slot slot;
+        unsigned end; /* sector in the block */
 };
 
 /* What the leaf says; true: the run is the leaf's.  False: it lies below, up to ret->end at most. */
-static enum err leaf_run(const struct chain_view *view, uint64_t block, unsigned sector, struct owner_run *ret,
-                         bool *ret_is_leaf, struct err_note *note) {
+static enum err leaf_run(const struct chain_view *view, uint64_t block, unsigned sector,
+                         struct owner_run *ret, bool *ret_is_leaf, struct err_note *note) {
         image_slot slot = view->leaf->ops->slot(view->leaf, block);
         uint8_t bits[IMAGE_BITMAP_SIZE];
 
-        if (slot & SLOT_HELD && !(slot & SLOT_WHOLE) && view->leaf->ops->look(view->leaf, block, &slot, bits, note))
+        if (slot & SLOT_HELD && !(slot & SLOT_WHOLE) &&
+            view->leaf->ops->look(view->leaf, block, &slot, bits, note))
                 return note->code;
         *ret_is_leaf = slot & SLOT_HELD;
         if (slot & SLOT_HELD && !(slot & SLOT_WHOLE))
@@ -184,8 +189,8 @@ static enum err leaf_run(const struct chain_view *view, uint64_t block, unsigned
         return ERR_NONE;
 }
 
-static enum err run_at(struct chain *chain, uint64_t block, unsigned sector, unsigned limit, struct owner_run *ret,
-                       struct err_note *note) {
+static enum err run_at(struct chain *chain, uint64_t block, unsigned sector, unsigned limit,
+                       struct owner_run *ret, struct err_note *note) {
         const struct chain_view *view = chain_view(chain);
         struct chain_holder holder;
         bool is_held = false;
@@ -205,7 +210,7 @@ static enum err run_at(struct chain *chain, uint64_t block, unsigned sector, uns
         return ERR_NONE;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------------ */
+/* ---- reading ---- */
 
 struct chain_hold chain_hold_begin(struct chain *chain) {
         struct readers_hold hold = readers_begin(&chain->readers);
@@ -217,7 +222,8 @@ void chain_hold_end(struct chain *chain, struct chain_hold hold) {
         readers_end(&chain->readers, (struct readers_hold){hold.phase, hold.shard});
 }
 
-enum err chain_segment_at(struct chain *chain, uint64_t at, uint64_t n, struct chain_segment *ret, struct err_note *note) {
+enum err chain_segment_at(struct chain *chain, uint64_t at, uint64_t n, struct chain_segment *ret,
+                          struct err_note *note) {
         uint64_t block = at / IMAGE_BLOCK_SIZE, in_block = at % IMAGE_BLOCK_SIZE;
         uint64_t end = min_u64(in_block + n, IMAGE_BLOCK_SIZE);
         struct owner_run run;
@@ -245,8 +251,8 @@ static enum err read_held(struct chain *chain, uint8_t *ret, size_t n, uint64_t 
                 if (!segment.file)
                         memset(ret, 0, segment.n);
                 else if (io_read(segment.file, ret, segment.n, segment.file_at, note))
-                        return err_wrap(note, "read %" PRIu64 " at %" PRIu64 " of the disk from %s", segment.n, at,
-                                        io_path(segment.file));
+                        return err_wrap(note, "read %" PRIu64 " at %" PRIu64 " of the disk from %s",
+                                        segment.n, at, io_path(segment.file));
                 ret += segment.n;
                 at += segment.n;
                 n -= segment.n;
@@ -266,7 +272,7 @@ enum err chain_read(struct chain *chain, void *ret, size_t n, uint64_t at, struc
         return e;
 }
 
-/* ---- extents -------------------------------------------------------------------------------------------------------------- */
+/* ---- extents ---- */
 
 static bool is_same_file(const struct image *a, const struct image *b) {
         return a->device == b->device && a->inode == b->inode;
@@ -283,7 +289,8 @@ static unsigned shared_layers(struct chain *a, struct chain *b) {
         const struct image *of_a, *of_b;
         unsigned n = 0;
 
-        while ((of_a = layer_of(chain_view(a), n)) && (of_b = layer_of(chain_view(b), n)) && is_same_file(of_a, of_b))
+        while ((of_a = layer_of(chain_view(a), n)) && (of_b = layer_of(chain_view(b), n)) &&
+               is_same_file(of_a, of_b))
                 n++;
         return n;
 }
@@ -295,7 +302,8 @@ static bool is_block_held_above(struct chain *chain, unsigned floor, uint64_t bl
                 return false;
         if (view->leaf && view->leaf->ops->slot(view->leaf, block) & SLOT_HELD)
                 return true;
-        return chain_map_holders(view->map, block) > 0 && chain_map_holder(view->map, block, 0).layer >= floor;
+        return chain_map_holders(view->map, block) > 0 &&
+               chain_map_holder(view->map, block, 0).layer >= floor;
 }
 
 /* Of the layers that hold a block only the lowest can be whole; all of them are above the floor if it is. */
@@ -306,7 +314,8 @@ static bool is_block_whole_above(struct chain *chain, unsigned floor, uint64_t b
 
         if (block >= view->map->n_blocks)
                 return false;
-        if (view->leaf && view->map->n_layers >= floor && view->leaf->ops->slot(view->leaf, block) & SLOT_WHOLE)
+        if (view->leaf && view->map->n_layers >= floor &&
+            view->leaf->ops->slot(view->leaf, block) & SLOT_WHOLE)
                 return true;
         if (n == 0)
                 return false;
@@ -342,8 +351,8 @@ bool chain_block_is_whole(struct chain *chain, struct chain *base, uint64_t bloc
 }
 
 /* Whether the sectors from `sector` on are held above the floor; *end is drawn in to where that changes. */
-static enum err kind_above(struct chain *chain, unsigned floor, uint64_t block, unsigned sector, bool *ret_is_held,
-                           unsigned *end, struct err_note *note) {
+static enum err kind_above(struct chain *chain, unsigned floor, uint64_t block, unsigned sector,
+                           bool *ret_is_held, unsigned *end, struct err_note *note) {
         struct owner_run run;
 
         *ret_is_held = false;
@@ -357,10 +366,11 @@ static enum err kind_above(struct chain *chain, unsigned floor, uint64_t block, 
 }
 
 /* One run within a block. */
-static enum err extent_in_block(struct chain *chain, struct chain *base, unsigned floor, uint64_t at, uint64_t n,
-                                struct extent *ret, struct err_note *note) {
+static enum err extent_in_block(struct chain *chain, struct chain *base, unsigned floor, uint64_t at,
+                                uint64_t n, struct extent *ret, struct err_note *note) {
         uint64_t block = at / IMAGE_BLOCK_SIZE, in_block = at % IMAGE_BLOCK_SIZE;
-        unsigned end = (unsigned)(min_u64(in_block + n, IMAGE_BLOCK_SIZE) / SECTOR), first = (unsigned)(in_block / SECTOR);
+        unsigned end = (unsigned)(min_u64(in_block + n, IMAGE_BLOCK_SIZE) / SECTOR),
+                 first = (unsigned)(in_block / SECTOR);
         bool is_held, is_held_in_base = false;
 
         if (kind_above(chain, floor, block, first, &is_held, &end, note))
@@ -372,8 +382,8 @@ static enum err extent_in_block(struct chain *chain, struct chain *base, unsigne
         return ERR_NONE;
 }
 
-static enum err extent_held(struct chain *chain, struct chain *base, uint64_t at, uint64_t n, struct extent *ret,
-                            struct err_note *note) {
+static enum err extent_held(struct chain *chain, struct chain *base, uint64_t at, uint64_t n,
+                            struct extent *ret, struct err_note *note) {
         unsigned floor = base ? shared_layers(chain, base) : 0;
         struct extent more;
 
@@ -397,7 +407,8 @@ enum err chain_extent_at(struct chain *chain, struct chain *base, uint64_t at, u
         if (chain_check_range(chain, "extents of", n, at, note))
                 return note->code;
         if (!is_multiple(at | n, SECTOR) || n == 0)
-                return err_set(note, ERR_INVALID, "extents of %" PRIu64 " at %" PRIu64 ": not whole sectors", n, at);
+                return err_set(note, ERR_INVALID, "extents of %" PRIu64 " at %" PRIu64 ": not whole sectors",
+                               n, at);
         hold = chain_hold_begin(chain);
         if (base)
                 base_hold = chain_hold_begin(base);
@@ -408,7 +419,7 @@ enum err chain_extent_at(struct chain *chain, struct chain *base, uint64_t at, u
         return e;
 }
 
-/* ---- shape ------------------------------------------------------------------------------------------------------------------ */
+/* ---- shape ---- */
 
 enum err chain_freeze(struct chain *chain, struct err_note *note) {
         enum err e = chain_flush(chain, note);
@@ -436,9 +447,10 @@ static void rename_image(struct image *image, const char *path) {
         image->path = mem_text(path);
 }
 
-/* The old leaf answers as a frozen layer in the new view, and still as a leaf to readers of the old one: both are true,
- * since all its bits are in the file.  When these have gone, its write side goes. */
-void chain_push_leaf(struct chain *chain, struct image *new_leaf, const char *base_path, const char *leaf_path) {
+/* The old leaf answers as a frozen layer in the new view, and still as a leaf to readers of the old one: both
+ * are true, since all its bits are in the file.  When these have gone, its write side goes. */
+void chain_push_leaf(struct chain *chain, struct image *new_leaf, const char *base_path,
+                     const char *leaf_path) {
         struct chain_view *old = chain_view(chain), *fresh = mem_new(struct chain_view);
         struct image *base = old->leaf;
         struct image_slots slots = {0};
@@ -461,7 +473,8 @@ void chain_push_leaf(struct chain *chain, struct image *new_leaf, const char *ba
         base->readers = NULL;
         chain_map_free(old->map);
         free(old);
-        /* Others may read it from now on.  Where that cannot be had, it stays locked against them: no harm is done. */
+        /* Others may read it from now on.  Where that cannot be had, it stays locked against them: no harm is
+         * done. */
         if (io_lock(base->file, IO_SHARED, &unused))
                 unused.code = ERR_NONE;
         pthread_rwlock_unlock(&chain->shape);

@@ -58,7 +58,7 @@ void chain_batch_add(struct chain_batch *batch, void *ret, uint64_t n, uint64_t 
         *vec_add(&batch->ranges) = (struct range){ret, n, at};
 }
 
-/* ---- requests ----------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 static void fail(struct chain_batch *batch, const struct piece *piece, const struct err_note *note) {
         if (batch->failure.code)

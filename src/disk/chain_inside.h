@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What chain.c (opening, reading, shape) and chain_write.c (changing) share; nobody else includes this.
  *
- * Threads: `view` is replaced by publication, read under a hold, or by who keeps it from being replaced: inside a range, or
- * with `shape`; `layers` is the owner's; `shape` is held by who flushes and, alone, by who changes
- * the leaf; `gate` guards the two booleans below it.  Order: gate, then shape.
+ * Threads: `view` is replaced by publication, read under a hold, or by who keeps it from being replaced:
+ * inside a range, or with `shape`; `layers` is the owner's; `shape` is held by who flushes and, alone, by who
+ * changes the leaf; `gate` guards the two booleans below it.  Order: gate, then shape.
  */
 #ifndef DISK_CHAIN_INSIDE_H
 #define DISK_CHAIN_INSIDE_H
@@ -15,24 +15,27 @@
 #include "ranges.h"
 #include "readers.h"
 
-/* What a reader sees: the leaf, asked anew each time, over the map of all below it.  Never changes once published. */
+/* What a reader sees: the leaf, asked anew each time, over the map of all below it.  Never changes once
+ * published. */
 struct chain_view {
-        struct chain_map *map;  /* owned by the view */
-        struct image     *leaf; /* borrowed from the chain, whose count holds it; NULL in a chain opened for reading */
+        struct chain_map *map; /* owned by the view */
+        /* borrowed from the chain, whose count holds it; NULL in a chain opened for reading */
+        struct image *leaf;
 };
 
 struct chain {
-        struct images               *images; /* borrowed, outlives us */
-        uint64_t                     size;   /* bytes */
-        _Atomic(struct chain_view *) view;   /* owned */
-        VEC(struct image *)          layers; /* owned counts; [0] is the bottom, the leaf is the last */
-        struct readers               readers;
-        struct ranges                ranges; /* changes in flight */
-        pthread_rwlock_t             shape;
-        pthread_mutex_t              gate;
-        pthread_cond_t               gate_opened;
-        bool                         is_flush_held;
-        bool                         did_names_fail; /* the directory's sync failed: nothing is acknowledged any more */
+        struct images *images;             /* borrowed, outlives us */
+        uint64_t size;                     /* bytes */
+        _Atomic(struct chain_view *) view; /* owned */
+        VEC(struct image *) layers;        /* owned counts; [0] is the bottom, the leaf is the last */
+        struct readers readers;
+        struct ranges ranges; /* changes in flight */
+        pthread_rwlock_t shape;
+        pthread_mutex_t gate;
+        pthread_cond_t gate_opened;
+        bool is_flush_held;
+        /* the directory's sync failed: nothing is acknowledged any more */
+        bool did_names_fail;
 };
 
 static inline struct chain_view *chain_view(struct chain *chain) {
@@ -42,6 +45,7 @@ static inline struct image *chain_leaf(struct chain *chain) {
         return chain_view(chain)->leaf;
 }
 
-MUST_USE enum err chain_check_range(const struct chain *, const char *what, uint64_t n, uint64_t at, struct err_note *);
+MUST_USE enum err chain_check_range(const struct chain *, const char *what, uint64_t n, uint64_t at,
+                                    struct err_note *);
 
 #endif

@@ -4,9 +4,10 @@
 #include "mem.h"
 #include "vhd_bitmap.h"
 
-/* An entry: kind in bits 63..62.  WHOLE and PART: one layer (bits 47..32) at `where` (31..0).  ROW: the layers stand in
- * rows[index] (bits 35..0), `count` of them (51..36).  A row's element: bit 63 whole, layer and where as above.
- * While a map is being built, a ROW's index is that of its lowest element in the builder's list. */
+/* An entry: kind in bits 63..62.  WHOLE and PART: one layer (bits 47..32) at `where` (31..0).  ROW: the
+ * layers stand in rows[index] (bits 35..0), `count` of them (51..36).  A row's element: bit 63 whole, layer
+ * and where as above. While a map is being built, a ROW's index is that of its lowest element in the
+ * builder's list. */
 #define KIND_MASK  ((uint64_t)3 << 62)
 #define KIND_EMPTY ((uint64_t)0 << 62)
 #define KIND_WHOLE ((uint64_t)1 << 62)
@@ -34,7 +35,7 @@ static unsigned row_count(uint64_t entry) {
         return (unsigned)(entry >> 36 & 0xffff);
 }
 
-/* ---- building: from the top down --------------------------------------------------------------------------------- */
+/* ---- building: from the top down ---- */
 
 struct link {
         uint64_t element;
@@ -43,8 +44,8 @@ struct link {
 #define NO_LINK UINT64_MAX
 
 struct builder {
-        struct chain_map *map;   /* borrowed from the caller */
-        VEC(struct link)  links; /* owned */
+        struct chain_map *map;  /* borrowed from the caller */
+        VEC(struct link) links; /* owned */
 };
 
 static bool is_cut(const struct chain_map *map, unsigned layer, uint64_t block) {
@@ -77,7 +78,8 @@ static void builder_add(struct builder *b, unsigned layer, const struct image_he
         default:
                 if (b->links.data[*entry & INDEX_MASK].element & ROW_WHOLE)
                         return;
-                *entry = row_entry_make(builder_link(b, row_make(layer, slot), *entry & INDEX_MASK), row_count(*entry) + 1);
+                *entry = row_entry_make(builder_link(b, row_make(layer, slot), *entry & INDEX_MASK),
+                                        row_count(*entry) + 1);
         }
 }
 
@@ -125,12 +127,13 @@ enum err chain_map_new(struct image *const *layers, unsigned n_layers, uint64_t 
 
         for (unsigned layer = n_layers; layer-- > 0 && !e;) {
                 map->layers[layer] = layers[layer];
-                map->seen[layer] = min_u64(layers[layer]->size, layer + 1 < n_layers ? map->seen[layer + 1] : size);
+                map->seen[layer] =
+                        min_u64(layers[layer]->size, layer + 1 < n_layers ? map->seen[layer + 1] : size);
                 slots.held.n = 0;
                 e = layers[layer]->ops->load(layers[layer], &slots, note);
                 if (e)
                         break;
-                VEC_EACH(&slots.held, held)
+                VEC_EACH (&slots.held, held)
                         if (held->block * IMAGE_BLOCK_SIZE < map->seen[layer])
                                 builder_add(&builder, layer, held);
         }
@@ -150,11 +153,11 @@ void chain_map_free(struct chain_map *map) {
         free(map);
 }
 
-/* ---- one layer more ------------------------------------------------------------------------------------------------ */
+/* ---- one layer more ---- */
 
 struct row_writer {
         struct chain_map *map; /* borrowed from the caller */
-        uint64_t          room;
+        uint64_t room;
 };
 
 static void row_add(struct row_writer *w, uint64_t element) {
@@ -177,7 +180,8 @@ static uint64_t element_of(const struct chain_map *map, uint64_t entry, unsigned
         return (entry & ~KIND_MASK) | ((entry & KIND_MASK) == KIND_WHOLE ? ROW_WHOLE : 0);
 }
 
-static uint64_t push_onto(struct row_writer *w, const struct chain_map *old, uint64_t entry, unsigned layer, image_slot slot) {
+static uint64_t push_onto(struct row_writer *w, const struct chain_map *old, uint64_t entry, unsigned layer,
+                          image_slot slot) {
         unsigned n = holders_of(entry);
         uint64_t first = w->map->n_rows;
         bool has_top = slot & SLOT_HELD;
@@ -193,15 +197,16 @@ static uint64_t push_onto(struct row_writer *w, const struct chain_map *old, uin
         return row_entry_make(first, n + has_top);
 }
 
-/* Under a larger top, what was whole at the old end is whole no longer.  Rows are cut when they are resolved. */
+/* Under a larger top, what was whole at the old end is whole no longer.  Rows are cut when they are
+ * resolved. */
 static uint64_t recut(const struct chain_map *map, uint64_t block, uint64_t entry) {
         if ((entry & KIND_MASK) == KIND_WHOLE && is_cut(map, place_layer(entry), block))
                 return (entry & ~KIND_MASK) | KIND_PART;
         return entry;
 }
 
-struct chain_map *chain_map_pushed(const struct chain_map *old, struct image *top, const struct image_slots *slots,
-                                   uint64_t owners_bytes) {
+struct chain_map *chain_map_pushed(const struct chain_map *old, struct image *top,
+                                   const struct image_slots *slots, uint64_t owners_bytes) {
         struct chain_map *map = map_make(top->size, old->n_layers + 1, owners_bytes);
         struct row_writer w = {.map = map};
         size_t next = 0;
@@ -222,7 +227,7 @@ struct chain_map *chain_map_pushed(const struct chain_map *old, struct image *to
         return map;
 }
 
-/* ---- looking up ----------------------------------------------------------------------------------------------------- */
+/* ---- looking up ---- */
 
 bool chain_map_is_empty(const struct chain_map *map, uint64_t block) {
         return block >= map->n_blocks || (map->entries[block] & KIND_MASK) == KIND_EMPTY;
@@ -249,12 +254,14 @@ static enum err read_bits(const struct chain_map *map, uint64_t block, struct ch
         else if (image->ops->bitmap(image, block, holder.slot, bits, note))
                 return note->code;
         if (left < IMAGE_BLOCK_SIZE)
-                vhd_bitmap_clear_range(bits, (uint32_t)(left / SECTOR), IMAGE_BLOCK_SECTORS - (uint32_t)(left / SECTOR));
+                vhd_bitmap_clear_range(bits, (uint32_t)(left / SECTOR),
+                                       IMAGE_BLOCK_SECTORS - (uint32_t)(left / SECTOR));
         return ERR_NONE;
 }
 
 /* Reads the bitmaps from the top down until each sector has an owner or no layer is left. */
-static enum err resolve(struct chain_map *map, uint64_t block, uint16_t of[IMAGE_BLOCK_SECTORS], struct err_note *note) {
+static enum err resolve(struct chain_map *map, uint64_t block, uint16_t of[IMAGE_BLOCK_SECTORS],
+                        struct err_note *note) {
         unsigned n = chain_map_holders(map, block), open = IMAGE_BLOCK_SECTORS;
 
         memset(of, 0xff, IMAGE_BLOCK_SECTORS * sizeof *of);
@@ -280,8 +287,9 @@ static unsigned run_end(const uint16_t *of, unsigned sector, unsigned limit) {
         return end;
 }
 
-enum err chain_map_owner(struct chain_map *map, uint64_t block, unsigned sector, unsigned limit, struct chain_holder *ret,
-                         bool *ret_is_held, unsigned *ret_end, struct err_note *note) {
+enum err chain_map_owner(struct chain_map *map, uint64_t block, unsigned sector, unsigned limit,
+                         struct chain_holder *ret, bool *ret_is_held, unsigned *ret_end,
+                         struct err_note *note) {
         uint64_t entry = block < map->n_blocks ? map->entries[block] : KIND_EMPTY;
         uint16_t owner = 0;
 
@@ -303,5 +311,6 @@ enum err chain_map_owner(struct chain_map *map, uint64_t block, unsigned sector,
 }
 
 uint64_t chain_map_bytes(const struct chain_map *map) {
-        return sizeof *map + map->n_layers * sizeof *map->layers + (map->n_blocks + map->n_rows) * sizeof *map->entries;
+        return sizeof *map + map->n_layers * sizeof *map->layers +
+               (map->n_blocks + map->n_rows) * sizeof *map->entries;
 }

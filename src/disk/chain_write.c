@@ -4,28 +4,32 @@
 
 #include "chain_inside.h"
 
-static enum err check_change(struct chain *chain, const char *what, uint64_t n, uint64_t at, struct err_note *note) {
+static enum err check_change(struct chain *chain, const char *what, uint64_t n, uint64_t at,
+                             struct err_note *note) {
         struct image *leaf = chain_leaf(chain);
 
         if (!leaf)
                 return err_set(note, ERR_READ_ONLY, "%s at %" PRIu64 ": opened for reading", what, at);
         if (atomic_load(&leaf->has_failed))
-                return err_set(note, ERR_IO, "%s at %" PRIu64 ": an earlier sync of %s failed; open the disk anew", what, at,
-                               leaf->path);
+                return err_set(note, ERR_IO,
+                               "%s at %" PRIu64 ": an earlier sync of %s failed; open the disk anew", what,
+                               at, leaf->path);
         return chain_check_range(chain, what, n, at, note);
 }
 
-/* ---- pieces ------------------------------------------------------------------------------------------------------------- */
+/* ---- pieces ---- */
 
 /* Whole sectors; cut at blocks. */
-static enum err write_sectors(struct chain *chain, const uint8_t *data, uint64_t n, uint64_t at, struct err_note *note) {
+static enum err write_sectors(struct chain *chain, const uint8_t *data, uint64_t n, uint64_t at,
+                              struct err_note *note) {
         struct image *leaf = chain_leaf(chain);
 
         while (n > 0) {
                 uint64_t piece = min_u64(n, IMAGE_BLOCK_SIZE - at % IMAGE_BLOCK_SIZE);
 
                 if (leaf->ops->write(leaf, data, piece, at, note))
-                        return err_wrap(note, "write %" PRIu64 " at %" PRIu64 " to %s", piece, at, leaf->path);
+                        return err_wrap(note, "write %" PRIu64 " at %" PRIu64 " to %s", piece, at,
+                                        leaf->path);
                 data += piece;
                 at += piece;
                 n -= piece;
@@ -34,7 +38,8 @@ static enum err write_sectors(struct chain *chain, const uint8_t *data, uint64_t
 }
 
 /* Part of one sector: read, change, write.  The caller is alone on it.  data NULL: zeros. */
-static enum err patch_sector(struct chain *chain, const uint8_t *data, uint64_t n, uint64_t at, struct err_note *note) {
+static enum err patch_sector(struct chain *chain, const uint8_t *data, uint64_t n, uint64_t at,
+                             struct err_note *note) {
         uint64_t sector_at = round_down(at, SECTOR);
         uint8_t sector[SECTOR];
 
@@ -47,7 +52,8 @@ static enum err patch_sector(struct chain *chain, const uint8_t *data, uint64_t 
         return write_sectors(chain, sector, SECTOR, sector_at, note);
 }
 
-/* A range cut into the part of a sector before the first whole one, the whole ones, and the part behind them. */
+/* A range cut into the part of a sector before the first whole one, the whole ones, and the part behind
+ * them. */
 struct cut {
         uint64_t head, middle, tail; /* bytes */
 };
@@ -60,9 +66,10 @@ static struct cut cut_range(uint64_t n, uint64_t at) {
         return cut;
 }
 
-/* ---- write --------------------------------------------------------------------------------------------------------------- */
+/* ---- write ---- */
 
-static enum err write_range(struct chain *chain, const uint8_t *data, uint64_t n, uint64_t at, struct err_note *note) {
+static enum err write_range(struct chain *chain, const uint8_t *data, uint64_t n, uint64_t at,
+                            struct err_note *note) {
         struct cut cut = cut_range(n, at);
 
         if (cut.head && patch_sector(chain, data, cut.head, at, note))
@@ -70,7 +77,8 @@ static enum err write_range(struct chain *chain, const uint8_t *data, uint64_t n
         if (cut.middle && write_sectors(chain, data + cut.head, cut.middle, at + cut.head, note))
                 return note->code;
         if (cut.tail)
-                return patch_sector(chain, data + cut.head + cut.middle, cut.tail, at + cut.head + cut.middle, note);
+                return patch_sector(chain, data + cut.head + cut.middle, cut.tail, at + cut.head + cut.middle,
+                                    note);
         return ERR_NONE;
 }
 
@@ -97,7 +105,8 @@ enum err chain_write(struct chain *chain, const void *data, size_t n, uint64_t a
 
         if (n == 0)
                 return ERR_NONE;
-        ranges_enter(&chain->ranges, &range, at / SECTOR, div_up(at + n, SECTOR), !is_multiple(at | n, SECTOR));
+        ranges_enter(&chain->ranges, &range, at / SECTOR, div_up(at + n, SECTOR),
+                     !is_multiple(at | n, SECTOR));
         e = check_change(chain, "write", n, at, note);
         if (!e)
                 e = write_range(chain, data, n, at, note);
@@ -105,14 +114,15 @@ enum err chain_write(struct chain *chain, const void *data, size_t n, uint64_t a
         return e ? e : flush_if_due(chain, note);
 }
 
-/* ---- zeros ---------------------------------------------------------------------------------------------------------------- */
+/* ---- zeros ---- */
 
 static enum err zero_sectors(struct chain *chain, uint64_t n, uint64_t at, struct err_note *note) {
         const struct chain_view *view = chain_view(chain);
         struct image *leaf = view->leaf;
 
         while (n > 0) {
-                uint64_t block = at / IMAGE_BLOCK_SIZE, end = min_u64((block + 1) * IMAGE_BLOCK_SIZE, chain_size(chain));
+                uint64_t block = at / IMAGE_BLOCK_SIZE,
+                         end = min_u64((block + 1) * IMAGE_BLOCK_SIZE, chain_size(chain));
                 uint64_t piece = min_u64(n, end - at);
                 bool is_over_data = !chain_map_is_empty(view->map, block);
                 bool is_all = at % IMAGE_BLOCK_SIZE == 0 && at + piece == end;
@@ -138,7 +148,8 @@ static enum err zero_range(struct chain *chain, uint64_t n, uint64_t at, struct 
 }
 
 /* Alone on its range: a slot may be let go, and nobody may be writing into it. */
-static enum err zero_alone(struct chain *chain, const char *what, uint64_t n, uint64_t at, struct err_note *note) {
+static enum err zero_alone(struct chain *chain, const char *what, uint64_t n, uint64_t at,
+                           struct err_note *note) {
         struct range range;
         enum err e;
 
@@ -168,7 +179,7 @@ enum err chain_trim(struct chain *chain, uint64_t n, uint64_t at, struct err_not
         return e || n == 0 ? e : flush_if_due(chain, note);
 }
 
-/* ---- flush ---------------------------------------------------------------------------------------------------------------- */
+/* ---- flush ---- */
 
 static enum err wait_for_names(struct chain *chain, struct err_note *note) {
         enum err e = ERR_NONE;
@@ -177,7 +188,8 @@ static enum err wait_for_names(struct chain *chain, struct err_note *note) {
         while (chain->is_flush_held)
                 pthread_cond_wait(&chain->gate_opened, &chain->gate);
         if (chain->did_names_fail)
-                e = err_set(note, ERR_IO, "flush: the folder's sync failed during a snapshot; open the disk anew");
+                e = err_set(note, ERR_IO,
+                            "flush: the folder's sync failed during a snapshot; open the disk anew");
         pthread_mutex_unlock(&chain->gate);
         return e;
 }

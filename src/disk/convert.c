@@ -61,7 +61,7 @@ static void fail(struct copy *copy, const struct err_note *note) {
                 copy->failure = *note;
 }
 
-/* ---- requests -------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 static void end_request(struct copy *copy, struct io_request *request) {
         struct lane *lane = request->user;
@@ -116,7 +116,7 @@ static void submit_planned(struct copy *copy, struct lane *lane) {
         }
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 /* What no piece covers reads as zeros. */
 static void clear_gaps(struct lane *lane) {
@@ -184,7 +184,7 @@ static void read_ahead(struct copy *copy) {
         }
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 /* The next run of what is not zeros in [*at, n), by granules: *at moves to its start, its end is returned; n
  * where there is none. */
@@ -305,7 +305,7 @@ static enum err copy_blocks(struct copy *copy, struct err_note *note) {
         return copy->failure.code;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------- */
+/* ---- all of it ---- */
 
 static void copy_fini(struct copy *copy) {
         if (copy->queue)

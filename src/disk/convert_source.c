@@ -35,7 +35,7 @@ void convert_source_fini(struct convert_source *source) {
         *source = (struct convert_source){0};
 }
 
-/* ---- holes of the file system ---------------------------------------------------------------- */
+/* ---- holes of the file system ---- */
 
 static enum err next_data(struct convert_source *source, struct io_file *file, uint64_t at,
                           uint64_t *ret_start, uint64_t *ret_end, struct err_note *note) {
@@ -84,7 +84,7 @@ static enum err add_data(struct convert_source *source, uint32_t at, uint32_t n,
         return ERR_NONE;
 }
 
-/* ---- raw ------------------------------------------------------------------------------------- */
+/* ---- raw ---- */
 
 /* Past the page cache only whole pages can be read: what is left of the last one is read through it. */
 static void split_for_direct(struct convert_source *source, uint64_t start, uint64_t end, uint64_t block_at,
@@ -122,7 +122,7 @@ static enum err raw_pieces(struct convert_source *source, uint64_t at, uint64_t 
         return ERR_NONE;
 }
 
-/* ---- chains ---------------------------------------------------------------------------------- */
+/* ---- chains ---- */
 
 static enum err chain_pieces(struct convert_source *source, uint64_t at, uint64_t n,
                              struct convert_pieces *ret, struct err_note *note) {
@@ -141,7 +141,7 @@ static enum err chain_pieces(struct convert_source *source, uint64_t at, uint64_
         return ERR_NONE;
 }
 
-/* ---- both ------------------------------------------------------------------------------------ */
+/* ---- both ---- */
 
 enum err convert_source_next(struct convert_source *source, uint64_t block, uint64_t *ret,
                              struct err_note *note) {

@@ -74,7 +74,7 @@ bool convert_target_place(struct convert_target *target, uint64_t block, uint8_t
         return true;
 }
 
-/* ---- metadata -------------------------------------------------------------------------------- */
+/* ---- metadata ---- */
 
 /* Header, BAT and batmap as one run of bytes; then the footer's copy in front of them, by itself and last:
  * until it stands there, the file is no VHD to anybody. */

@@ -4,7 +4,7 @@
 #include "mem.h"
 
 struct flat_image {
-        struct image image; /* first */
+        struct image image;        /* first */
         _Atomic bool has_unsynced; /* something was written since the last sync began */
 };
 
@@ -24,20 +24,21 @@ static enum err flat_load(struct image *image, struct image_slots *ret, struct e
         return ERR_NONE;
 }
 
-static enum err flat_bitmap(struct image *image, uint64_t block, image_slot slot, uint8_t ret[IMAGE_BITMAP_SIZE],
-                            struct err_note *note) {
+static enum err flat_bitmap(struct image *image, uint64_t block, image_slot slot,
+                            uint8_t ret[IMAGE_BITMAP_SIZE], struct err_note *note) {
         (void)image, (void)block, (void)slot, (void)note;
         memset(ret, 0xff, IMAGE_BITMAP_SIZE);
         return ERR_NONE;
 }
 
-static enum err flat_look(struct image *image, uint64_t block, image_slot *ret, uint8_t ret_bits[IMAGE_BITMAP_SIZE],
-                          struct err_note *note) {
+static enum err flat_look(struct image *image, uint64_t block, image_slot *ret,
+                          uint8_t ret_bits[IMAGE_BITMAP_SIZE], struct err_note *note) {
         *ret = flat_slot(image, block);
         return flat_bitmap(image, block, *ret, ret_bits, note);
 }
 
-static enum err flat_write(struct image *image, const void *data, uint64_t n, uint64_t at, struct err_note *note) {
+static enum err flat_write(struct image *image, const void *data, uint64_t n, uint64_t at,
+                           struct err_note *note) {
         enum err e = io_write(image->file, data, n, at, note);
 
         atomic_store(&flat_of(image)->has_unsynced, true);
@@ -122,8 +123,8 @@ enum err flat_image_new_raw(struct images *images, struct io_file *file, bool as
         return ERR_NONE;
 }
 
-enum err flat_image_new_fixed(struct images *images, struct io_file *file, const struct vhd_footer *footer, bool as_leaf,
-                              struct image **ret, struct err_note *note) {
+enum err flat_image_new_fixed(struct images *images, struct io_file *file, const struct vhd_footer *footer,
+                              bool as_leaf, struct image **ret, struct err_note *note) {
         (void)note;
         *ret = flat_new(images, file, as_leaf, footer->size_bytes);
         (*ret)->uuid = footer->uuid;

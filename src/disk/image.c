@@ -48,10 +48,12 @@ static struct map_key key_of(uint64_t device, uint64_t inode) {
         return (struct map_key){device, inode};
 }
 
-/* ---- opening --------------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
-/* Frozen layers may lie where we cannot write; they are then opened for reading, and nothing can be done to them. */
-static enum err open_file(struct images *images, const char *path, bool as_leaf, struct io_file **ret, struct err_note *note) {
+/* Frozen layers may lie where we cannot write; they are then opened for reading, and nothing can be done to
+ * them. */
+static enum err open_file(struct images *images, const char *path, bool as_leaf, struct io_file **ret,
+                          struct err_note *note) {
         enum err e;
 
         if (images->options.is_read_only)
@@ -83,8 +85,8 @@ static enum err open_locked(struct images *images, const char *path, bool as_lea
         return err_set(note, ERR_BUSY, "the name is given to another file again and again");
 }
 
-static enum err open_new(struct images *images, const char *path, enum image_kind kind, bool as_leaf, struct image **ret,
-                         struct err_note *note) {
+static enum err open_new(struct images *images, const char *path, enum image_kind kind, bool as_leaf,
+                         struct image **ret, struct err_note *note) {
         AUTO(io_close) struct io_file *file = NULL;
         struct image *image = NULL;
         struct io_stat stat;
@@ -107,8 +109,8 @@ static enum err open_new(struct images *images, const char *path, enum image_kin
         return ERR_NONE;
 }
 
-enum err images_open(struct images *images, const char *path, enum image_kind kind, bool as_leaf, struct image **ret,
-                     struct err_note *note) {
+enum err images_open(struct images *images, const char *path, enum image_kind kind, bool as_leaf,
+                     struct image **ret, struct err_note *note) {
         struct image *image;
         struct io_stat stat;
 
@@ -141,5 +143,6 @@ void image_unref(struct image *image) {
 }
 
 enum err image_parent_path(struct image *image, char **ret, struct err_note *note) {
-        return parent_search(image->images->io, image->file, image->path, &vhd_image_of(image)->meta.header, ret, note);
+        return parent_search(image->images->io, image->file, image->path, &vhd_image_of(image)->meta.header,
+                             ret, note);
 }

@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One file that can be a layer of a chain: the one ops table of whatever holds sectors.
  *
- * A disk is cut into blocks of 2 MiB (4096 sectors).  For each block an image says where its bytes lie, in a slot:
- * absent, whole (all 4096 sectors are here), or part (a bitmap says which are).  Bytes of a slot lie in the image's
- * file at where * 512 + data_skip, so that a caller who has looked up a slot reads the file itself, plainly or by queue.
+ * A disk is cut into blocks of 2 MiB (4096 sectors).  For each block an image says where its bytes lie, in a
+ * slot: absent, whole (all 4096 sectors are here), or part (a bitmap says which are).  Bytes of a slot lie in
+ * the image's file at where * 512 + data_skip, so that a caller who has looked up a slot reads the file
+ * itself, plainly or by queue.
  *
- * An image is frozen or a leaf.  A frozen image is never written through this interface: all its answers are stable, so
- * chains copy its slots into their map once.  A leaf is open for writing by exactly one chain: its slots change under
- * the chain's readers and are asked anew for each read.
+ * An image is frozen or a leaf.  A frozen image is never written through this interface: all its answers are
+ * stable, so chains copy its slots into their map once.  A leaf is open for writing by exactly one chain: its
+ * slots change under the chain's readers and are asked anew for each read.
  *
- * A file is opened once per process however many chains pass through it: struct images is the table of open files,
- * by device and inode.  Locks: a leaf holds an exclusive lock, a frozen image a shared one; after locking, the path is
- * looked at again, since a rename may have swapped the file in between.  They bind Catena's own processes and qemu;
- * a tool that takes no lock cannot be kept out.
+ * A file is opened once per process however many chains pass through it: struct images is the table of open
+ * files, by device and inode.  Locks: a leaf holds an exclusive lock, a frozen image a shared one; after
+ * locking, the path is looked at again, since a rename may have swapped the file in between.  They bind
+ * Catena's own processes and qemu; a tool that takes no lock cannot be kept out.
  *
- * Errors: ERR_CORRUPT with file and offset where stored bytes contradict themselves, ERR_BUSY with the holder.
- * Threads: struct images: the owner of the SR or command.  Reading a struct image: any.  The write side: see each verb.
- * Ownership: struct images outlives its images; an image is counted, one count for each chain that passes through it.
+ * Errors: ERR_CORRUPT with file and offset where stored bytes contradict themselves, ERR_BUSY with the
+ * holder.
+ * Threads: struct images: the owner of the SR or command.  Reading a struct image: any.  The write side: see
+ * each verb.
+ * Ownership: struct images outlives its images; an image is counted, one count for each chain that passes
+ * through it.
  */
 #ifndef DISK_IMAGE_H
 #define DISK_IMAGE_H
@@ -36,7 +40,7 @@
 #define IMAGE_BLOCK_SIZE ((uint64_t)VHD_BLOCK_SIZE)
 enum { IMAGE_BLOCK_SECTORS = VHD_BLOCK_SECTORS, IMAGE_BITMAP_SIZE = VHD_BITMAP_SIZE };
 
-/* ---- slots ------------------------------------------------------------------------------------------------------ */
+/* ---- slots ---- */
 
 /* bit 63: held; bit 62: whole; bits 31..0: where, in sectors of the image's file.  0 is "absent". */
 typedef uint64_t image_slot;
@@ -54,14 +58,14 @@ static inline uint32_t slot_where(image_slot s) {
 
 /* The blocks that an image holds, ascending; the absent ones are left out. */
 struct image_held {
-        uint64_t   block;
+        uint64_t block;
         image_slot slot;
 };
 struct image_slots {
         VEC(struct image_held) held; /* owned */
 };
 
-/* ---- images ----------------------------------------------------------------------------------------------------- */
+/* ---- images ---- */
 
 struct image;
 struct readers;
@@ -69,50 +73,60 @@ struct readers;
 struct image_ops {
         const char *kind; /* "vhd", "raw": what people see */
 
-        /* Appends the slots of all blocks that are held: of a frozen image as they are in the file, of a leaf as they are
-         * now.  Slots are checked to lie within the file. */
+        /* Appends the slots of all blocks that are held: of a frozen image as they are in the file, of a leaf
+         * as they are now.  Slots are checked to lie within the file. */
         enum err (*load)(struct image *, struct image_slots *ret, struct err_note *);
-        /* Of a frozen image: which sectors of a part block are here, MSB first.  Sectors past the image's size may be set:
-         * the caller cuts. */
-        enum err (*bitmap)(struct image *, uint64_t block, image_slot, uint8_t ret[IMAGE_BITMAP_SIZE], struct err_note *);
+        /* Of a frozen image: which sectors of a part block are here, MSB first.  Sectors past the image's
+         * size may be set: the caller cuts. */
+        enum err (*bitmap)(struct image *, uint64_t block, image_slot, uint8_t ret[IMAGE_BITMAP_SIZE],
+                           struct err_note *);
 
         /* The write side, for leaves; the chain serialises writers that touch one sector, see chain.h. */
-        image_slot (*slot)(struct image *, uint64_t block); /* now; any thread, under a hold of the chain's readers */
+        /* now; any thread, under a hold of the chain's readers */
+        image_slot (*slot)(struct image *, uint64_t block);
         /* Slot and bitmap of one instant: a trim may give the block another slot between two questions. */
         enum err (*look)(struct image *, uint64_t block, image_slot *ret, uint8_t ret_bits[IMAGE_BITMAP_SIZE],
                          struct err_note *);
-        enum err (*write)(struct image *, const void *data, uint64_t n, uint64_t at, struct err_note *); /* whole sectors */
-        /* The range (whole sectors, within one block) reads as zeros.  is_over_data: a lower layer holds some of it, so
-         * that present zeros must be recorded.  may_free: the range is the whole block and nothing lower holds it. */
-        enum err (*zero)(struct image *, uint64_t n, uint64_t at, bool is_over_data, bool may_free, struct err_note *);
-        enum err (*flush)(struct image *, struct err_note *); /* all completed writes are durable; then slots may be reused */
-        uint64_t (*unflushed_since)(struct image *); /* when the oldest bit that waits was set (io_now_ns); UINT64_MAX: none */
+        /* whole sectors */
+        enum err (*write)(struct image *, const void *data, uint64_t n, uint64_t at, struct err_note *);
+        /* The range (whole sectors, within one block) reads as zeros.  is_over_data: a lower layer holds some
+         * of it, so that present zeros must be recorded.  may_free: the range is the whole block and nothing
+         * lower holds it. */
+        enum err (*zero)(struct image *, uint64_t n, uint64_t at, bool is_over_data, bool may_free,
+                         struct err_note *);
+        /* all completed writes are durable; then slots may be reused */
+        enum err (*flush)(struct image *, struct err_note *);
+        /* when the oldest bit that waits was set (io_now_ns); UINT64_MAX: none */
+        uint64_t (*unflushed_since)(struct image *);
 
-        /* The end of the write side, with no writer in flight.  tidy: flushed, and as it should be on disk, so that
-         * `bitmap` may be asked.  end_leaf, when no reader can have it as a leaf any more: releases the rest. */
+        /* The end of the write side, with no writer in flight.  tidy: flushed, and as it should be on disk,
+         * so that `bitmap` may be asked.  end_leaf, when no reader can have it as a leaf any more: releases
+         * the rest. */
         enum err (*tidy)(struct image *, struct err_note *);
         void (*end_leaf)(struct image *);
         void (*free)(struct image *); /* releases what is not the struct's common part */
 };
 
 struct image {
-        const struct image_ops *ops;       /* borrowed, static */
-        struct images          *images;    /* borrowed, outlives us */
-        struct io_file         *file;      /* owned */
-        char                   *path;      /* owned; as last known */
-        uint64_t                device, inode;
-        uint64_t                size;      /* virtual bytes, a multiple of 512 */
-        uint64_t                data_skip; /* from a slot's first byte to its first data byte */
-        uint64_t                data_end;  /* of a frozen image: file bytes from here on read as zeros (a block cut short) */
-        struct uuid             uuid;      /* of the VHD's footer; null for raw */
-        struct uuid             parent_uuid;
-        bool                    has_parent;
-        bool                    parent_is_raw;
-        bool                    is_hidden;
-        bool                    is_leaf;   /* open for writing */
-        _Atomic bool            has_failed; /* a sync failed: nothing is acknowledged any more */
-        unsigned                references;
-        struct readers         *readers;  /* borrowed from the chain that has it as its leaf; NULL while frozen */
+        const struct image_ops *ops; /* borrowed, static */
+        struct images *images;       /* borrowed, outlives us */
+        struct io_file *file;        /* owned */
+        char *path;                  /* owned; as last known */
+        uint64_t device, inode;
+        uint64_t size;      /* virtual bytes, a multiple of 512 */
+        uint64_t data_skip; /* from a slot's first byte to its first data byte */
+        /* of a frozen image: file bytes from here on read as zeros (a block cut short) */
+        uint64_t data_end;
+        struct uuid uuid; /* of the VHD's footer; null for raw */
+        struct uuid parent_uuid;
+        bool has_parent;
+        bool parent_is_raw;
+        bool is_hidden;
+        bool is_leaf;            /* open for writing */
+        _Atomic bool has_failed; /* a sync failed: nothing is acknowledged any more */
+        unsigned references;
+        /* borrowed from the chain that has it as its leaf; NULL while frozen */
+        struct readers *readers;
 };
 
 static inline uint64_t image_blocks(const struct image *image) {
@@ -125,21 +139,21 @@ static inline uint64_t image_data_at(const struct image *image, image_slot slot)
 /* [at, at + n) of the file reads as zeros: punched where the file system can, else written. */
 MUST_USE enum err image_zero_file(struct io_file *, uint64_t n, uint64_t at, struct err_note *);
 
-/* ---- the table of open files ------------------------------------------------------------------------------------- */
+/* ---- the table of open files ---- */
 
 struct images_options {
-        bool     is_read_only;    /* not a byte is written, whatever is asked */
-        uint64_t growth_bytes;    /* stride in which VHD files grow; 0: 64 MiB */
-        uint64_t unflushed_limit; /* bytes of metadata that may wait in memory over all leaves; 0: 16 MiB */
+        bool is_read_only;         /* not a byte is written, whatever is asked */
+        uint64_t growth_bytes;     /* stride in which VHD files grow; 0: 64 MiB */
+        uint64_t unflushed_limit;  /* bytes of metadata that may wait in memory over all leaves; 0: 16 MiB */
         uint64_t unflushed_age_ns; /* and for how long; 0: 5 s */
         uint64_t owners_cache_bytes; /* bound of each chain's per-sector cache; 0: 64 MiB */
 };
 
 struct images {
-        struct io             *io;      /* borrowed, outlives us */
-        struct images_options  options; /* with defaults filled in */
-        struct map             open;    /* (device, inode) -> struct image, borrowed: each removes itself */
-        _Atomic uint64_t       unflushed; /* bytes of metadata waiting in memory, over all leaves */
+        struct io *io;                 /* borrowed, outlives us */
+        struct images_options options; /* with defaults filled in */
+        struct map open;               /* (device, inode) -> struct image, borrowed: each removes itself */
+        _Atomic uint64_t unflushed;    /* bytes of metadata waiting in memory, over all leaves */
 };
 
 void images_init(struct images *, struct io *, const struct images_options *); /* options may be NULL */
@@ -147,17 +161,20 @@ void images_fini(struct images *); /* all images are closed by then */
 
 enum image_kind { IMAGE_VHD, IMAGE_RAW };
 
-/* Which kind a path is, by its name alone: a raw disk's first bytes belong to the guest, so content is never asked. */
+/* Which kind a path is, by its name alone: a raw disk's first bytes belong to the guest, so content is never
+ * asked. */
 enum image_kind image_kind_of_path(const char *path);
 
-/* A counted image: the one that is open, or opened now.  as_leaf: for writing; ERR_BUSY where anybody has it open. */
-MUST_USE enum err images_open(struct images *, const char *path, enum image_kind, bool as_leaf, struct image **ret,
-                              struct err_note *);
-void              image_unref(struct image *); /* closes with the last count; a leaf is frozen first, by its chain */
+/* A counted image: the one that is open, or opened now.  as_leaf: for writing; ERR_BUSY where anybody has it
+ * open. */
+MUST_USE enum err images_open(struct images *, const char *path, enum image_kind, bool as_leaf,
+                              struct image **ret, struct err_note *);
+/* closes with the last count; a leaf is frozen first, by its chain */
+void image_unref(struct image *);
 DEFINE_AUTO(struct image *, image_unref);
 
-/* The path of the parent as the image's own locators give it, resolved against the folder of the image; *ret is the
- * caller's to free.  ERR_NOT_FOUND names which names were looked for, and where. */
+/* The path of the parent as the image's own locators give it, resolved against the folder of the image; *ret
+ * is the caller's to free.  ERR_NOT_FOUND names which names were looked for, and where. */
 MUST_USE enum err image_parent_path(struct image *, char **ret, struct err_note *);
 
 #endif

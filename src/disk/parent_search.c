@@ -6,7 +6,7 @@
 #include "vhd_locator.h"
 
 struct search {
-        struct io  *io;     /* borrowed */
+        struct io *io;      /* borrowed */
         const char *folder; /* borrowed; canonical, of the child */
         struct buf *tried;  /* borrowed; names, for the message */
 };
@@ -29,12 +29,14 @@ static bool try_name(struct search *s, const char *name, char **ret) {
 }
 
 /* A locator that cannot be read or understood is passed over: another may do, and check tells of it. */
-static bool try_locator(struct search *s, struct io_file *child, const struct vhd_locator *locator, char **ret) {
+static bool try_locator(struct search *s, struct io_file *child, const struct vhd_locator *locator,
+                        char **ret) {
         uint8_t data[4096];
         AUTO_FREE char *name = NULL;
         struct err_note unused;
 
-        if (locator->code == VHD_LOCATOR_NONE || locator->length > sizeof data || vhd_locator_check(locator, &unused) ||
+        if (locator->code == VHD_LOCATOR_NONE || locator->length > sizeof data ||
+            vhd_locator_check(locator, &unused) ||
             io_read(child, data, locator->length, locator->offset, &unused) ||
             vhd_locator_decode(locator, (struct span){data, locator->length}, &name, &unused))
                 return false;
@@ -51,8 +53,8 @@ static enum err folder_of(struct io *io, const char *path, char **ret, struct er
         return ERR_NONE;
 }
 
-enum err parent_search(struct io *io, struct io_file *child, const char *child_path, const struct vhd_header *header,
-                         char **ret, struct err_note *note) {
+enum err parent_search(struct io *io, struct io_file *child, const char *child_path,
+                       const struct vhd_header *header, char **ret, struct err_note *note) {
         AUTO_FREE char *folder = NULL;
         AUTO_FREE char *name = NULL;
         AUTO(buf_fini) struct buf tried = {0};

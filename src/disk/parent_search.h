@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Finds the file that a differencing VHD names as its parent.
  *
- * The locators are tried in their order, each against the folder of the child: an absolute path as it is, else relative;
- * the first file that exists wins.  Last the unicode name, in the folder of the child.  Whether the file is the parent is
- * for the caller to see: its uuid must be the one in the header.
+ * The locators are tried in their order, each against the folder of the child: an absolute path as it is,
+ * else relative; the first file that exists wins.  Last the unicode name, in the folder of the child.
+ * Whether the file is the parent is for the caller to see: its uuid must be the one in the header.
  *
  * Errors: ERR_NOT_FOUND lists the names that were looked for, and where.  Threads: any.
  */
@@ -14,7 +14,7 @@
 #include "vhd_header.h"
 
 /* child_path: as it can be opened.  *ret is the caller's to free. */
-MUST_USE enum err parent_search(struct io *, struct io_file *child, const char *child_path, const struct vhd_header *,
-                                  char **ret, struct err_note *);
+MUST_USE enum err parent_search(struct io *, struct io_file *child, const char *child_path,
+                                const struct vhd_header *, char **ret, struct err_note *);
 
 #endif

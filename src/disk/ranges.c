@@ -16,7 +16,8 @@ void ranges_fini(struct ranges *r) {
 
 static bool has_older_rival(const struct range *mine) {
         for (const struct range *other = mine->before; other; other = other->before)
-                if ((mine->is_alone || other->is_alone) && other->first < mine->end && mine->first < other->end)
+                if ((mine->is_alone || other->is_alone) && other->first < mine->end &&
+                    mine->first < other->end)
                         return true;
         return false;
 }

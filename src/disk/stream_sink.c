@@ -59,7 +59,7 @@ enum err stream_sink_begin(struct stream_sink *sink, struct err_note *note) {
         return ERR_NONE;
 }
 
-/* ---- feeding ------------------------------------------------------------------------------------------- */
+/* ---- feeding ---- */
 
 static enum err remember(struct stream_sink *sink, enum err e, const struct err_note *note) {
         if (e)

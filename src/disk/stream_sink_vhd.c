@@ -158,8 +158,7 @@ static enum err finish_head(struct stream_sink *sink, uint64_t at, struct err_no
         return stream_sink_begin(sink, note);
 }
 
-/* ---- blocks and end
- * ----------------------------------------------------------------------------------------- */
+/* ---- blocks and end ---- */
 
 static enum err take_block(struct stream_sink *sink, const uint8_t *piece, struct err_note *note) {
         struct stream_vhd *vhd = &sink->vhd;
@@ -221,8 +220,7 @@ static enum err pass_absent(struct stream_sink *sink, struct err_note *note) {
         return ERR_NONE;
 }
 
-/* ---- the reader
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the reader ---- */
 
 /* Up to `to`, which must not lie behind us. */
 static enum err go_to(uint64_t at, uint64_t to, const char *what, uint64_t *ret_skip, struct err_note *note) {

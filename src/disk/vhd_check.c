@@ -11,7 +11,7 @@
 #include "vhd_meta.h"
 #include "vhd_parent.h"
 
-/* ---- findings -------------------------------------------------------------------------------- */
+/* ---- findings ---- */
 
 void findings_fini(struct findings *findings) {
         vec_fini(&findings->list);
@@ -59,7 +59,7 @@ void findings_sort(struct findings *findings) {
                 qsort(findings->list.data, findings->list.n, sizeof *findings->list.data, compare);
 }
 
-/* ---- the check ------------------------------------------------------------------------------- */
+/* ---- the check ---- */
 
 struct check {
         struct io *io;        /* borrowed for the call */
@@ -159,7 +159,7 @@ static enum err check_header(struct check *c, bool *ret_good, struct err_note *n
         return ERR_NONE;
 }
 
-/* ---- BAT ------------------------------------------------------------------------------------- */
+/* ---- BAT ---- */
 
 static uint64_t entry_at(const struct check *c, uint32_t block) {
         return c->meta.header.table_offset + (uint64_t)block * 4;
@@ -221,7 +221,7 @@ static enum err check_bat(struct check *c, struct err_note *note) {
         return check_overlaps(c, note);
 }
 
-/* ---- batmap, bitmaps ------------------------------------------------------------------------- */
+/* ---- batmap, bitmaps ---- */
 
 static const char from_bitmaps[] = "make it anew from the bitmaps", clear_bit[] = "clear the bit";
 
@@ -286,7 +286,7 @@ static enum err check_bitmaps(struct check *c, struct err_note *note) {
         return ERR_NONE;
 }
 
-/* ---- locators, parent ------------------------------------------------------------------------ */
+/* ---- locators, parent ---- */
 
 static const char from_path[] = "write its names anew from the parent's path, where that is given";
 
@@ -427,7 +427,7 @@ static enum err check_names(struct check *c, struct err_note *note) {
         return c->flags & VHD_CHECK_PARENT ? check_parent(c, &candidates, note) : ERR_NONE;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------- */
+/* ---- all of it ---- */
 
 static enum err check_all(struct check *c, struct err_note *note) {
         bool is_header_good;

@@ -18,7 +18,8 @@
  * What others write differently and what harms nobody is no finding: geometry of any size, 511-byte footers,
  * blocks in any order and alignment, bits past the end of the disk.
  *
- * Errors: only what kept the check from looking (I/O, not a VHD at all, open for writing elsewhere: ERR_BUSY).
+ * Errors: only what kept the check from looking (I/O, not a VHD at all, open for writing elsewhere:
+ * ERR_BUSY).
  * Threads: any; check changes nothing.
  */
 #ifndef DISK_VHD_CHECK_H
@@ -69,10 +70,10 @@ MUST_USE enum err vhd_check_file(struct io *, struct io_file *, unsigned flags, 
 
 /* Mends what vhd_check calls repairable, under an exclusive lock: footers from one another, a header cut in
  * two, the batmap from the bitmaps, BAT entries past the end of the file (dropped: what they named is lost
- * already), locators and unicode name from parent_path.  That may be NULL: then names stay; ERR_MISMATCH where
- * it is not the parent that the image's uuid means.  is_dry_run changes nothing.  ret is what was found before,
- * with what was (or would be) done.  Each step leaves the file no worse, at every instant, and is durable before
- * the next. */
+ * already), locators and unicode name from parent_path.  That may be NULL: then names stay; ERR_MISMATCH
+ * where it is not the parent that the image's uuid means.  is_dry_run changes nothing.  ret is what was found
+ * before, with what was (or would be) done.  Each step leaves the file no worse, at every instant, and is
+ * durable before the next. */
 MUST_USE enum err vhd_repair(struct io *, const char *path, const char *parent_path, bool is_dry_run,
                              struct findings *ret, struct err_note *);
 

@@ -6,7 +6,7 @@
 
 #include "mem.h"
 
-/* ---- footers --------------------------------------------------------------------------------- */
+/* ---- footers ---- */
 
 enum err vhd_edit_write_footers(struct io_file *file, const struct vhd_meta *meta,
                                 const struct vhd_footer *footer, struct err_note *note) {
@@ -46,7 +46,7 @@ enum err vhd_edit_set_hidden(struct io_file *file, bool is_hidden, struct err_no
         return ERR_NONE;
 }
 
-/* ---- parent ---------------------------------------------------------------------------------- */
+/* ---- parent ---- */
 
 /* The first sector commits.  Of the second one only locator lengths and the end of a long name may differ,
  * which vhd_meta_read finds out from the payloads as long as it is missing. */

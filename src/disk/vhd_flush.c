@@ -6,21 +6,22 @@
 
 /* What one flush brings down. */
 struct set_aside {
-        VEC(struct leaf_bitmap) bitmaps;   /* owned copies: bits as they were when the flush began */
-        VEC(struct left_slot)   left;      /* owned */
-        size_t                  n_punched; /* slots whose punch the first sync makes durable */
+        VEC(struct leaf_bitmap) bitmaps; /* owned copies: bits as they were when the flush began */
+        VEC(struct left_slot) left;      /* owned */
+        size_t n_punched;                /* slots whose punch the first sync makes durable */
 };
 
 static enum err sync_file(struct vhd_leaf *leaf, struct err_note *note) {
         if (io_sync(leaf->vhd->image.file, note) == ERR_NONE)
                 return ERR_NONE;
-        atomic_store(&leaf->vhd->image.has_failed, true); /* [D6] what it covered is unknown, and asking again would lie */
+        /* [D6] what it covered is unknown, and asking again would lie */
+        atomic_store(&leaf->vhd->image.has_failed, true);
         return err_wrap(note, "flush %s", leaf->vhd->image.path);
 }
 
 /* Step 0, under the lock. */
 static void set_aside(struct vhd_leaf *leaf, struct set_aside *set) {
-        VEC_EACH(&leaf->all, each) {
+        VEC_EACH (&leaf->all, each) {
                 struct leaf_bitmap *bitmap = *each;
 
                 if (!bitmap->is_dirty && !bitmap->is_new)
@@ -32,7 +33,7 @@ static void set_aside(struct vhd_leaf *leaf, struct set_aside *set) {
                 bitmap->in_flush = true;
         }
         leaf->n_dirty = 0;
-        VEC_EACH(&leaf->left, each)
+        VEC_EACH (&leaf->left, each)
                 *vec_add(&set->left) = *each;
         leaf->left.n = 0;
         set->n_punched = leaf->space.punched.list.n;
@@ -41,7 +42,7 @@ static void set_aside(struct vhd_leaf *leaf, struct set_aside *set) {
 /* A write of metadata failed: nothing is lost, it waits again. */
 static void put_back(struct vhd_leaf *leaf, struct set_aside *set) {
         pthread_mutex_lock(&leaf->lock);
-        VEC_EACH(&set->bitmaps, copy) {
+        VEC_EACH (&set->bitmaps, copy) {
                 struct leaf_bitmap *bitmap = map_get(&leaf->bitmaps, map_key_u64(copy->block));
 
                 if (bitmap && bitmap->where == copy->where) {
@@ -49,13 +50,14 @@ static void put_back(struct vhd_leaf *leaf, struct set_aside *set) {
                         bitmap->in_flush = false;
                 }
         }
-        VEC_EACH(&set->left, each)
+        VEC_EACH (&set->left, each)
                 *vec_add(&leaf->left) = *each;
         pthread_mutex_unlock(&leaf->lock);
 }
 
-static enum err write_bitmaps(struct vhd_leaf *leaf, struct set_aside *set, bool new_ones, struct err_note *note) {
-        VEC_EACH(&set->bitmaps, copy)
+static enum err write_bitmaps(struct vhd_leaf *leaf, struct set_aside *set, bool new_ones,
+                              struct err_note *note) {
+        VEC_EACH (&set->bitmaps, copy)
                 if (copy->is_new == new_ones && io_write(leaf->vhd->image.file, copy->bits, sizeof copy->bits,
                                                          (uint64_t)copy->where * SECTOR, note))
                         return note->code;
@@ -66,10 +68,12 @@ static enum err write_batmap(struct vhd_leaf *leaf, struct err_note *note) {
         struct vhd_image *vhd = leaf->vhd;
         struct vhd_batmap_disk header;
 
-        vhd_batmap_seal(&vhd->meta.batmap, (struct span){leaf->batmap_image, leaf->batmap_bytes}, vhd->image.size);
+        vhd_batmap_seal(&vhd->meta.batmap, (struct span){leaf->batmap_image, leaf->batmap_bytes},
+                        vhd->image.size);
         vhd_batmap_encode(&vhd->meta.batmap, &header);
         atomic_store(&leaf->has_unsynced, true);
-        if (io_write(vhd->image.file, leaf->batmap_image, leaf->batmap_bytes, vhd->meta.batmap.map_offset, note) ||
+        if (io_write(vhd->image.file, leaf->batmap_image, leaf->batmap_bytes, vhd->meta.batmap.map_offset,
+                     note) ||
             io_write(vhd->image.file, &header, sizeof header, vhd->meta.batmap_header_at, note))
                 return err_wrap(note, "write the batmap");
         leaf->is_batmap_stale = false;
@@ -80,7 +84,7 @@ static enum err write_batmap(struct vhd_leaf *leaf, struct err_note *note) {
 static enum err clear_batmap_bits(struct vhd_leaf *leaf, struct set_aside *set, struct err_note *note) {
         if (!leaf->batmap_image)
                 return ERR_NONE;
-        VEC_EACH(&set->left, each)
+        VEC_EACH (&set->left, each)
                 if (vhd_bitmap_test(leaf->batmap_image, (uint32_t)each->block)) {
                         vhd_bitmap_clear(leaf->batmap_image, (uint32_t)each->block);
                         leaf->is_batmap_stale = true;
@@ -93,12 +97,12 @@ static enum err write_bat(struct vhd_leaf *leaf, struct set_aside *set, struct e
         uint64_t n_sectors = leaf->bat_bytes / SECTOR, end;
         AUTO_FREE uint8_t *changed = mem_zero(round_up(div_up(n_sectors, 8), sizeof(uint64_t)));
 
-        VEC_EACH(&set->left, each) {
+        VEC_EACH (&set->left, each) {
                 if (be32_get(leaf->bat_image[each->block]) == each->where)
                         leaf->bat_image[each->block] = be32_put(VHD_BAT_UNUSED);
                 vhd_bitmap_set(changed, (uint32_t)(each->block * sizeof(be32) / SECTOR));
         }
-        VEC_EACH(&set->bitmaps, copy)
+        VEC_EACH (&set->bitmaps, copy)
                 if (copy->is_new) {
                         leaf->bat_image[copy->block] = be32_put(copy->where);
                         vhd_bitmap_set(changed, (uint32_t)(copy->block * sizeof(be32) / SECTOR));
@@ -106,8 +110,8 @@ static enum err write_bat(struct vhd_leaf *leaf, struct set_aside *set, struct e
         for (uint64_t i = vhd_bitmap_next_set(changed, 0, (uint32_t)n_sectors); i < n_sectors;
              i = vhd_bitmap_next_set(changed, (uint32_t)end, (uint32_t)n_sectors)) {
                 end = vhd_bitmap_next_clear(changed, (uint32_t)i, (uint32_t)n_sectors);
-                if (io_write(leaf->vhd->image.file, (uint8_t *)leaf->bat_image + i * SECTOR, (end - i) * SECTOR,
-                             leaf->vhd->meta.header.table_offset + i * SECTOR, note))
+                if (io_write(leaf->vhd->image.file, (uint8_t *)leaf->bat_image + i * SECTOR,
+                             (end - i) * SECTOR, leaf->vhd->meta.header.table_offset + i * SECTOR, note))
                         return err_wrap(note, "write the BAT");
                 if (end >= n_sectors)
                         break;
@@ -137,7 +141,8 @@ static enum err second_half(struct vhd_leaf *leaf, struct set_aside *set, struct
         return sync_file(leaf, note);
 }
 
-/* Step 3a: the BAT names them no more, durably.  Readers that found them before have gone: then their bytes can go. */
+/* Step 3a: the BAT names them no more, durably.  Readers that found them before have gone: then their bytes
+ * can go. */
 static enum err punch_left(struct vhd_leaf *leaf, struct set_aside *set, struct err_note *note) {
         enum err e = ERR_NONE;
         bool has_any;
@@ -145,7 +150,7 @@ static enum err punch_left(struct vhd_leaf *leaf, struct set_aside *set, struct 
         if (set->left.n > 0 && leaf->vhd->image.readers)
                 readers_wait(leaf->vhd->image.readers);
         pthread_mutex_lock(&leaf->lock);
-        VEC_EACH(&set->left, each)
+        VEC_EACH (&set->left, each)
                 *vec_add(&leaf->space.punchable.list) = each->where;
         has_any = leaf->space.punchable.list.n > 0;
         if (has_any)
@@ -162,7 +167,7 @@ static enum err set_batmap_bits(struct vhd_leaf *leaf, struct set_aside *set, st
 
         if (!leaf->batmap_image)
                 return ERR_NONE;
-        VEC_EACH(&set->bitmaps, copy) {
+        VEC_EACH (&set->bitmaps, copy) {
                 bool is_current = be32_get(leaf->bat_image[copy->block]) == copy->where;
 
                 if (is_current && vhd_bitmap_is_full(copy->bits) &&
@@ -177,7 +182,7 @@ static enum err set_batmap_bits(struct vhd_leaf *leaf, struct set_aside *set, st
 /* A bitmap that is whole on disk and known to be whole need not stay in memory. */
 static void settle(struct vhd_leaf *leaf, struct set_aside *set) {
         pthread_mutex_lock(&leaf->lock);
-        VEC_EACH(&set->bitmaps, copy) {
+        VEC_EACH (&set->bitmaps, copy) {
                 struct leaf_bitmap *bitmap = map_get(&leaf->bitmaps, map_key_u64(copy->block));
 
                 if (!bitmap || bitmap->where != copy->where)
@@ -195,7 +200,8 @@ static enum err bring_down(struct vhd_leaf *leaf, struct set_aside *set, struct 
                 return note->code;
         }
         settle(leaf, set);
-        /* All is durable: what fails from here on is tidying, done again by the next flush or the next open. */
+        /* All is durable: what fails from here on is tidying, done again by the next flush or the next
+         * open. */
         if (punch_left(leaf, set, note) || set_batmap_bits(leaf, set, note))
                 leaf->is_batmap_stale = leaf->batmap_image != NULL;
         return ERR_NONE;
@@ -207,7 +213,8 @@ enum err vhd_leaf_flush(struct vhd_leaf *leaf, struct err_note *note) {
 
         pthread_mutex_lock(&leaf->flush_turn);
         if (atomic_load(&leaf->vhd->image.has_failed)) {
-                e = err_set(note, ERR_IO, "flush %s: an earlier sync failed; open the disk anew", leaf->vhd->image.path);
+                e = err_set(note, ERR_IO, "flush %s: an earlier sync failed; open the disk anew",
+                            leaf->vhd->image.path);
         } else {
                 pthread_mutex_lock(&leaf->lock);
                 set_aside(leaf, &set);

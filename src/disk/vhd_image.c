@@ -10,7 +10,8 @@
 
 enum { BAT_PIECE = 16384 }; /* entries read at a time */
 
-enum err vhd_image_check_entry(const struct vhd_image *vhd, uint64_t block, uint32_t entry, struct err_note *note) {
+enum err vhd_image_check_entry(const struct vhd_image *vhd, uint64_t block, uint32_t entry,
+                               struct err_note *note) {
         enum vhd_bat_fault fault = vhd_bat_fault_of(entry, &vhd->reserved, vhd->meta.end_footer_at);
 
         if (fault == VHD_BAT_GOOD || (fault == VHD_BAT_CUT && !vhd->image.is_leaf))
@@ -63,9 +64,9 @@ enum err vhd_image_batmap(struct vhd_image *vhd, uint8_t **ret, struct err_note 
 }
 
 struct load {
-        struct vhd_image   *vhd;    /* borrowed */
-        struct image_slots *slots;  /* borrowed */
-        const uint8_t      *batmap; /* borrowed; may be NULL */
+        struct vhd_image *vhd;     /* borrowed */
+        struct image_slots *slots; /* borrowed */
+        const uint8_t *batmap;     /* borrowed; may be NULL */
 };
 
 static enum err load_block(void *user, uint64_t block, uint32_t entry, struct err_note *note) {
@@ -91,21 +92,23 @@ static enum err vhd_load(struct image *image, struct image_slots *ret, struct er
         return vhd_image_each_block(vhd, load_block, &(struct load){vhd, ret, batmap}, note);
 }
 
-static enum err vhd_bitmap_read(struct image *image, uint64_t block, image_slot slot, uint8_t ret[IMAGE_BITMAP_SIZE],
-                                struct err_note *note) {
+static enum err vhd_bitmap_read(struct image *image, uint64_t block, image_slot slot,
+                                uint8_t ret[IMAGE_BITMAP_SIZE], struct err_note *note) {
         if (io_read(image->file, ret, IMAGE_BITMAP_SIZE, (uint64_t)slot_where(slot) * SECTOR, note))
-                return err_wrap(note, "%s: read bitmap of block %llu", image->path, (unsigned long long)block);
+                return err_wrap(note, "%s: read bitmap of block %llu", image->path,
+                                (unsigned long long)block);
         return ERR_NONE;
 }
 
 static image_slot vhd_slot(struct image *image, uint64_t block) {
         return vhd_leaf_slot(vhd_image_of(image)->leaf, block);
 }
-static enum err vhd_look(struct image *image, uint64_t block, image_slot *ret, uint8_t ret_bits[IMAGE_BITMAP_SIZE],
-                         struct err_note *note) {
+static enum err vhd_look(struct image *image, uint64_t block, image_slot *ret,
+                         uint8_t ret_bits[IMAGE_BITMAP_SIZE], struct err_note *note) {
         return vhd_leaf_look(vhd_image_of(image)->leaf, block, ret, ret_bits, note);
 }
-static enum err vhd_write(struct image *image, const void *data, uint64_t n, uint64_t at, struct err_note *note) {
+static enum err vhd_write(struct image *image, const void *data, uint64_t n, uint64_t at,
+                          struct err_note *note) {
         return vhd_leaf_write(vhd_image_of(image)->leaf, data, n, at, note);
 }
 static enum err vhd_zero(struct image *image, uint64_t n, uint64_t at, bool is_over_data, bool may_free,
@@ -151,7 +154,9 @@ static const struct image_ops vhd_ops = {
 
 static enum err refuse_what_is_not_ours_to_use(const struct vhd_image *vhd, struct err_note *note) {
         if (vhd->meta.footer.is_poisoned && vhd->image.is_leaf)
-                return err_set(note, ERR_BUSY, "a resize of this file was interrupted; finish or undo it with vhd-util revert");
+                return err_set(
+                        note, ERR_BUSY,
+                        "a resize of this file was interrupted; finish or undo it with vhd-util revert");
         if (vhd_header_check_size(&vhd->meta.header, vhd->meta.footer.size_bytes, note))
                 return note->code;
         if (vhd->meta.has_batmap && vhd_batmap_check_plain(&vhd->meta.batmap, note))
@@ -181,7 +186,8 @@ static void vhd_image_drop(struct vhd_image *vhd) {
 }
 DEFINE_AUTO(struct vhd_image *, vhd_image_drop);
 
-enum err vhd_image_new(struct images *images, struct io_file *file, bool as_leaf, struct image **ret, struct err_note *note) {
+enum err vhd_image_new(struct images *images, struct io_file *file, bool as_leaf, struct image **ret,
+                       struct err_note *note) {
         AUTO(vhd_image_drop) struct vhd_image *vhd = mem_new(struct vhd_image);
 
         if (vhd_meta_read(file, 0, &vhd->meta, note))
@@ -193,8 +199,9 @@ enum err vhd_image_new(struct images *images, struct io_file *file, bool as_leaf
         vhd->image.images = images;
         vhd->image.file = file;
         vhd->image.path = mem_text(io_path(file));
-        if (vhd_reserved_of(&vhd->meta.footer, &vhd->meta.header, vhd->meta.has_batmap, vhd->meta.batmap.map_offset,
-                            vhd->meta.batmap.map_size_bytes, &vhd->reserved, note) ||
+        if (vhd_reserved_of(&vhd->meta.footer, &vhd->meta.header, vhd->meta.has_batmap,
+                            vhd->meta.batmap.map_offset, vhd->meta.batmap.map_size_bytes, &vhd->reserved,
+                            note) ||
             refuse_what_is_not_ours_to_use(vhd, note))
                 return note->code;
         fill_common(vhd);

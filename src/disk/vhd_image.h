@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A VHD file as a layer: dynamic, differencing, or fixed (which is flat, see flat_image.h).
  *
- * Frozen, it answers from the file: BAT and batmap are read when a map is built and not kept, a bitmap when it is asked
- * for.  A batmap whose checksum fails is not believed.  As a leaf it has a struct vhd_leaf beside it, see there.
+ * Frozen, it answers from the file: BAT and batmap are read when a map is built and not kept, a bitmap when
+ * it is asked for.  A batmap whose checksum fails is not believed.  As a leaf it has a struct vhd_leaf beside
+ * it, see there.
  *
- * Errors: ERR_CORRUPT where a BAT entry points outside the file or into metadata; ERR_UNSUPPORTED for encrypted images.
+ * Errors: ERR_CORRUPT where a BAT entry points outside the file or into metadata; ERR_UNSUPPORTED for
+ * encrypted images.
  * Threads: see image.h.
  */
 #ifndef DISK_VHD_IMAGE_H
@@ -17,10 +19,10 @@
 struct vhd_leaf;
 
 struct vhd_image {
-        struct image        image; /* first: a struct image of this kind is one of these */
-        struct vhd_meta     meta;
+        struct image image; /* first: a struct image of this kind is one of these */
+        struct vhd_meta meta;
         struct vhd_reserved reserved; /* what no block may touch */
-        struct vhd_leaf    *leaf;     /* owned; NULL in a frozen image */
+        struct vhd_leaf *leaf;        /* owned; NULL in a frozen image */
 };
 
 static inline struct vhd_image *vhd_image_of(struct image *image) {
@@ -28,10 +30,12 @@ static inline struct vhd_image *vhd_image_of(struct image *image) {
 }
 
 /* file is locked already; taken over where this succeeds. */
-MUST_USE enum err vhd_image_new(struct images *, struct io_file *file, bool as_leaf, struct image **ret, struct err_note *);
+MUST_USE enum err vhd_image_new(struct images *, struct io_file *file, bool as_leaf, struct image **ret,
+                                struct err_note *);
 
 /* Checks one entry of the BAT; ERR_CORRUPT in words. */
-MUST_USE enum err vhd_image_check_entry(const struct vhd_image *, uint64_t block, uint32_t entry, struct err_note *);
+MUST_USE enum err vhd_image_check_entry(const struct vhd_image *, uint64_t block, uint32_t entry,
+                                        struct err_note *);
 
 /* Reads the whole BAT of a dynamic or differencing image: calls visit for each entry in use, ascending. */
 typedef enum err (*vhd_bat_visit)(void *user, uint64_t block, uint32_t entry, struct err_note *);

@@ -10,7 +10,7 @@
 
 enum { CLEAN_BITMAPS_MAX = 8192 }; /* 4 MiB of bitmaps that need not be kept */
 
-/* ---- open, close ------------------------------------------------------------------------------------------------------ */
+/* ---- open, close ---- */
 
 struct opening {
         struct vhd_leaf *leaf;   /* borrowed */
@@ -28,8 +28,8 @@ static enum err take_entry(void *user, uint64_t block, uint32_t entry, struct er
         return ERR_NONE;
 }
 
-/* A bit of a block that the BAT lacks would be believed once the block is there.  A batmap that cannot be believed starts
- * again from nothing. */
+/* A bit of a block that the BAT lacks would be believed once the block is there.  A batmap that cannot be
+ * believed starts again from nothing. */
 static enum err take_batmap(struct vhd_leaf *leaf, struct err_note *note) {
         AUTO_FREE uint8_t *believed = NULL;
 
@@ -62,8 +62,8 @@ static void take_slots(struct vhd_leaf *leaf) {
         }
 }
 
-/* A crash between the two footers of one change leaves them different; the one that counts goes to both places.  The end
- * is made good before data can be written there [D4]. */
+/* A crash between the two footers of one change leaves them different; the one that counts goes to both
+ * places.  The end is made good before data can be written there [D4]. */
 static enum err mend_footers(struct vhd_image *vhd, struct err_note *note) {
         if (vhd->meta.copy_state == VHD_PART_VALID && vhd->meta.end_state == VHD_PART_VALID)
                 return ERR_NONE;
@@ -90,7 +90,8 @@ enum err vhd_leaf_open(struct vhd_image *vhd, struct vhd_leaf **ret, struct err_
         struct opening opening = {.leaf = leaf};
         enum err e;
 
-        /* What a killed process left in the page cache is read below: it must not be gone after a power cut. */
+        /* What a killed process left in the page cache is read below: it must not be gone after a power
+         * cut. */
         e = io_sync(vhd->image.file, note);
         if (!e)
                 e = vhd_image_each_block(vhd, take_entry, &opening, note);
@@ -98,7 +99,8 @@ enum err vhd_leaf_open(struct vhd_image *vhd, struct vhd_leaf **ret, struct err_
                 e = mend_footers(vhd, note);
         if (!e) {
                 vhd_space_init(&leaf->space, vhd->image.file, &vhd->meta.footer, vhd->reserved.end,
-                               vhd->meta.end_footer_at, vhd->image.images->options.growth_bytes, &opening.blocks);
+                               vhd->meta.end_footer_at, vhd->image.images->options.growth_bytes,
+                               &opening.blocks);
                 e = take_batmap(leaf, note);
         }
         vec_fini(&opening.blocks.list);
@@ -118,7 +120,7 @@ enum err vhd_leaf_close(struct vhd_leaf *leaf, struct err_note *note) {
 }
 
 void vhd_leaf_free(struct vhd_leaf *leaf) {
-        VEC_EACH(&leaf->all, bitmap)
+        VEC_EACH (&leaf->all, bitmap)
                 free(*bitmap);
         atomic_fetch_sub(&leaf->vhd->image.images->unflushed, leaf->n_dirty * IMAGE_BITMAP_SIZE);
         vec_fini(&leaf->all);
@@ -133,7 +135,7 @@ void vhd_leaf_free(struct vhd_leaf *leaf) {
         free(leaf);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------------ */
+/* ---- reading ---- */
 
 image_slot vhd_leaf_slot(struct vhd_leaf *leaf, uint64_t block) {
         return atomic_load(&leaf->slots[block]);
@@ -148,8 +150,8 @@ void vhd_leaf_load(struct vhd_leaf *leaf, struct image_slots *ret) {
         }
 }
 
-enum err vhd_leaf_look(struct vhd_leaf *leaf, uint64_t block, image_slot *ret, uint8_t ret_bits[IMAGE_BITMAP_SIZE],
-                       struct err_note *note) {
+enum err vhd_leaf_look(struct vhd_leaf *leaf, uint64_t block, image_slot *ret,
+                       uint8_t ret_bits[IMAGE_BITMAP_SIZE], struct err_note *note) {
         struct leaf_bitmap *bitmap;
         enum err e = ERR_NONE;
         image_slot slot;
@@ -171,7 +173,7 @@ uint64_t vhd_leaf_footer_at(struct vhd_leaf *leaf) {
         return leaf->space.limit * SECTOR;
 }
 
-/* ---- bitmaps in memory --------------------------------------------------------------------------------------------------- */
+/* ---- bitmaps in memory ---- */
 
 static struct leaf_bitmap *bitmap_add(struct vhd_leaf *leaf, uint64_t block, uint32_t where) {
         struct leaf_bitmap *bitmap = mem_new(struct leaf_bitmap);
@@ -184,14 +186,16 @@ static struct leaf_bitmap *bitmap_add(struct vhd_leaf *leaf, uint64_t block, uin
         return bitmap;
 }
 
-enum err leaf_bitmap_get(struct vhd_leaf *leaf, uint64_t block, struct leaf_bitmap **ret, struct err_note *note) {
+enum err leaf_bitmap_get(struct vhd_leaf *leaf, uint64_t block, struct leaf_bitmap **ret,
+                         struct err_note *note) {
         struct leaf_bitmap *bitmap = map_get(&leaf->bitmaps, map_key_u64(block));
         uint32_t where = slot_where(atomic_load(&leaf->slots[block]));
         uint8_t bits[IMAGE_BITMAP_SIZE];
 
         if (!bitmap) {
                 if (io_read(leaf->vhd->image.file, bits, sizeof bits, (uint64_t)where * SECTOR, note))
-                        return err_wrap(note, "%s: read bitmap of block %" PRIu64, leaf->vhd->image.path, block);
+                        return err_wrap(note, "%s: read bitmap of block %" PRIu64, leaf->vhd->image.path,
+                                        block);
                 bitmap = bitmap_add(leaf, block, where);
                 memcpy(bitmap->bits, bits, sizeof bits);
         }
@@ -240,10 +244,11 @@ void leaf_bitmaps_trim(struct vhd_leaf *leaf) {
         leaf->all.n = kept;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
-/* Gives the block a slot.  Its bitmap gets its place in the file now, zeros, so that the flush needs no space; whatever
- * lay there before cannot be taken for bits, because the BAT entry follows only after the bitmap's sync. */
+/* Gives the block a slot.  Its bitmap gets its place in the file now, zeros, so that the flush needs no
+ * space; whatever lay there before cannot be taken for bits, because the BAT entry follows only after the
+ * bitmap's sync. */
 static enum err allocate(struct vhd_leaf *leaf, uint64_t block, struct err_note *note) {
         static const uint8_t empty[IMAGE_BITMAP_SIZE];
         uint32_t where;
@@ -276,7 +281,8 @@ static enum err prepare(struct vhd_leaf *leaf, uint64_t block, image_slot *ret, 
 }
 
 /* The data is in the file: now readers may see it here, and the next flush may say so on disk. */
-static enum err set_bits(struct vhd_leaf *leaf, uint64_t block, uint32_t first, uint32_t n, struct err_note *note) {
+static enum err set_bits(struct vhd_leaf *leaf, uint64_t block, uint32_t first, uint32_t n,
+                         struct err_note *note) {
         struct leaf_bitmap *bitmap;
         enum err e = ERR_NONE;
         image_slot slot;
@@ -295,7 +301,8 @@ static enum err set_bits(struct vhd_leaf *leaf, uint64_t block, uint32_t first, 
         return e;
 }
 
-enum err vhd_leaf_write(struct vhd_leaf *leaf, const void *data, uint64_t n, uint64_t at, struct err_note *note) {
+enum err vhd_leaf_write(struct vhd_leaf *leaf, const void *data, uint64_t n, uint64_t at,
+                        struct err_note *note) {
         uint64_t block = at / IMAGE_BLOCK_SIZE, in_block = at % IMAGE_BLOCK_SIZE;
         const struct image *image = &leaf->vhd->image;
         image_slot slot;
@@ -310,7 +317,8 @@ enum err vhd_leaf_write(struct vhd_leaf *leaf, const void *data, uint64_t n, uin
         return set_bits(leaf, block, (uint32_t)(in_block / SECTOR), (uint32_t)(n / SECTOR), note);
 }
 
-/* Nothing below holds the block and nobody writes to it: its slot is let go, its batmap bit goes with the next flush. */
+/* Nothing below holds the block and nobody writes to it: its slot is let go, its batmap bit goes with the
+ * next flush. */
 static void let_go(struct vhd_leaf *leaf, uint64_t block) {
         struct leaf_bitmap *bitmap;
         image_slot slot;

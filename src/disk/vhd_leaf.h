@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The write side of a VHD image that is open for writing.
  *
- * Data goes to the file at once; what says that it is there waits in memory: bits of bitmaps, BAT entries, bits of the
- * batmap.  A flush brings it down in this order [D3]:
+ * Data goes to the file at once; what says that it is there waits in memory: bits of bitmaps, BAT entries,
+ * bits of the batmap.  A flush brings it down in this order [D3]:
  *
  *   0  set aside: the bitmaps that changed, copied now.  Bits set from here on wait for the next flush
  *   1  write: bitmaps of blocks that are not in the BAT on disk; cleared batmap bits.            SYNC
  *   2  write: BAT entries of those blocks, cleared BAT entries, bitmaps of the other blocks.     SYNC
  *   3  punch slots that were let go, once no reader resolves to them.  Write: set batmap bits.
  *
- * Why this order: a BAT entry that lands before its bitmap lets old bytes be read as bits.  A bit that lands before its
- * data shows what was there before.  A batmap bit that lands before its bitmap makes two readers disagree; one that stays
- * when its block gets another slot does so too, so it is cleared before the new BAT entry is written.  The BAT is written
- * from its own image (bat_image), which an entry enters only in the flush that synced its bitmap: what readers see now
- * (slots) may be ahead of that.
+ * Why this order: a BAT entry that lands before its bitmap lets old bytes be read as bits.  A bit that lands
+ * before its data shows what was there before.  A batmap bit that lands before its bitmap makes two readers
+ * disagree; one that stays when its block gets another slot does so too, so it is cleared before the new BAT
+ * entry is written.  The BAT is written from its own image (bat_image), which an entry enters only in the
+ * flush that synced its bitmap: what readers see now (slots) may be ahead of that.
  *
- * Two images of the same thing never wait: each metadata sector has one image in memory, changed before it is written, and
- * flushes take turns, so at most one write of it is in flight.
+ * Two images of the same thing never wait: each metadata sector has one image in memory, changed before it is
+ * written, and flushes take turns, so at most one write of it is in flight.
  *
- * Errors: after a failed sync nothing is acknowledged any more [D6].  A failed write of metadata fails the flush; the
- * next flush writes it again.  ERR_NO_SPACE in a write leaves the disk as it was: a block's bitmap is given its place when
- * the block is, so that a flush needs no space.
+ * Errors: after a failed sync nothing is acknowledged any more [D6].  A failed write of metadata fails the
+ * flush; the next flush writes it again.  ERR_NO_SPACE in a write leaves the disk as it was: a block's bitmap
+ * is given its place when the block is, so that a flush needs no space.
  * Threads: any; the chain keeps writers of one sector apart, and gives zero the whole range alone.
  */
 #ifndef DISK_VHD_LEAF_H
@@ -33,20 +33,22 @@ struct vhd_leaf;
 
 /* Reads BAT and batmap, mends what a crash left: batmap bits without a block, footers that differ. */
 MUST_USE enum err vhd_leaf_open(struct vhd_image *, struct vhd_leaf **ret, struct err_note *);
-MUST_USE enum err vhd_leaf_close(struct vhd_leaf *, struct err_note *); /* flush, tighten: the file is as it should be */
-void              vhd_leaf_free(struct vhd_leaf *);                     /* writes nothing */
+/* flush, tighten: the file is as it should be */
+MUST_USE enum err vhd_leaf_close(struct vhd_leaf *, struct err_note *);
+void vhd_leaf_free(struct vhd_leaf *); /* writes nothing */
 
-image_slot        vhd_leaf_slot(struct vhd_leaf *, uint64_t block); /* under a hold of the chain's readers */
-void              vhd_leaf_load(struct vhd_leaf *, struct image_slots *ret);
-MUST_USE enum err vhd_leaf_look(struct vhd_leaf *, uint64_t block, image_slot *ret, uint8_t ret_bits[IMAGE_BITMAP_SIZE],
-                                struct err_note *);
+image_slot vhd_leaf_slot(struct vhd_leaf *, uint64_t block); /* under a hold of the chain's readers */
+void vhd_leaf_load(struct vhd_leaf *, struct image_slots *ret);
+MUST_USE enum err vhd_leaf_look(struct vhd_leaf *, uint64_t block, image_slot *ret,
+                                uint8_t ret_bits[IMAGE_BITMAP_SIZE], struct err_note *);
 
 /* Whole sectors, within one block. */
-MUST_USE enum err vhd_leaf_write(struct vhd_leaf *, const void *data, uint64_t n, uint64_t at, struct err_note *);
+MUST_USE enum err vhd_leaf_write(struct vhd_leaf *, const void *data, uint64_t n, uint64_t at,
+                                 struct err_note *);
 MUST_USE enum err vhd_leaf_zero(struct vhd_leaf *, uint64_t n, uint64_t at, bool is_over_data, bool may_free,
                                 struct err_note *);
 MUST_USE enum err vhd_leaf_flush(struct vhd_leaf *, struct err_note *);
-uint64_t          vhd_leaf_unflushed_since(struct vhd_leaf *);
-uint64_t          vhd_leaf_footer_at(struct vhd_leaf *); /* where the file's end is now, bytes */
+uint64_t vhd_leaf_unflushed_since(struct vhd_leaf *);
+uint64_t vhd_leaf_footer_at(struct vhd_leaf *); /* where the file's end is now, bytes */
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What vhd_leaf.c (writing) and vhd_flush.c (bringing down) share; nobody else includes this.
  *
- * Threads: `lock` covers everything but the slots, which readers load without it; `flush_turn` is taken before it.
+ * Threads: `lock` covers everything but the slots, which readers load without it; `flush_turn` is taken
+ * before it.
  */
 #ifndef DISK_VHD_LEAF_INSIDE_H
 #define DISK_VHD_LEAF_INSIDE_H
@@ -20,11 +21,11 @@
 /* The bitmap of one block that is not whole, or whose bits wait. */
 struct leaf_bitmap {
         uint64_t block;
-        uint32_t where;    /* sector of its slot */
-        bool     is_dirty; /* bits wait for a flush */
-        bool     is_new;   /* the BAT on disk does not name this slot */
-        bool     in_flush; /* set aside by the flush that runs */
-        uint8_t  bits[IMAGE_BITMAP_SIZE];
+        uint32_t where; /* sector of its slot */
+        bool is_dirty;  /* bits wait for a flush */
+        bool is_new;    /* the BAT on disk does not name this slot */
+        bool in_flush;  /* set aside by the flush that runs */
+        uint8_t bits[IMAGE_BITMAP_SIZE];
 };
 
 /* A block whose slot was let go. */
@@ -35,32 +36,35 @@ struct left_slot {
 
 struct vhd_leaf {
         struct vhd_image *vhd; /* borrowed: the image that owns us */
-        pthread_mutex_t   flush_turn;
-        pthread_mutex_t   lock;
+        pthread_mutex_t flush_turn;
+        pthread_mutex_t lock;
 
-        uint64_t            n_blocks;
-        uint64_t            n_held;
-        _Atomic image_slot *slots;     /* owned; what is true now */
-        be32               *bat_image; /* owned; what the BAT on disk is, or becomes with the write that is next */
-        uint64_t            bat_bytes;
-        uint8_t            *batmap_image; /* owned; likewise; NULL where the file has none */
-        uint64_t            batmap_bytes;
-        bool                is_batmap_stale; /* bits were dropped: it must be written before the next BAT entry */
+        uint64_t n_blocks;
+        uint64_t n_held;
+        _Atomic image_slot *slots; /* owned; what is true now */
+        /* owned; what the BAT on disk is, or becomes with the write that is next */
+        be32 *bat_image;
+        uint64_t bat_bytes;
+        uint8_t *batmap_image; /* owned; likewise; NULL where the file has none */
+        uint64_t batmap_bytes;
+        /* bits were dropped: it must be written before the next BAT entry */
+        bool is_batmap_stale;
 
-        struct map                  bitmaps; /* block -> struct leaf_bitmap, which `all` owns */
-        VEC(struct leaf_bitmap *)   all;     /* owned, and each bitmap */
-        size_t                      n_dirty;
-        uint64_t                    dirty_since; /* io_now_ns of the oldest */
-        VEC(struct left_slot)       left;    /* owned */
-        struct vhd_space            space;
+        struct map bitmaps;            /* block -> struct leaf_bitmap, which `all` owns */
+        VEC(struct leaf_bitmap *) all; /* owned, and each bitmap */
+        size_t n_dirty;
+        uint64_t dirty_since;       /* io_now_ns of the oldest */
+        VEC(struct left_slot) left; /* owned */
+        struct vhd_space space;
 
         _Atomic bool has_unsynced; /* something was written since the last sync began */
 };
 
 /* Under the lock.  The bitmap of a block that is held, read from the file where it is not in memory. */
-MUST_USE enum err leaf_bitmap_get(struct vhd_leaf *, uint64_t block, struct leaf_bitmap **ret, struct err_note *);
-void              leaf_bitmap_set_dirty(struct vhd_leaf *, struct leaf_bitmap *);
-void              leaf_bitmap_forget(struct vhd_leaf *, struct leaf_bitmap *); /* frees it */
-void              leaf_bitmaps_trim(struct vhd_leaf *); /* lets go of clean ones over the bound */
+MUST_USE enum err leaf_bitmap_get(struct vhd_leaf *, uint64_t block, struct leaf_bitmap **ret,
+                                  struct err_note *);
+void leaf_bitmap_set_dirty(struct vhd_leaf *, struct leaf_bitmap *);
+void leaf_bitmap_forget(struct vhd_leaf *, struct leaf_bitmap *); /* frees it */
+void leaf_bitmaps_trim(struct vhd_leaf *);                        /* lets go of clean ones over the bound */
 
 #endif

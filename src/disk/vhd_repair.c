@@ -14,7 +14,7 @@ static bool is_about_content(enum err err) {
         return err == ERR_CORRUPT || err == ERR_UNSUPPORTED;
 }
 
-/* ---- footers, header ------------------------------------------------------------------------- */
+/* ---- footers, header ---- */
 
 /* From one another: at each instant the one that was valid stands. */
 static enum err mend_footers(struct io *io, struct io_file *file, struct err_note *note) {
@@ -38,7 +38,7 @@ static enum err mend_footers(struct io *io, struct io_file *file, struct err_not
         return vhd_edit_write_footers(file, &meta, &meta.footer, note);
 }
 
-/* ---- BAT, batmap ----------------------------------------------------------------------------- */
+/* ---- BAT, batmap ---- */
 
 struct tables {
         struct vhd_meta meta;
@@ -176,7 +176,7 @@ static enum err mend_tables(struct io_file *file, const struct vhd_meta *meta, s
         return ERR_NONE;
 }
 
-/* ---- parent ---------------------------------------------------------------------------------- */
+/* ---- parent ---- */
 
 /* What is at the path is the parent that the header means. */
 static enum err know_parent(struct io *io, const struct vhd_meta *meta, const char *path,
@@ -224,7 +224,7 @@ static enum err mend_names(struct io *io, struct io_file *file, const struct vhd
         return vhd_edit_set_parent(io, file, &parent, note);
 }
 
-/* ---- all of it ------------------------------------------------------------------------------- */
+/* ---- all of it ---- */
 
 static enum err mend(struct io *io, struct io_file *file, const char *parent_path, struct err_note *note) {
         struct vhd_meta meta;

@@ -9,7 +9,7 @@
 #include "vhd_meta.h"
 #include "vhd_tables.h"
 
-/* ---- the plan -------------------------------------------------------------------------------- */
+/* ---- the plan ---- */
 
 static const char magic[8] = "vhdgrow1";
 
@@ -149,7 +149,7 @@ static enum err check_plan(const struct plan *plan, const struct vhd_meta *meta,
         return ERR_NONE;
 }
 
-/* ---- dynamic, differencing ------------------------------------------------------------------- */
+/* ---- dynamic, differencing ---- */
 
 static enum err write_new_size(struct io_file *file, const struct vhd_meta *meta, uint64_t size,
                                struct err_note *note) {
@@ -174,7 +174,7 @@ static enum err grow_tables(struct io_file *file, const struct vhd_meta *meta, u
         return write_new_size(file, &tables.meta, new_size, note);
 }
 
-/* ---- fixed ----------------------------------------------------------------------------------- */
+/* ---- fixed ---- */
 
 static enum err zero_range(struct io_file *file, uint64_t from, uint64_t to, struct err_note *note) {
         static const uint8_t zeros[64 * 1024];
@@ -272,7 +272,7 @@ static enum err undo_fixed(struct io_file *file, const struct plan *plan, struct
         return ERR_NONE;
 }
 
-/* ---- verbs ----------------------------------------------------------------------------------- */
+/* ---- verbs ---- */
 
 static enum err apply(struct io_file *file, const struct buf *bytes, struct err_note *note) {
         struct plan plan;

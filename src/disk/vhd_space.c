@@ -17,8 +17,9 @@ static int compare_down(const void *a, const void *b) {
         return compare_up(b, a);
 }
 
-void vhd_space_init(struct vhd_space *space, struct io_file *file, const struct vhd_footer *footer, uint64_t headers_end,
-                    uint64_t footer_at, uint64_t growth_bytes, struct vhd_slots *blocks) {
+void vhd_space_init(struct vhd_space *space, struct io_file *file, const struct vhd_footer *footer,
+                    uint64_t headers_end, uint64_t footer_at, uint64_t growth_bytes,
+                    struct vhd_slots *blocks) {
         uint64_t at = vhd_slot_align(div_up(headers_end, SECTOR));
 
         memset(space, 0, sizeof *space);
@@ -29,7 +30,7 @@ void vhd_space_init(struct vhd_space *space, struct io_file *file, const struct 
 
         if (blocks->list.n)
                 qsort(blocks->list.data, blocks->list.n, sizeof *blocks->list.data, compare_up);
-        VEC_EACH(&blocks->list, block) {
+        VEC_EACH (&blocks->list, block) {
                 for (; at + BLOCK_SPAN <= *block; at += VHD_STRIDE_SECTORS)
                         *vec_add(&space->punchable.list) = (uint32_t)at;
                 at = vhd_slot_align(max_u64(at, (uint64_t)*block + BLOCK_SPAN));
@@ -50,15 +51,16 @@ static enum err write_footer(struct vhd_space *space, uint64_t sector, struct er
         return ERR_NONE;
 }
 
-/* Space first, then the footer at the new end, durable, before any data below it: a crash finds the copy at 0 and either
- * end's footer, and never guest data where a footer is looked for. */
+/* Space first, then the footer at the new end, durable, before any data below it: a crash finds the copy at 0
+ * and either end's footer, and never guest data where a footer is looked for. */
 static enum err grow_by(struct vhd_space *space, uint64_t n, struct err_note *note) {
         uint64_t limit = space->next + n * VHD_STRIDE_SECTORS;
 
         struct err_note unused;
 
         if (io_truncate(space->file, (limit + 1) * SECTOR, note) || write_footer(space, limit, note)) {
-                /* The old footer still stands where it was; if this fails too, the next open mends the end. */
+                /* The old footer still stands where it was; if this fails too, the next open mends the
+                 * end. */
                 if (io_truncate(space->file, (space->limit + 1) * SECTOR, &unused))
                         return note->code;
                 return note->code;
@@ -76,7 +78,8 @@ static enum err grow(struct vhd_space *space, uint64_t n_wanted, struct err_note
         return e ? err_wrap(note, "grow the file") : ERR_NONE;
 }
 
-enum err vhd_space_take(struct vhd_space *space, uint64_t n_wanted, uint32_t *ret_sector, struct err_note *note) {
+enum err vhd_space_take(struct vhd_space *space, uint64_t n_wanted, uint32_t *ret_sector,
+                        struct err_note *note) {
         if (space->free.list.n > 0) {
                 *ret_sector = space->free.list.data[--space->free.list.n];
                 return ERR_NONE;
@@ -94,7 +97,8 @@ enum err vhd_space_punch(struct vhd_space *space, struct err_note *note) {
         while (space->punchable.list.n > 0) {
                 uint32_t sector = space->punchable.list.data[space->punchable.list.n - 1];
 
-                if (image_zero_file(space->file, (uint64_t)BLOCK_SPAN * SECTOR, (uint64_t)sector * SECTOR, note))
+                if (image_zero_file(space->file, (uint64_t)BLOCK_SPAN * SECTOR, (uint64_t)sector * SECTOR,
+                                    note))
                         return note->code;
                 space->punchable.list.n--;
                 *vec_add(&space->punched.list) = sector;
@@ -116,8 +120,8 @@ void vhd_space_synced(struct vhd_space *space, size_t n_punched) {
 enum err vhd_space_tighten(struct vhd_space *space, struct err_note *note) {
         if (space->next >= space->limit)
                 return ERR_NONE;
-        if (write_footer(space, space->next, note) || io_truncate(space->file, (space->next + 1) * SECTOR, note) ||
-            io_sync(space->file, note))
+        if (write_footer(space, space->next, note) ||
+            io_truncate(space->file, (space->next + 1) * SECTOR, note) || io_sync(space->file, note))
                 return err_wrap(note, "give the end of the file back");
         space->limit = space->next;
         return ERR_NONE;

@@ -17,7 +17,7 @@ void vhd_tables_fini(struct vhd_tables *t) {
         *t = (struct vhd_tables){0};
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 static enum err read_map(struct vhd_tables *t, struct err_note *note) {
         if (t->meta.batmap_note.code) {
@@ -69,7 +69,7 @@ enum err vhd_tables_read(struct io_file *file, const struct vhd_meta *meta, stru
         return ERR_NONE;
 }
 
-/* ---- clearing past the end ------------------------------------------------------------------- */
+/* ---- clearing past the end ---- */
 
 /* Map, then its header.  In between whoever looks finds a wrong checksum, and drops a hint. */
 static enum err write_map(struct vhd_tables *t, struct err_note *note) {
@@ -136,7 +136,7 @@ enum err vhd_tables_clear_past_end(struct vhd_tables *t, struct err_note *note) 
         return clear_entries(t, note);
 }
 
-/* ---- a larger table -------------------------------------------------------------------------- */
+/* ---- a larger table ---- */
 
 /* What a larger table will be, and what it needs. */
 struct larger {

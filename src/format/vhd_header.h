@@ -102,8 +102,7 @@ MUST_USE enum err vhd_header_set_parent(struct vhd_header *, const struct uuid *
                                         const char *name, struct err_note *);
 void vhd_header_clear_parent(struct vhd_header *); /* uuid, time, name and locators: it becomes dynamic */
 
-/* ---- locators: where the payloads are
- * --------------------------------------------------------------------------- */
+/* ---- locators: where the payloads are ---- */
 
 enum vhd_locator_code {
         VHD_LOCATOR_NONE = 0,

@@ -40,15 +40,13 @@ struct vhd_layout {
 void vhd_layout_init(struct vhd_layout *ret, enum vhd_type, uint64_t size_bytes, uint32_t max_bat_entries,
                      const size_t payload_size[VHD_NEW_LOCATORS]);
 
-/* ---- sizes and places that follow from the header
- * --------------------------------------------------------------- */
+/* ---- sizes and places that follow from the header ---- */
 
 uint64_t vhd_bat_size(uint32_t max_bat_entries);    /* bytes of the table on disk, a multiple of 512 */
 uint64_t vhd_batmap_size(uint32_t max_bat_entries); /* bytes of a map with a bit for each entry, likewise */
 uint64_t vhd_batmap_header_at(const struct vhd_header *); /* computed, not stored: behind the table */
 
-/* ---- slots
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- slots ---- */
 
 /* The first sector at or behind this one where a bitmap may stand so that its data begins a page. */
 uint64_t vhd_slot_align(uint64_t sector);
@@ -62,8 +60,7 @@ MUST_USE bool vhd_slot_of(uint64_t first, uint64_t sector, uint64_t *ret_k);
 uint64_t vhd_block_data_at(uint32_t entry);
 uint64_t vhd_block_end(uint32_t entry);
 
-/* ---- what no block may touch
- * ------------------------------------------------------------------------------------ */
+/* ---- what no block may touch ---- */
 
 struct vhd_extent {
         uint64_t at, n;   /* bytes */

@@ -4,7 +4,7 @@
  *
  *      MacX  UTF-8     file://./base.vhd
  *      W2ku  UTF-16LE  .\base.vhd          XenServer puts the relative path here too, against the
- * specification W2ru  UTF-16LE  .\base.vhd
+ *      specification W2ru  UTF-16LE  .\base.vhd
  *
  * Paths on our side are UTF-8 with slashes, "base.vhd" or "../dir/base.vhd": without the "./" in front.  What
  * others wrote may be absolute: then it begins with a slash.  "C:" before a path is dropped.

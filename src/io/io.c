@@ -10,7 +10,7 @@
 
 #include "bytes.h"
 
-/* ---- opening ----------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 void io_file_init(struct io_file *file, struct io *io, const char *path, unsigned flags) {
         *file = (struct io_file){.io = io, .path = mem_text(path), .flags = flags};
@@ -47,7 +47,7 @@ enum err io_stat_path(struct io *io, const char *path, struct io_stat *ret, stru
         return io->ops->stat_path(io, path, ret, note);
 }
 
-/* ---- bytes ------------------------------------------------------------------------------------------- */
+/* ---- bytes ---- */
 
 static bool is_writable(const struct io_file *file) {
         return !file->is_stream && (file->flags & IO_WRITE);
@@ -163,7 +163,7 @@ enum err io_next_data(struct io_file *file, uint64_t at, uint64_t *ret_start, ui
         return ERR_NONE;
 }
 
-/* ---- names ------------------------------------------------------------------------------------------- */
+/* ---- names ---- */
 
 enum err io_rename(struct io *io, const char *from, const char *to, struct err_note *note) {
         return io->ops->rename(io, from, to, note);
@@ -221,7 +221,7 @@ enum err io_space(struct io *io, const char *path, struct io_space *ret, struct 
         return io->ops->space(io, path, ret, note);
 }
 
-/* ---- locks ------------------------------------------------------------------------------------------- */
+/* ---- locks ---- */
 
 enum err io_lock(struct io_file *file, enum io_lock lock, struct err_note *note) {
         assert(!file->is_stream);
@@ -229,7 +229,7 @@ enum err io_lock(struct io_file *file, enum io_lock lock, struct err_note *note)
         return file->io->ops->lock(file, lock, note);
 }
 
-/* ---- streams ----------------------------------------------------------------------------------------- */
+/* ---- streams ---- */
 
 enum err io_open_standard(struct io *io, enum io_standard which, struct io_file **ret,
                           struct err_note *note) {
@@ -252,7 +252,7 @@ enum err io_stream_write(struct io_file *file, const void *data, size_t n, struc
         return file->io->ops->stream_write(file, data, n, note);
 }
 
-/* ---- clock, dice, self ------------------------------------------------------------------------------- */
+/* ---- clock, dice, self ---- */
 
 uint64_t io_now_ns(struct io *io) {
         return io->ops->now_ns(io);
@@ -282,7 +282,7 @@ void io_free(struct io *io) {
         io->ops->free(io);
 }
 
-/* ---- queue ------------------------------------------------------------------------------------------- */
+/* ---- queue ---- */
 
 uint64_t io_request_size(const struct io_request *request) {
         uint64_t n = 0;

@@ -22,7 +22,7 @@
 
 #include "bytes.h"
 
-/* ---- errors ------------------------------------------------------------------------------------------ */
+/* ---- errors ---- */
 
 /* What is not here is ERR_IO in the C library's words. */
 static const struct {
@@ -76,7 +76,7 @@ enum err io_posix_fail(struct err_note *note, int errnum, const char *fmt, ...) 
         return err_wrap(note, "%s", what);
 }
 
-/* ---- opening ----------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static int fd_of(struct io_file *file) {
         return io_posix_file(file)->fd;
@@ -183,7 +183,7 @@ static enum err posix_stat_path(struct io *io, const char *path, struct io_stat 
         return ERR_NONE;
 }
 
-/* ---- bytes ------------------------------------------------------------------------------------------- */
+/* ---- bytes ---- */
 
 static enum err posix_read_some(struct io_file *file, void *ret, size_t n, uint64_t at, size_t *ret_n,
                                 struct err_note *note) {
@@ -230,8 +230,8 @@ static int sync_fd(int fd) {
         return failed ? errno : 0;
 }
 
-/* After a sync that failed the kernel calls the pages clean and goes on showing them, though they are not on the
- * platter.  Without them whoever looks again sees what is there. */
+/* After a sync that failed the kernel calls the pages clean and goes on showing them, though they are not on
+ * the platter.  Without them whoever looks again sees what is there. */
 static enum err fail_sync(struct io_file *file, int errnum, struct err_note *note) {
         (void)posix_fadvise(fd_of(file), 0, 0, POSIX_FADV_DONTNEED);
         return io_posix_fail(note, errnum, "sync");
@@ -300,7 +300,7 @@ static enum err posix_next_data(struct io_file *file, uint64_t at, uint64_t *ret
         return ERR_NONE;
 }
 
-/* ---- names ------------------------------------------------------------------------------------------- */
+/* ---- names ---- */
 
 static enum err posix_rename(struct io *io, const char *from, const char *to, struct err_note *note) {
         (void)io;
@@ -391,7 +391,7 @@ static enum err posix_space(struct io *io, const char *path, struct io_space *re
         return ERR_NONE;
 }
 
-/* ---- streams ----------------------------------------------------------------------------------------- */
+/* ---- streams ---- */
 
 static enum err posix_open_standard(struct io *io, enum io_standard which, struct io_file **ret,
                                     struct err_note *note) {
@@ -449,7 +449,7 @@ static enum err posix_stream_write(struct io_file *file, const void *data, size_
         return ERR_NONE;
 }
 
-/* ---- clock, dice ------------------------------------------------------------------------------------- */
+/* ---- clock, dice ---- */
 
 static int64_t clock_ns(clockid_t clock) {
         struct timespec now;
@@ -487,7 +487,7 @@ static void posix_random(struct io *io, void *ret, size_t n) {
         }
 }
 
-/* ---- requests ---------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 unsigned io_posix_rest(const struct io_request *request, uint64_t done, struct iovec *ret, unsigned max) {
         unsigned n = 0;
@@ -553,7 +553,7 @@ void io_posix_run(struct io_request *request) {
                 run_vectors(request);
 }
 
-/* ---- the maker --------------------------------------------------------------------------------------- */
+/* ---- the maker ---- */
 
 static void posix_free(struct io *io) {
         free((struct io_posix *)io);

@@ -35,7 +35,7 @@ enum err io_posix_fail(struct err_note *, int errnum, const char *fmt, ...) PRIN
 /* io_posix_lock.c */
 enum err io_posix_lock(struct io_file *, enum io_lock, struct err_note *);
 
-/* ---- requests: the same words for both queues -------------------------------------------------------- */
+/* ---- requests: the same words for both queues ---- */
 
 /* What is left of a request after its first `done` bytes, as up to max iovecs; returns how many. */
 unsigned io_posix_rest(const struct io_request *, uint64_t done, struct iovec *ret, unsigned max);
@@ -43,7 +43,7 @@ void io_posix_end(struct io_request *, int errnum); /* sets result and note; 0 i
 void io_posix_end_short(struct io_request *);       /* a read past the end */
 void io_posix_run(struct io_request *);             /* does all of it and ends it; blocks */
 
-/* ---- queues ------------------------------------------------------------------------------------------ */
+/* ---- queues ---- */
 
 enum err io_pool_new(struct io *, unsigned depth, struct io_queue **ret, struct err_note *);
 

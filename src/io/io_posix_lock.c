@@ -55,7 +55,7 @@ static int set_lock(int fd, short type, off_t at, off_t n) {
         return fcntl(fd, F_OFD_SETLK, &lock) < 0 ? errno : 0;
 }
 
-/* ---- who is it? -------------------------------------------------------------------------------------- */
+/* ---- who is it? ---- */
 
 /* One line of /proc/<pid>/fdinfo/<fd>: is it the lock that the kernel told us of? */
 static bool is_that_lock(const char *line, const struct flock *lock, uint64_t inode) {
@@ -175,7 +175,7 @@ static enum err refuse(int fd, int errnum, short type, off_t at, off_t n, struct
         return name_holder(fd, &wanted, note);
 }
 
-/* ---- the three states -------------------------------------------------------------------------------- */
+/* ---- the three states ---- */
 
 static enum err unlock(int fd, struct err_note *note) {
         int errnum = set_lock(fd, F_UNLCK, 0, 0);

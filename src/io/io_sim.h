@@ -57,7 +57,7 @@ enum io_sim_lack {
 /* ERR_UNSUPPORTED; NO_HOLES: io_next_data says that all is data. */
 void io_sim_set_lacks(struct io *, unsigned lacks);
 
-/* ---- the end, and after ------------------------------------------------------------------------ */
+/* ---- the end, and after ---- */
 
 /* Power is lost and comes back: of what was not synced the seed keeps some.  Ends all faults. */
 void io_sim_crash(struct io *, uint64_t seed);
@@ -72,7 +72,7 @@ void io_sim_settle(struct io *); /* all there is now is durable, as after a clea
 unsigned io_sim_open_files(struct io *); /* for tests that look for leaks; streams too */
 void io_sim_abandon(struct io *);        /* frees files and queues left open; nobody may use them any more */
 
-/* ---- faults ------------------------------------------------------------------------------------ */
+/* ---- faults ---- */
 
 struct io_sim_count {
         uint64_t all;      /* that can be failed */
@@ -95,7 +95,7 @@ bool io_sim_is_dead(struct io *);
 /* Reads of any of these bytes are ERR_IO, whatever is written there, across crashes; n = 0 mends the file. */
 void io_sim_break(struct io *, const char *path, uint64_t n, uint64_t at);
 
-/* ---- clock, streams ---------------------------------------------------------------------------- */
+/* ---- clock, streams ---- */
 
 void io_sim_advance(struct io *, uint64_t ns);
 void io_sim_set_wall(struct io *, int64_t ns); /* since 1970, now */
@@ -105,7 +105,7 @@ void io_sim_set_stdin(struct io *, const void *data, size_t n, size_t max_piece)
 struct span io_sim_stdout(struct io *);               /* what was written; valid until more is */
 void io_sim_close_stdout_at(struct io *, uint64_t n); /* the reader leaves after n bytes: ERR_CLOSED */
 
-/* ---- watching ---------------------------------------------------------------------------------- */
+/* ---- watching ---- */
 
 /* Called before each changing call, on the thread that makes it, with nothing locked: a test can put anything
  * between two steps of an operation.  What it does itself is not watched.  NULL ends it. */

@@ -26,7 +26,7 @@ const struct noun verb_nouns[] = {
         {0},
 };
 
-/* ---- looking up ------------------------------------------------------------------------------ */
+/* ---- looking up ---- */
 
 const struct noun *verbs_find_noun(const char *name) {
         for (const struct noun *noun = verb_nouns; noun->name; noun++)
@@ -71,7 +71,7 @@ const char *param_shown(const struct param *param) {
         return "";
 }
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values ---- */
 
 static bool is_choice(const char *choices, const char *text) {
         size_t n = strlen(text);
@@ -216,7 +216,7 @@ static enum err check_params(const struct verb *verb, json_t *params, struct err
         return ERR_NONE;
 }
 
-/* ---- calls ----------------------------------------------------------------------------------- */
+/* ---- calls ---- */
 
 enum err verb_call_run(struct verb_call *call, struct err_note *note) {
         if (check_params(call->verb, call->params, note)) {
@@ -272,7 +272,7 @@ void call_put(struct verb_call *call, const char *key, json_t *value) {
         json_object_set_new_nocheck(call->result, key, value);
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------ */
+/* ---- JSON ---- */
 
 /* Length of the well-formed UTF-8 character at s; 0: there is none. */
 static size_t utf8_length(const uint8_t *s) {

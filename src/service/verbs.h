@@ -32,7 +32,7 @@
 
 DEFINE_AUTO(json_t *, json_decref);
 
-/* ---- parameters ------------------------------------------------------------------------------ */
+/* ---- parameters ---- */
 
 enum param_kind {
         PARAM_TEXT,
@@ -62,7 +62,7 @@ struct param {
         char letter;         /* -o; 0: none */
 };
 
-/* ---- results --------------------------------------------------------------------------------- */
+/* ---- results ---- */
 
 enum field_kind { FIELD_TEXT, FIELD_UUID, FIELD_SIZE, FIELD_NUMBER, FIELD_BOOL, FIELD_TIME, FIELD_OBJECT };
 
@@ -84,7 +84,7 @@ enum verb_shape {
         SHAPE_FINDINGS, /* "findings": severity, part, at, text, repair */
 };
 
-/* ---- verbs ----------------------------------------------------------------------------------- */
+/* ---- verbs ---- */
 
 struct verb_call;
 typedef enum err (*verb_run)(struct verb_call *, struct err_note *);
@@ -117,7 +117,7 @@ const char *param_shown(const struct param *); /* "SIZE": what stands for its va
 /* Puts a value, as people write it, into params.  ERR_INVALID says what would be right. */
 MUST_USE enum err verbs_set_param(json_t *params, const struct param *, const char *text, struct err_note *);
 
-/* ---- calls ----------------------------------------------------------------------------------- */
+/* ---- calls ---- */
 
 enum verb_outcome {
         VERB_DONE,

@@ -8,7 +8,7 @@
 #include "vhd_check.h"
 #include "vhd_resize_file.h"
 
-/* ---- check ----------------------------------------------------------------------------------- */
+/* ---- check ---- */
 
 static const struct param check_params[] = {
         FILES_PARAM("The VHDs to check."),
@@ -103,7 +103,7 @@ const struct verb vhd_check_verb = {
         .run = run_check,
 };
 
-/* ---- repair ---------------------------------------------------------------------------------- */
+/* ---- repair ---- */
 
 static const struct param repair_params[] = {
         FILE_PARAM("The VHD to repair."),

@@ -5,7 +5,7 @@
 
 #include "convert.h"
 
-/* ---- convert --------------------------------------------------------------------------------- */
+/* ---- convert ---- */
 
 static const struct param convert_params[] = {
         {.name = "source",

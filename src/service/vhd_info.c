@@ -34,7 +34,7 @@ static const char *state_name(enum vhd_part_state state) {
         return "unknown";
 }
 
-/* ---- the parts ------------------------------------------------------------------------------- */
+/* ---- the parts ---- */
 
 static json_t *json_of_version(uint32_t version) {
         AUTO_FREE char *text = mem_format("%u.%u", version >> 16, version & 0xffff);
@@ -160,7 +160,7 @@ static enum err add_bat(struct io_file *file, const struct vhd_meta *meta, json_
         return ERR_NONE;
 }
 
-/* ---- parents --------------------------------------------------------------------------------- */
+/* ---- parents ---- */
 
 /* The uuid of a file; null for a raw one. */
 static enum err uuid_of(struct io *io, const char *path, struct uuid *ret, struct err_note *note) {
@@ -239,7 +239,7 @@ unsigned vhd_info_depth(struct io *io, const char *path) {
         return 0;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------- */
+/* ---- all of it ---- */
 
 static enum err describe_blocks(struct io *io, struct io_file *file, struct vhd_meta *meta, json_t *ret,
                                 struct err_note *note) {
@@ -290,7 +290,7 @@ enum err vhd_info_describe(struct io *io, const char *path, json_t *ret, struct 
         return ERR_NONE;
 }
 
-/* ---- in brief -------------------------------------------------------------------------------- */
+/* ---- in brief ---- */
 
 static enum err brief_of_vhd(struct io *io, struct io_file *file, const char *path, struct vhd_brief *ret,
                              struct err_note *note) {

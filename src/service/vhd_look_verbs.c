@@ -5,7 +5,7 @@
 #include "vhd_map.h"
 #include "vhd_tree.h"
 
-/* ---- info ------------------------------------------------------------------------------------ */
+/* ---- info ---- */
 
 static const struct param info_params[] = {
         FILE_PARAM("The VHD to look at."),
@@ -78,7 +78,7 @@ const struct verb vhd_info_verb = {
         .run = run_info,
 };
 
-/* ---- tree ------------------------------------------------------------------------------------ */
+/* ---- tree ---- */
 
 static const struct param tree_params[] = {
         FILES_PARAM("A VHD, or a directory of which all VHDs are taken. Parents elsewhere are shown too."),
@@ -122,7 +122,7 @@ const struct verb vhd_tree_verb = {
         .run = run_tree,
 };
 
-/* ---- map ------------------------------------------------------------------------------------- */
+/* ---- map ---- */
 
 static const struct param map_params[] = {
         FILE_PARAM("The VHD whose disk is mapped, through all its parents."),

@@ -14,7 +14,7 @@ static void put_uuid(struct verb_call *call, const struct uuid *uuid) {
         call_put(call, "uuid", json_string(uuid_format(uuid).s));
 }
 
-/* ---- create ---------------------------------------------------------------------------------- */
+/* ---- create ---- */
 
 static const struct param create_params[] = {
         FILE_PARAM("The file to make. It must not exist."),
@@ -76,7 +76,7 @@ const struct verb vhd_create_verb = {
         .run = run_create,
 };
 
-/* ---- snapshot -------------------------------------------------------------------------------- */
+/* ---- snapshot ---- */
 
 static const struct param snapshot_params[] = {
         {.name = "parent",

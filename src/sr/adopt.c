@@ -75,9 +75,7 @@ static const struct place_marked *find_mark(const struct adopter *adopter, enum 
         return NULL;
 }
 
-/* ---- relink_C
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- relink_C ---- */
 
 /* One that names C in any way, also half: its locators say the new parent already, its header not yet. */
 static bool is_child_of(const struct node *node, const struct node *parent) {
@@ -141,9 +139,7 @@ static enum err do_relink(struct adopter *adopter, const struct place_marked *ma
         return end_step(adopter, marked, note);
 }
 
-/* ---- leaf_L
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- leaf_L ---- */
 
 struct leaf {
         struct uuid parent;             /* P, as the journal says */
@@ -268,8 +264,7 @@ static enum err do_leaf(struct adopter *adopter, const struct place_marked *mark
         return end_step(adopter, marked, note);
 }
 
-/* ---- OLD_L without a journal: the last thing sm did not come to
- * ------------------------------------------------------------- */
+/* ---- OLD_L without a journal: the last thing sm did not come to ---- */
 
 static enum err old_may_go(struct adopter *adopter, const struct place_marked *marked, bool *ret,
                            struct err_note *note) {
@@ -310,8 +305,7 @@ static enum err do_old(struct adopter *adopter, const struct place_marked *marke
         return may_go ? end_step(adopter, marked, note) : ERR_NONE;
 }
 
-/* ---- L.vhd.new: sm links (or renames) L to a base B, makes L.vhd.new upon B, renames it over L
- * ------------------------------- */
+/* ---- L.vhd.new: sm links (or renames) L to a base B, makes L.vhd.new upon B, renames it over L ---- */
 
 struct undone {
         struct place_name leaf, base;
@@ -389,9 +383,7 @@ static enum err do_undone(struct adopter *adopter, const struct place_marked *ma
         return end_step(adopter, marked, note);
 }
 
-/* ---- all of it
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- all of it ---- */
 
 static void plan_step(struct adopter *adopter, const struct place_marked *marked, struct adopt_step *step) {
         step->mark = marked->mark;
@@ -549,9 +541,7 @@ enum err sr_adopt(struct io *io, const char *dir, const char *name, const struct
         return ERR_NONE;
 }
 
-/* ---- giving it back
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- giving it back ---- */
 
 static enum err check_release(struct sr *sr, struct err_note *note) {
         AUTO(leases_fini) struct leases leases = {0};

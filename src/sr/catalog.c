@@ -16,8 +16,7 @@ struct catalog {
         struct store *store; /* owned */
 };
 
-/* ---- rows as JSON
- * --------------------------------------------------------------------------------------------------- */
+/* ---- rows as JSON ---- */
 
 static void json_decref_any(json_t *json) {
         json_decref(json);
@@ -93,8 +92,7 @@ static enum err get_row(struct catalog *catalog, const char *table, const char *
         return parse_row(table, key, value.data, value.n, ret, note);
 }
 
-/* ---- the SR's row
- * --------------------------------------------------------------------------------------------------- */
+/* ---- the SR's row ---- */
 
 void sr_row_fini(struct sr_row *row) {
         free(row->name);
@@ -135,9 +133,7 @@ enum err catalog_put_sr(struct store_change *change, const struct sr_row *row, s
         return put_row(change, TABLE_SR, KEY_SR, json, note);
 }
 
-/* ---- VDIs
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- VDIs ---- */
 
 static const char *const vdi_members[] = {"name",        "description",   "tags",    "is_snapshot",
                                           "snapshot_of", "snapshot_time", "created", "stream_uuid"};
@@ -269,8 +265,7 @@ enum err catalog_drop_vdi(struct store_change *change, const struct uuid *uuid, 
         return store_delete(change, TABLE_VDI, uuid_format(uuid).s, note);
 }
 
-/* ---- raw nodes that are hidden
- * ---------------------------------------------------------------------------------------- */
+/* ---- raw nodes that are hidden ---- */
 
 enum err catalog_is_hidden(struct catalog *catalog, const struct uuid *uuid, bool *ret,
                            struct err_note *note) {
@@ -290,9 +285,7 @@ enum err catalog_set_hidden(struct store_change *change, const struct uuid *uuid
         return store_delete(change, TABLE_HIDDEN, uuid_format(uuid).s, note);
 }
 
-/* ---- leases
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- leases ---- */
 
 void leases_fini(struct leases *leases) {
         VEC_EACH (&leases->list, each) {
@@ -347,8 +340,7 @@ enum err catalog_drop_lease(struct store_change *change, const struct uuid *uuid
         return store_delete(change, TABLE_LEASE, uuid_format(uuid).s, note);
 }
 
-/* ---- the catalog itself
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the catalog itself ---- */
 
 enum err catalog_open(struct io *io, const char *path, catalog_open_store open_store, unsigned flags,
                       struct catalog **ret, struct err_note *note) {

@@ -38,8 +38,7 @@ static void say_waiting(struct collection *collection, const struct node *node, 
         va_end(args);
 }
 
-/* ---- may it go?
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- may it go? ---- */
 
 static bool is_leased(struct collection *collection, const struct node *node) {
         VEC_EACH (&collection->leases.list, each) {
@@ -86,9 +85,7 @@ static bool is_free(struct collection *collection, const struct node *node) {
         return !is_leased(collection, node) && !is_named_by_intent(collection, node);
 }
 
-/* ---- it goes
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- it goes ---- */
 
 /* Looked at again under the lock: what is deleted must be what was judged. */
 static enum err check_file(const struct node *node, struct io_file *file, struct err_note *note) {

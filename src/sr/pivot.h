@@ -2,11 +2,14 @@
 /* The dance by which a prepared file takes the name of a VDI, and what had that name lives on, hidden, under
  * another: what snapshot, clone, revert and an import onto a VDI are made of (DESIGN §6).
  *
- *      before              L: content                           .L.new prepared and synced, perhaps .S.new
- * too intent              durable link                L and B: content                     one inode sync the
- * names      from here the content has a name that nothing replaces rename              L: the prepared file,
- * B: content     (.S.new has become S before) sync the names      from here it has happened hide B both
- * footers, synced                 before, L was the content's name and must not be hidden drop the intent
+ *      before           L: content               .L.new prepared and synced, perhaps .S.new too
+ *      intent           durable
+ *      link             L and B: content         one inode
+ *      sync the names   from here the content has a name that nothing replaces
+ *      rename           L: the prepared file, B: content     (.S.new has become S before)
+ *      sync the names   from here it has happened
+ *      hide B           both footers, synced     before, L was the content's name and must not be hidden
+ *      drop the intent
  *
  * Why so: with link and rename under one sync the rename may be kept and the link lost, and with it the disk.
  * Recovery: while L and B are one inode (or L has no new file yet) it is undone, else finished; neither
@@ -15,8 +18,8 @@
  *
  * Promises [S1] [S2] [S3] of sr.h.
  * Errors: with ERR_NONE it is done and durable.  With an error it has not happened, or *ret_did_pivot is set
- * and it remains to be finished (sr->must_recover). Threads: the owner of the SR; an open chain's readers and
- * writers go on meanwhile.
+ * and it remains to be finished (sr->must_recover).
+ * Threads: the owner of the SR; an open chain's readers and writers go on meanwhile.
  */
 #ifndef SR_PIVOT_H
 #define SR_PIVOT_H
@@ -27,8 +30,8 @@
  * answered only once they are durable. */
 struct pivot_live {
         struct chain *chain; /* borrowed */
-        struct image
-                *new_leaf; /* counted; taken by the chain where the pivot happens, else still the caller's */
+        /* counted, shared; taken by the chain where the pivot happens, else still the caller's */
+        struct image *new_leaf;
 };
 
 /* intent is complete but not yet put; live may be NULL. */

@@ -13,8 +13,7 @@
 #define CATALOG "catalog.db"
 #define OWNER   SR_OWNER_FILE
 
-/* ---- what verbs share
- * ------------------------------------------------------------------------------------------------- */
+/* ---- what verbs share ---- */
 
 struct uuid sr_fresh_uuid(struct sr *sr) {
         uint8_t dice[16];
@@ -85,8 +84,7 @@ enum err sr_check_text(const char *what, const char *text, struct err_note *note
         return ERR_NONE;
 }
 
-/* ---- refreshing: files first, then the catalog by them
- * -------------------------------------------------------------------- */
+/* ---- refreshing: files first, then the catalog by them ---- */
 
 static void fini_vdis(struct sr *sr) {
         VEC_EACH (&sr->vdis, each) {
@@ -262,9 +260,7 @@ enum err sr_refresh_after(struct sr *sr, enum err err, struct err_note *note) {
         return err;
 }
 
-/* ---- opening
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- opening ---- */
 
 static catalog_open_store store_of(const struct sr_options *options) {
         return options && options->open_store ? options->open_store : store_sqlite_open;
@@ -431,9 +427,7 @@ void sr_close(struct sr *sr) {
         free(sr);
 }
 
-/* ---- making
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- making ---- */
 
 /* The folder's own name is durable only by its parent's sync. */
 static enum err sync_parent(struct io *io, const char *path, struct err_note *note) {
@@ -541,9 +535,7 @@ enum err sr_create(struct io *io, const char *dir, const char *name, const struc
         return ERR_NONE;
 }
 
-/* ---- looking
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- looking ---- */
 
 const struct sr_row *sr_info(const struct sr *sr) {
         return &sr->row;
@@ -628,9 +620,7 @@ enum err sr_need_vdi(struct sr *sr, const struct uuid *uuid, const struct vdi **
         return ERR_NONE;
 }
 
-/* ---- settings
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- settings ---- */
 
 enum err sr_set(struct sr *sr, const struct sr_settings *settings, struct err_note *note) {
         struct sr_row row = sr->row;

@@ -1,29 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A storage repository: many disks that share parents, in one folder laid out as XCP-ng's file SR.
  *
- *      <uuid>.vhd, <uuid>.raw   nodes (place.h)         files are the truth about data and parents
- *      .catena/catalog.db       names and relations     (catalog.h): rebuilt where lost, repaired at each
- * scan .catena/owner            who owns the SR now     locked by its owner; host, pid, command, since
+ *      <uuid>.vhd, <uuid>.raw   nodes (place.h)       files are the truth about data and parents
+ *      .catena/catalog.db       names and relations   (catalog.h): rebuilt where lost, repaired at each scan
+ *      .catena/owner            who owns the SR now   locked by its owner; host, pid, command, since
  *
  * Words: a VDI is a visible node, a leaf or a snapshot; the rest are hidden base copies.  VDIs are named by
  * uuid, or by a name that no other VDI of the SR has.
  *
  * Promises, at every instant and after any crash:
  *   [S1] every visible VDI reads what it must: what a snapshot, clone or revert did not finish did not
- * happen, or is finished by the next owner's open; what was reported done is there [S2] every state that an
- * intent protects is a legal chain without it [S3] opening twice after a crash changes nothing more than
- * opening once [C2] a file's last name goes only when it is hidden in both footers and no other file names
- * it, nothing leases it and nobody has it open [C4] a lease or an open by itself begins on a visible node
- * only an SR opened SR_READ_ONLY is never changed by a byte, and needs no .catena
+ *        happen, or is finished by the next owner's open; what was reported done is there
+ *   [S2] every state that an intent protects is a legal chain without it
+ *   [S3] opening twice after a crash changes nothing more than opening once
+ *   [C2] a file's last name goes only when it is hidden in both footers and no other file names it, nothing
+ *        leases it and nobody has it open
+ *   [C4] a lease or an open by itself begins on a visible node only
+ *   an SR opened SR_READ_ONLY is never changed by a byte, and needs no .catena
  *
  * A verb that failed says so and the SR stays usable: what it could not undo at once is recovered before the
  * next verb that changes something, or at the next open.
  *
  * Errors: ERR_BUSY names who; ERR_READ_ONLY; ERR_NOT_FOUND; ERR_EXISTS; ERR_INVALID where a name fits several
  * (with their uuids) or a VDI is not of the kind that the verb needs; ERR_CORRUPT for a VDI whose chain is
- * broken. Threads: the owner of the SR, for all of it.  Chains that were opened here may be read and written
- * by any thread. Ownership: what is returned as pointer to const is the SR's and lives until the next call
- * that changes or scans it.
+ * broken.
+ * Threads: the owner of the SR, for all of it.  Chains that were opened here may be read and written by any.
+ * Ownership: what is returned as pointer to const is the SR's and lives until the next call that changes or
+ * scans it.
  */
 #ifndef SR_SR_H
 #define SR_SR_H
@@ -34,8 +37,7 @@
 
 struct sr;
 
-/* ---- making, opening
- * -------------------------------------------------------------------------------------------- */
+/* ---- making, opening ---- */
 
 enum sr_mode { SR_OWN, SR_READ_ONLY };
 
@@ -72,8 +74,7 @@ const char *sr_where(const struct sr *); /* the folder's canonical path */
 bool sr_is_read_only(const struct sr *);
 MUST_USE enum err sr_space(struct sr *, struct io_space *ret, struct err_note *);
 
-/* ---- looking
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- looking ---- */
 
 /* A VDI as people see it: what the catalog says of it and its file. */
 struct vdi {
@@ -104,8 +105,7 @@ struct sr_notices {
 void sr_notices_fini(struct sr_notices *);
 DEFINE_AUTO_IN_PLACE(struct sr_notices, sr_notices_fini);
 
-/* ---- reading and writing a VDI
- * ---------------------------------------------------------------------------------- */
+/* ---- reading and writing a VDI ---- */
 
 /* CHAIN_WRITE is refused for what is read-only; the VDI then counts as written (its stream_uuid is
  * forgotten). */
@@ -118,8 +118,7 @@ MUST_USE enum err sr_close_chain(struct sr *, struct chain *, struct err_note *)
 MUST_USE enum err sr_vdi_set_stream(struct sr *, const struct uuid *vdi, const struct uuid *stream,
                                     struct err_note *);
 
-/* ---- verbs
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- verbs ---- */
 
 struct sr_settings {               /* NULL: as it is */
         const char *name;          /* borrowed */
@@ -157,8 +156,7 @@ struct vdi_settings {            /* NULL: as it is */
 MUST_USE enum err sr_vdi_set(struct sr *, const struct uuid *vdi, const struct vdi_settings *,
                              struct err_note *);
 
-/* ---- import: a VDI that is there whole or not at all
- * -------------------------------------------------------------- */
+/* ---- import: a VDI that is there whole or not at all ---- */
 
 struct sr_import;
 
@@ -177,8 +175,7 @@ MUST_USE enum err sr_import_commit(struct sr_import *, const struct uuid *stream
 void sr_import_abort(struct sr_import *);
 DEFINE_AUTO(struct sr_import *, sr_import_abort);
 
-/* ---- leases and garbage
- * ----------------------------------------------------------------------------------------- */
+/* ---- leases and garbage ---- */
 
 MUST_USE enum err sr_lease(struct sr *, const struct uuid *vdi, const char *kind, const char *holder,
                            struct uuid *ret_lease, struct err_note *);
@@ -190,8 +187,7 @@ MUST_USE enum err sr_leases(struct sr *, struct leases *ret, struct err_note *);
 MUST_USE enum err sr_garbage(struct sr *, unsigned *ret_n_removed, uint64_t *ret_bytes,
                              struct sr_notices *waiting, struct err_note *);
 
-/* ---- taking over a folder, giving it back
- * ------------------------------------------------------------------------ */
+/* ---- taking over a folder, giving it back ---- */
 
 /* What adopting would meet and do. */
 struct adoption {

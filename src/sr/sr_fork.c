@@ -5,8 +5,7 @@
 #include "sr_new.h"
 #include "vhd_meta.h"
 
-/* ---- can it have children as it is?
- * ------------------------------------------------------------------------------------ */
+/* ---- can it have children as it is? ---- */
 
 static enum err file_is_empty(struct sr *sr, const struct node *node, bool *ret, struct err_note *note) {
         struct place_name name = node_place_name(node);
@@ -65,9 +64,7 @@ static enum err find_base(struct sr *sr, const struct vdi *vdi, const struct nod
         return ERR_NONE;
 }
 
-/* ---- the pivot
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- the pivot ---- */
 
 static enum err check_depth(struct sr *sr, const struct vdi *vdi, unsigned depth, struct err_note *note) {
         if (sr->row.max_depth == 0 || depth <= sr->row.max_depth)

@@ -44,8 +44,7 @@ static void scan_fini(struct scan *scan) {
 }
 DEFINE_AUTO_IN_PLACE(struct scan, scan_fini);
 
-/* ---- what one file says
- * ------------------------------------------------------------------------------------------- */
+/* ---- what one file says ---- */
 
 static void add_claim(struct scan *scan, struct claims *claims, const char *path) {
         struct place_name name;
@@ -196,8 +195,7 @@ static void scan_claims_only(struct scan *scan, const char *path) {
         (void)!read_node(scan, path, &ignored, &scanned->claims, &unused);
 }
 
-/* ---- what they say together
- * ----------------------------------------------------------------------------------------- */
+/* ---- what they say together ---- */
 
 static int compare_names(const struct uuid *a, enum image_kind a_kind, const struct uuid *b,
                          enum image_kind b_kind) {

@@ -58,8 +58,7 @@ static void run_input(const uint8_t *data, size_t n) {
         (void)LLVMFuzzerTestOneInput(at, n);
 }
 
-/* ---- mutation
- * --------------------------------------------------------------------------------------------------- */
+/* ---- mutation ---- */
 
 static void put_number(uint8_t *data, size_t n, uint64_t *state) {
         static const uint64_t numbers[] = {
@@ -133,8 +132,7 @@ static void run_mutated(uint64_t i) {
         run_input(input.data, input.n);
 }
 
-/* ---- the corpus
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the corpus ---- */
 
 static void run_file(const char *path) {
         struct buf *input = vec_add(&corpus);

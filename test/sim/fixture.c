@@ -15,7 +15,8 @@ static enum err uuid_of(struct io *io, const char *path, struct uuid *ret, struc
         return ERR_NONE;
 }
 
-enum err fixture_vhd(struct io *io, const char *path, uint64_t size, const char *parent, struct err_note *note) {
+enum err fixture_vhd(struct io *io, const char *path, uint64_t size, const char *parent,
+                     struct err_note *note) {
         struct vhd_parent named = {.path = parent};
         struct vhd_create_options options = {.type = parent ? VHD_DIFFERENCING : VHD_DYNAMIC, .size = size};
         struct uuid uuid;
@@ -43,7 +44,9 @@ void fixture_fill(void *ret, uint64_t n, uint64_t at, uint64_t generation) {
 
         for (uint64_t s = 0; s < n; s += SECTOR)
                 for (uint64_t i = 0; i < SECTOR / 8; i++) {
-                        uint64_t word = i == 0 ? generation : i == 1 ? at + s : generation * 1000003 + (at + s) * 31 + i;
+                        uint64_t word = i == 0   ? generation
+                                        : i == 1 ? at + s
+                                                 : generation * 1000003 + (at + s) * 31 + i;
 
                         memcpy(out + s + i * 8, &word, 8);
                 }

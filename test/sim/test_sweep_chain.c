@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The crash and fail sweeps over what a leaf does: write, zero, trim, flush, grow, close, under every fault.
  *
- * The model knows for each sector which generations may be there: the one that the last successful flush covered, and all
- * since.  After a fault each sector must be one of these, wholly; and it stays what it was found to be, whoever opens the
- * disk afterwards. */
+ * The model knows for each sector which generations may be there: the one that the last successful flush
+ * covered, and all since.  After a fault each sector must be one of these, wholly; and it stays what it was
+ * found to be, whoever opens the disk afterwards. */
 #include "check.h"
 
 #include "chain.h"
@@ -27,7 +27,7 @@ struct ctx {
         uint64_t may_be[SECTORS]; /* bit g: generation g may be there; bit 0: zeros */
         uint64_t now[SECTORS];
         uint64_t base[SECTORS]; /* what the parent holds */
-        bool     has_parent;
+        bool has_parent;
 };
 
 static const struct images_options options = {.growth_bytes = 5 * MIB};
@@ -44,10 +44,10 @@ static void flushed(struct ctx *ctx) {
                 ctx->may_be[s] = (uint64_t)1 << ctx->now[s];
 }
 
-/* ---- setup ------------------------------------------------------------------------------------------------------------- */
+/* ---- setup ---- */
 
-static enum err write_some(struct chain *chain, struct ctx *ctx, uint64_t first, uint64_t n, uint64_t generation,
-                           struct err_note *note) {
+static enum err write_some(struct chain *chain, struct ctx *ctx, uint64_t first, uint64_t n,
+                           uint64_t generation, struct err_note *note) {
         AUTO_FREE uint8_t *data = mem_zero(n * 512);
 
         fixture_fill(data, n * 512, first * 512, generation);
@@ -67,13 +67,16 @@ static enum err make_disks(struct io *io, struct ctx *ctx, struct err_note *note
         if (ctx->has_parent) {
                 if (fixture_vhd(io, "/base.vhd", BLOCKS * (uint64_t)BLOCK, NULL, note) ||
                     chain_open(&images, "/base.vhd", CHAIN_WRITE, &chain, note) ||
-                    write_some(chain, ctx, 0, 4096, 1, note) || write_some(chain, ctx, 4096 + 10, 100, 1, note) ||
+                    write_some(chain, ctx, 0, 4096, 1, note) ||
+                    write_some(chain, ctx, 4096 + 10, 100, 1, note) ||
                     write_some(chain, ctx, 3 * 4096, 1, 1, note) || chain_close(TAKE(chain), note))
                         return note->code;
         }
-        if (fixture_vhd(io, "/leaf.vhd", BLOCKS * (uint64_t)BLOCK, ctx->has_parent ? "/base.vhd" : NULL, note) ||
+        if (fixture_vhd(io, "/leaf.vhd", BLOCKS * (uint64_t)BLOCK, ctx->has_parent ? "/base.vhd" : NULL,
+                        note) ||
             chain_open(&images, "/leaf.vhd", CHAIN_WRITE, &chain, note) ||
-            write_some(chain, ctx, 4096 + 50, 100, 2, note) || write_some(chain, ctx, 2 * 4096, 4096, 2, note))
+            write_some(chain, ctx, 4096 + 50, 100, 2, note) ||
+            write_some(chain, ctx, 2 * 4096, 4096, 2, note))
                 return note->code;
         e = chain_close(TAKE(chain), note);
         images_fini(&images);
@@ -89,7 +92,7 @@ static enum err setup(struct io *io, void *user, struct err_note *note) {
         return ERR_NONE;
 }
 
-/* ---- the operation ------------------------------------------------------------------------------------------------------- */
+/* ---- the operation ---- */
 
 static uint64_t some_sector(struct fixture_dice *dice) {
         static const uint64_t places[PLACES] = {0, 1, 55, 120, 2048, 4095};
@@ -97,7 +100,8 @@ static uint64_t some_sector(struct fixture_dice *dice) {
         return fixture_roll(dice, BLOCKS) * 4096 + places[fixture_roll(dice, PLACES)];
 }
 
-static enum err zero_some(struct chain *chain, struct ctx *ctx, struct fixture_dice *dice, struct err_note *note) {
+static enum err zero_some(struct chain *chain, struct ctx *ctx, struct fixture_dice *dice,
+                          struct err_note *note) {
         uint64_t first = some_sector(dice), n = min_u64(1 + fixture_roll(dice, 64), SECTORS - first);
         bool is_trim = fixture_roll(dice, 2);
 
@@ -109,7 +113,8 @@ static enum err zero_some(struct chain *chain, struct ctx *ctx, struct fixture_d
         for (uint64_t s = first; is_trim && s < first + n; s++)
                 ctx->may_be[s] |= (uint64_t)1 << ctx->now[s];
         wrote(ctx, first, n, 0);
-        return is_trim ? chain_trim(chain, n * 512, first * 512, note) : chain_write_zeroes(chain, n * 512, first * 512, note);
+        return is_trim ? chain_trim(chain, n * 512, first * 512, note)
+                       : chain_write_zeroes(chain, n * 512, first * 512, note);
 }
 
 static enum err one_step(struct chain *chain, struct ctx *ctx, struct fixture_dice *dice, uint64_t generation,
@@ -117,7 +122,8 @@ static enum err one_step(struct chain *chain, struct ctx *ctx, struct fixture_di
         uint64_t kind = fixture_roll(dice, 10), first = some_sector(dice);
 
         if (kind < 4)
-                return write_some(chain, ctx, first, min_u64(1 + fixture_roll(dice, 16), SECTORS - first), generation, note);
+                return write_some(chain, ctx, first, min_u64(1 + fixture_roll(dice, 16), SECTORS - first),
+                                  generation, note);
         if (kind < 5)
                 return write_some(chain, ctx, round_down(first, 4096), 4096, generation, note);
         if (kind < 7)
@@ -153,15 +159,14 @@ static enum err operate(struct io *io, void *user, struct err_note *note) {
         return e;
 }
 
-/* ---- the check -------------------------------------------------------------------------------------------------------------- */
+/* ---- the check ---- */
 
-/* Where small writes and zeros can have been, and their neighbours; the rest of a block is only ever changed with all of
- * it, and one look in the middle tells. */
-static const struct {
-        uint64_t first, n;
-} windows[] = {{0, 200}, {1024, 1}, {2040, 80}, {4088, 8}};
+/* Where small writes and zeros can have been, and their neighbours; the rest of a block is only ever changed
+ * with all of it, and one look in the middle tells. */
+static const struct { uint64_t first, n; } windows[] = {{0, 200}, {1024, 1}, {2040, 80}, {4088, 8}};
 
-static enum err read_window(struct chain *chain, uint64_t first, uint64_t n, uint64_t *ret, struct err_note *note) {
+static enum err read_window(struct chain *chain, uint64_t first, uint64_t n, uint64_t *ret,
+                            struct err_note *note) {
         uint8_t data[200 * 512];
 
         if (chain_read(chain, data, n * 512, first * 512, note))
@@ -177,7 +182,8 @@ static enum err read_window(struct chain *chain, uint64_t first, uint64_t n, uin
         return ERR_NONE;
 }
 
-/* The generation of each sector that is looked at, as the disk reads now; the others are said to be as they should. */
+/* The generation of each sector that is looked at, as the disk reads now; the others are said to be as they
+ * should. */
 static enum err read_all(struct io *io, const struct ctx *ctx, enum chain_mode mode, uint64_t ret[SECTORS],
                          struct err_note *note) {
         AUTO(chain_abandon) struct chain *chain = NULL;
@@ -218,8 +224,9 @@ static enum err check(struct io *io, void *user, enum sweep_outcome outcome, str
                 return note->code;
         for (uint64_t s = 0; s < SECTORS; s++)
                 if (first[s] >= GENERATIONS || !(ctx->may_be[s] >> first[s] & 1))
-                        return sweep_violation(note, "sector %llu is generation %llu; may be %#llx", (unsigned long long)s,
-                                               (unsigned long long)first[s], (unsigned long long)ctx->may_be[s]);
+                        return sweep_violation(note, "sector %llu is generation %llu; may be %#llx",
+                                               (unsigned long long)s, (unsigned long long)first[s],
+                                               (unsigned long long)ctx->may_be[s]);
         if (read_all(io, ctx, CHAIN_WRITE, again, note) || check_slots(io, note))
                 return note->code;
         if (memcmp(first, again, sizeof first) != 0)
@@ -233,8 +240,15 @@ static enum err check(struct io *io, void *user, enum sweep_outcome outcome, str
 
 static void sweep(const char *name, bool has_parent, uint64_t seed, unsigned lacks, uint64_t size) {
         struct ctx *ctx = mem_new(struct ctx);
-        const struct sweep s = {.name = name, .ctx = ctx, .setup = setup, .operate = operate, .check = check, .lacks = lacks,
-                                .size = size, .may_fail = size != 0, .max_points = 40};
+        const struct sweep s = {.name = name,
+                                .ctx = ctx,
+                                .setup = setup,
+                                .operate = operate,
+                                .check = check,
+                                .lacks = lacks,
+                                .size = size,
+                                .may_fail = size != 0,
+                                .max_points = 40};
 
         ctx->has_parent = has_parent;
         ctx->seed = seed;

@@ -29,8 +29,7 @@ struct verb {
         unsigned lacks;
 };
 
-/* ---- short names for what the verbs are made of
- * ------------------------------------------------------------------------- */
+/* ---- short names for what the verbs are made of ---- */
 
 static enum err open_sr(struct io *io, struct sr **ret, struct err_note *note) {
         return sr_open(io, DIR, &(struct sr_options){.images = &images}, ret, note);
@@ -116,8 +115,7 @@ static enum err revert(struct sr *sr, const char *name, const char *to, struct e
         return sr_vdi_revert(sr, &uuid, &snapshot_uuid, note);
 }
 
-/* ---- where verbs begin
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- where verbs begin ---- */
 
 static enum err nothing(struct sr *sr, struct err_note *note) {
         (void)sr, (void)note;
@@ -161,9 +159,7 @@ static enum err deep(struct sr *sr, struct err_note *note) {
         return fill(sr, "a", "...D", note);
 }
 
-/* ---- verbs
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- verbs ---- */
 
 static enum err do_create(struct sr *sr, struct err_note *note) {
         return create(sr, "n", IMAGE_VHD, note);
@@ -275,8 +271,7 @@ static const struct verb verbs[] = {
         {"rename", "a=AB..", "z=AB..", NULL, one_vdi, do_rename, 0},
 };
 
-/* ---- what must hold afterwards
- * --------------------------------------------------------------------------------------------------- */
+/* ---- what must hold afterwards ---- */
 
 static enum err read_letters(struct sr *sr, const struct uuid *uuid, char ret[BLOCKS + 1],
                              struct err_note *note) {
@@ -437,9 +432,7 @@ static enum err check_verb(struct io *io, void *ctx, enum sweep_outcome outcome,
         return check_nodes(io, sr, note);
 }
 
-/* ---- the sweeps
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the sweeps ---- */
 
 static enum err setup_verb(struct io *io, void *ctx, struct err_note *note) {
         const struct verb *verb = ctx;

@@ -28,8 +28,9 @@ static void a_bar_shows_share_rate_and_time_left(void **state) {
 
         (void)state;
         bar_draw(&(struct bar){.style = BAR_TERMINAL}, &progress, 80, &buf);
-        assert_string_equal(buf_text(&buf),
-                            "copy  50% [============>           ]  1.00 GiB of 2.00 GiB  102 MiB/s  10s left");
+        assert_string_equal(
+                buf_text(&buf),
+                "copy  50% [============>           ]  1.00 GiB of 2.00 GiB  102 MiB/s  10s left");
         assert_true(buf.n <= 80);
 }
 

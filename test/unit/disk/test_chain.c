@@ -10,7 +10,7 @@
 enum { BLOCK = 2 * 1024 * 1024 };
 
 struct world {
-        struct io    *io;
+        struct io *io;
         struct images images;
 };
 
@@ -27,7 +27,7 @@ static void world_fini(struct world *w) {
         io_free(w->io);
 }
 
-/* ---- against a model ------------------------------------------------------------------------------------------------- */
+/* ---- against a model ---- */
 
 struct model {
         uint8_t *bytes; /* owned */
@@ -43,13 +43,15 @@ static void same_as_model(struct chain *chain, const struct model *model) {
                 return;
         for (uint64_t i = 0; i < model->size; i++)
                 if (got[i] != model->bytes[i]) {
-                        print_error("byte %llu: %u, not %u\n", (unsigned long long)i, got[i], model->bytes[i]);
+                        print_error("byte %llu: %u, not %u\n", (unsigned long long)i, got[i],
+                                    model->bytes[i]);
                         fail();
                 }
 }
 
 static void change_once(struct chain *chain, struct model *model, struct fixture_dice *dice) {
-        uint64_t at = fixture_roll(dice, model->size), n = 1 + fixture_roll(dice, fixture_roll(dice, 8) ? 9000 : 3 * BLOCK);
+        uint64_t at = fixture_roll(dice, model->size),
+                 n = 1 + fixture_roll(dice, fixture_roll(dice, 8) ? 9000 : 3 * BLOCK);
         uint64_t kind = fixture_roll(dice, 10);
         struct err_note note;
 
@@ -65,7 +67,8 @@ static void change_once(struct chain *chain, struct model *model, struct fixture
                 assert_ok(chain_write(chain, data, n, at, &note));
                 memcpy(model->bytes + at, data, n);
         } else if (kind < 9) {
-                assert_ok(kind == 6 ? chain_write_zeroes(chain, n, at, &note) : chain_trim(chain, n, at, &note));
+                assert_ok(kind == 6 ? chain_write_zeroes(chain, n, at, &note)
+                                    : chain_trim(chain, n, at, &note));
                 memset(model->bytes + at, 0, n);
         } else {
                 assert_ok(chain_flush(chain, &note));
@@ -134,7 +137,7 @@ static void a_raw_parent_is_read_through(void **state) {
         world_fini(&w);
 }
 
-/* ---- the shape ---------------------------------------------------------------------------------------------------------- */
+/* ---- the shape ---- */
 
 static void a_pushed_leaf_takes_the_writes_and_the_old_one_stays(void **state) {
         struct model model = {mem_zero(3 * BLOCK), 3 * BLOCK}, then = {mem_zero(3 * BLOCK), 3 * BLOCK};
@@ -197,7 +200,8 @@ static void what_differs_is_exact(void **state) {
         for (int layer = 0; layer < 2; layer++) {
                 assert_ok(chain_open(&w.images, layer ? "/c.vhd" : "/b.vhd", CHAIN_WRITE, &chain, &note));
                 for (int i = 0; i < 25; i++) {
-                        uint64_t sector = fixture_roll(&dice, sizeof touched), n = 1 + fixture_roll(&dice, 20);
+                        uint64_t sector = fixture_roll(&dice, sizeof touched),
+                                 n = 1 + fixture_roll(&dice, 20);
                         uint8_t data[20 * 512];
 
                         n = min_u64(n, sizeof touched - sector);
@@ -214,7 +218,8 @@ static void what_differs_is_exact(void **state) {
                 assert_true(extent.n > 0);
                 for (uint64_t s = at / 512; s < (at + extent.n) / 512; s++)
                         assert_int_equal(touched[s], extent.kind == EXTENT_DATA);
-                assert_true(at + extent.n == model.size || touched[(at + extent.n) / 512] != touched[at / 512]);
+                assert_true(at + extent.n == model.size ||
+                            touched[(at + extent.n) / 512] != touched[at / 512]);
         }
         assert_ok(chain_close(chain, &note));
         assert_ok(chain_close(base, &note));
@@ -222,7 +227,7 @@ static void what_differs_is_exact(void **state) {
         world_fini(&w);
 }
 
-/* ---- refusals ------------------------------------------------------------------------------------------------------------- */
+/* ---- refusals ---- */
 
 static void what_cannot_be_a_chain_is_refused_by_name(void **state) {
         struct chain *chain;
@@ -250,7 +255,8 @@ static void what_cannot_be_a_chain_is_refused_by_name(void **state) {
         {
                 struct chain *second;
 
-                assert_err(chain_open(&w.images, "/b.vhd", CHAIN_READ, &second, &note), ERR_BUSY, "for writing");
+                assert_err(chain_open(&w.images, "/b.vhd", CHAIN_READ, &second, &note), ERR_BUSY,
+                           "for writing");
         }
         assert_ok(chain_close(chain, &note));
         world_fini(&w);
@@ -319,7 +325,7 @@ static void after_a_failed_sync_nothing_is_acknowledged(void **state) {
         world_fini(&w);
 }
 
-/* ---- counts ----------------------------------------------------------------------------------------------------------------- */
+/* ---- counts ---- */
 
 static void a_trimmed_block_gives_its_slot_back_and_it_is_used_again(void **state) {
         struct io_stat before, after;
@@ -371,7 +377,8 @@ static void a_read_costs_one_file_read_at_any_depth(void **state) {
                 assert_ok(chain_open(&w.images, path, CHAIN_WRITE, &chain, &note));
                 memset(data, depth, sizeof data);
                 for (uint64_t block = 0; block < 8; block++)
-                        assert_ok(chain_write(chain, data, 4096, block * BLOCK + 4096 * (uint64_t)depth, &note));
+                        assert_ok(chain_write(chain, data, 4096, block * BLOCK + 4096 * (uint64_t)depth,
+                                              &note));
                 assert_ok(chain_close(chain, &note));
                 strcpy(parent, path);
                 snprintf(path, sizeof path, "/%d.vhd", depth);
@@ -383,7 +390,8 @@ static void a_read_costs_one_file_read_at_any_depth(void **state) {
         before = io_sim_traffic(w.io);
         for (uint64_t block = 0; block < 8; block++)
                 for (int depth = 1; depth <= 30; depth++) {
-                        assert_ok(chain_read(chain, data, 4096, block * BLOCK + 4096 * (uint64_t)depth, &note));
+                        assert_ok(
+                                chain_read(chain, data, 4096, block * BLOCK + 4096 * (uint64_t)depth, &note));
                         assert_int_equal(data[0], depth);
                         assert_int_equal(data[4095], depth);
                 }

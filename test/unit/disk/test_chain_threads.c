@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A chain under many hands: readers, writers of whole and of torn sectors, trims, flushes, and snapshots in between. */
+/* A chain under many hands: readers, writers of whole and of torn sectors, trims, flushes, and snapshots in
+ * between. */
 #include "check.h"
 
 #include <pthread.h>
@@ -13,11 +14,11 @@
 enum { BLOCK = 2 * 1024 * 1024, WRITERS = 3, TURNS = 300, SLICE = 24 };
 
 struct scene {
-        struct io       *io;
-        struct images    images;
-        struct chain    *chain;
+        struct io *io;
+        struct images images;
+        struct chain *chain;
         _Atomic unsigned next;
-        _Atomic bool     is_over;
+        _Atomic bool is_over;
         _Atomic unsigned n_wrong;
 };
 
@@ -41,8 +42,8 @@ static void scene_fini(struct scene *scene) {
         assert_int_equal(atomic_load(&scene->n_wrong), 0);
 }
 
-/* Each writer owns the bytes at (i * WRITERS + me) * SLICE: neighbours in one sector belong to different writers, and each
- * must find what it wrote last. */
+/* Each writer owns the bytes at (i * WRITERS + me) * SLICE: neighbours in one sector belong to different
+ * writers, and each must find what it wrote last. */
 static void *write_slices(void *arg) {
         struct scene *scene = arg;
         unsigned me = atomic_fetch_add(&scene->next, 1);
@@ -67,8 +68,8 @@ static void *write_slices(void *arg) {
         return NULL;
 }
 
-/* Blocks 2 and 3 are written whole pages at a time, trimmed and flushed; a page is one generation or zeros, never a mix
- * within a sector. */
+/* Blocks 2 and 3 are written whole pages at a time, trimmed and flushed; a page is one generation or zeros,
+ * never a mix within a sector. */
 static void *disturb(void *arg) {
         struct scene *scene = arg;
         struct fixture_dice dice = {99};

@@ -12,7 +12,7 @@
 
 enum { BLOCK = 2 * 1024 * 1024 };
 
-/* ---- making and reading disks ---------------------------------------------------------------- */
+/* ---- making and reading disks ---- */
 
 static void write_raw(struct io *io, const char *path, uint64_t size, uint64_t seed) {
         AUTO(io_close) struct io_file *file = NULL;
@@ -69,7 +69,7 @@ static void assert_valid(struct io *io, const char *path) {
         assert_int_equal(findings.n_errors + findings.n_warnings, 0);
 }
 
-/* ---- whole disks ------------------------------------------------------------------------------ */
+/* ---- whole disks ---- */
 
 static void a_raw_file_reads_the_same_in_every_format(void **state) {
         static const uint64_t sizes[] = {
@@ -134,7 +134,7 @@ static void a_chain_becomes_one_file(void **state) {
         }
 }
 
-/* ---- what is not done -------------------------------------------------------------------------- */
+/* ---- what is not done ---- */
 
 static void holes_are_not_read_and_zeros_not_written(void **state) {
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
@@ -230,7 +230,7 @@ static void what_no_vhd_can_hold_is_refused(void **state) {
         assert_err(convert_raw(io, "/", "/to", &options, &result, &note), ERR_INVALID, "directory");
 }
 
-/* ---- at every instant ---------------------------------------------------------------------------- */
+/* ---- at every instant ---- */
 
 static enum err set_up(struct io *io, void *ctx, struct err_note *note) {
         (void)ctx;

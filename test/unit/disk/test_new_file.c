@@ -124,7 +124,7 @@ static void one_that_is_given_up_leaves_nothing(void **state) {
         assert_int_equal(count_names(io), 0);
 }
 
-/* ---- at every instant ------------------------------------------------------------------------ */
+/* ---- at every instant ---- */
 
 static enum err make_old(struct io *io, void *ctx, struct err_note *note) {
         return make(io, "/f", 0, ctx ? ctx : "old", note);

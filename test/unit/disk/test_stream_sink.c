@@ -29,8 +29,7 @@ static void copy(struct world *w, const char *from, const char *to) {
         kit_put_file(w, to, &bytes);
 }
 
-/* ---- round trips
- * ------------------------------------------------------------------------------------------- */
+/* ---- round trips ---- */
 
 static void what_went_out_comes_in_again_however_it_is_cut(void **state) {
         static const size_t pieces[] = {7, 512, 4096, 1000003, 16 * 1024 * 1024};
@@ -201,8 +200,7 @@ static void present_zeros_of_a_delta_hide_what_lies_below(void **state) {
         world_fini(&w);
 }
 
-/* ---- streams of others
- * --------------------------------------------------------------------------------------- */
+/* ---- streams of others ---- */
 
 static void streams_of_vhd_tool_are_taken(void **state) {
         AUTO(buf_fini)
@@ -266,8 +264,7 @@ static void images_of_others_are_streams_too(void **state) {
         world_fini(&w);
 }
 
-/* ---- a VHD made by hand: three blocks that lie out of order, unaligned, with a gap
- * ----------------------------- */
+/* ---- a VHD made by hand: three blocks that lie out of order, unaligned, with a gap ---- */
 
 enum { HAND_BLOCKS = 4 };
 
@@ -402,8 +399,7 @@ static void blocks_upon_one_another_or_upon_metadata_are_refused(void **state) {
         world_fini(&w);
 }
 
-/* ---- ends
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- ends ---- */
 
 static void every_cut_is_noticed(void **state) {
         struct fixture_dice dice = {41};

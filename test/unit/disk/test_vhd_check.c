@@ -37,7 +37,7 @@ static void expect_clean(struct io *io, const char *path) {
         assert_int_equal(found.n_errors + found.n_warnings, 0);
 }
 
-/* ---- the damages ----------------------------------------------------------------------------- */
+/* ---- the damages ---- */
 
 static struct vhd_meta meta_of(struct io *io) {
         return kit_meta(io, "a");

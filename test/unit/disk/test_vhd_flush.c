@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One test for each "why" of the order in which a leaf is brought down (vhd_leaf.h): something happens between two of
- * its steps, or the machine dies there, and the danger that the rule keeps out is looked for. */
+/* One test for each "why" of the order in which a leaf is brought down (vhd_leaf.h): something happens
+ * between two of its steps, or the machine dies there, and the danger that the rule keeps out is looked
+ * for. */
 #include "check.h"
 
 #include <pthread.h>
@@ -19,7 +20,7 @@
 enum { BLOCK = 2 * 1024 * 1024, SEEDS = 40 };
 
 struct world {
-        struct io    *io;
+        struct io *io;
         struct images images;
         struct chain *chain;
 };
@@ -92,16 +93,16 @@ static void must_be_one_of(struct io *io, uint64_t sector, uint64_t a, uint64_t 
         images_fini(&images);
 }
 
-/* ---- something happens in the middle ------------------------------------------------------------------------------------ */
+/* ---- something happens in the middle ---- */
 
-/* Watches a flush: at the first change behind its first sync, the write of `sector` happens; at its second sync, the
- * machine is copied, as a crash there would find it. */
+/* Watches a flush: at the first change behind its first sync, the write of `sector` happens; at its second
+ * sync, the machine is copied, as a crash there would find it. */
 struct middle {
         struct world *w;
-        uint64_t      sector;
-        unsigned      n_syncs;
-        bool          has_written;
-        struct io    *then; /* owned */
+        uint64_t sector;
+        unsigned n_syncs;
+        bool has_written;
+        struct io *then; /* owned */
 };
 
 static void in_the_middle(void *user, const char *verb, const char *path) {
@@ -150,8 +151,8 @@ static void a_flush_writes_only_bits_whose_data_was_there_before_its_first_sync(
         world_fini(&w);
 }
 
-/* The new block's slot is where the footer stood: were its BAT entry to land without its bitmap, the footer's bytes would
- * be its bits. */
+/* The new block's slot is where the footer stood: were its BAT entry to land without its bitmap, the footer's
+ * bytes would be its bits. */
 static void the_bat_names_only_blocks_whose_bitmaps_this_flush_has_synced(void **state) {
         struct world w;
 
@@ -186,9 +187,10 @@ static void batmap_is_true(struct io *io) {
         }
 }
 
-/* Dies at each changing call, under all styles; then every sector named must be old or new, and the batmap true. */
-static void crash_everywhere(struct world *w, void (*act)(struct world *), const uint64_t *sectors, size_t n, uint64_t old,
-                             uint64_t fresh) {
+/* Dies at each changing call, under all styles; then every sector named must be old or new, and the batmap
+ * true. */
+static void crash_everywhere(struct world *w, void (*act)(struct world *), const uint64_t *sectors, size_t n,
+                             uint64_t old, uint64_t fresh) {
         struct io *real = w->io;
 
         for (uint64_t at = 1;; at++) {
@@ -274,9 +276,10 @@ static void a_slot_is_used_again_only_when_no_crash_can_bring_its_block_back(voi
         world_fini(&w);
 }
 
-/* ---- footers ------------------------------------------------------------------------------------------------------------------ */
+/* ---- footers ---- */
 
-/* [D4] At each instant and after any crash: the copy is good, and what stands at the end is a footer or zeros. */
+/* [D4] At each instant and after any crash: the copy is good, and what stands at the end is a footer or
+ *      zeros. */
 static void end_is_no_guest_data(struct io *io) {
         AUTO(io_close) struct io_file *file = NULL;
         struct err_note note;
@@ -335,7 +338,7 @@ static void a_footer_stands_at_the_end_whenever_data_does_below_it(void **state)
         world_fini(&w);
 }
 
-/* ---- batmap ------------------------------------------------------------------------------------------------------------------- */
+/* ---- batmap ---- */
 
 static void a_writer_drops_batmap_bits_of_blocks_that_the_bat_lacks(void **state) {
         AUTO(io_close) struct io_file *file = NULL;
@@ -399,10 +402,10 @@ static void a_batmap_bit_never_lands_before_its_bitmap(void **state) {
         world_fini(&w);
 }
 
-/* ---- readers -------------------------------------------------------------------------------------------------------------------- */
+/* ---- readers ---- */
 
 struct punching {
-        struct world   *w;
+        struct world *w;
         _Atomic unsigned n_syncs, n_punches;
 };
 

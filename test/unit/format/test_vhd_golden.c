@@ -302,8 +302,7 @@ static void the_fixed_image_is_data_and_a_footer(void **state) {
         assert_memory_equal(&disk, file.data + file.n - 512, 512);
 }
 
-/* ---- our bytes against theirs
- * ----------------------------------------------------------------------------------- */
+/* ---- our bytes against theirs ---- */
 
 /* An image without blocks, of the same parameters and with uuids and times taken over. */
 static void build(const struct vhd_footer *theirs, const struct vhd_header *their_header, const char *parent,

@@ -75,7 +75,7 @@ static uint64_t allocated(struct io_file *file) {
         return stat.allocated;
 }
 
-/* ---- opening ----------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static void what_is_written_is_read(void **state) {
         AUTO(io_close) struct io_file *file = made(*state, "a", "hello, disk");
@@ -172,7 +172,7 @@ static void an_open_file_can_be_told_from_its_name(void **state) {
         assert_true(by_path.is_directory);
 }
 
-/* ---- bytes ------------------------------------------------------------------------------------------- */
+/* ---- bytes ---- */
 
 static void a_read_past_the_end_is_cut_short(void **state) {
         AUTO(io_close) struct io_file *file = made(*state, "a", "12345");
@@ -390,7 +390,7 @@ static void a_block_device_has_a_size_and_can_be_punched(void **state) {
         assert_ok(io_lock(device, IO_EXCLUSIVE, &note));
 }
 
-/* ---- names ------------------------------------------------------------------------------------------- */
+/* ---- names ---- */
 
 static void rename_replaces_and_link_does_not(void **state) {
         AUTO(io_close) struct io_file *a = made(*state, "a", "a");
@@ -464,7 +464,7 @@ static void space_is_told(void **state) {
         assert_true(space.total > 0 && space.free <= space.total);
 }
 
-/* ---- locks ------------------------------------------------------------------------------------------- */
+/* ---- locks ---- */
 
 /* A process that does `hold` to a file of its own opening, and keeps it until ended. */
 struct other {
@@ -651,7 +651,7 @@ static void a_refused_shared_lock_leaves_nothing_behind(void **state) {
         other_end(other);
 }
 
-/* ---- streams ----------------------------------------------------------------------------------------- */
+/* ---- streams ---- */
 
 /* Puts fds in the place of standard input and output, and back. */
 struct swapped {
@@ -789,7 +789,7 @@ static void a_stream_without_reader_is_closed(void **state) {
         assert_err(err, ERR_CLOSED, "write standard output");
 }
 
-/* ---- clock, dice, errors ----------------------------------------------------------------------------- */
+/* ---- clock, dice, errors ---- */
 
 static void the_clock_goes_on_and_the_dice_fall(void **state) {
         struct io *io = io_of(state);

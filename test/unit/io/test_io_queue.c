@@ -89,7 +89,7 @@ static enum err run_one(struct io_queue *queue, struct io_request *request, stru
         return request->result;
 }
 
-/* ---- the tests --------------------------------------------------------------------------------------- */
+/* ---- the tests ---- */
 
 static void the_ring_is_used_unless_forbidden(void **state) {
         struct place *place = *state;
