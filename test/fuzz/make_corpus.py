@@ -39,6 +39,8 @@ def cut(image):
     table, entries = struct.unpack('>Q4xI', header[16:32])
     bat = image[table:table + min(4 * entries, 256)]
     yield 'vhd_bat', '', struct.pack('>QII', len(image) - 512, table // 512, entries) + bat
+    first = min([8192] + [512 * e for e in struct.unpack('>%dI' % (len(bat) // 4), bat) if e != 0xffffffff])
+    yield 'stream_sink', '', struct.pack('>BxHI', 1, 499, len(image) // 512 - 1) + image[:first]
     batmap = table + (4 * entries + 511) // 512 * 512
     if image[batmap:batmap + 8] == b'tdbatmap':
         yield 'vhd_batmap', '', image[batmap:batmap + 1024]

@@ -4,6 +4,7 @@
 #include "vhd_bat.h"
 #include "vhd_batmap.h"
 #include "vhd_bitmap.h"
+#include "vhd_check.h"
 #include "vhd_layout.h"
 #include "vhd_meta.h"
 
@@ -89,10 +90,16 @@ static void check_structure(struct world *w, struct chain *chain, struct chain *
         AUTO_FREE uint32_t *bat = mem_zero(n * sizeof *bat);
         AUTO_FREE uint8_t *batmap = mem_zero(4096);
         AUTO_FREE uint8_t *want = mem_zero(BLOCK);
+        AUTO(findings_fini) struct findings findings = {0};
         uint64_t last = 0, n_whole = 0;
         struct vhd_meta meta;
         struct err_note note;
 
+        assert_ok(vhd_check(w->io, "/out.vhd", VHD_CHECK_BITMAPS, &findings, &note));
+        VEC_EACH (&findings.list, finding)
+                print_error("%s at %llu: %s\n", finding->part, (unsigned long long)finding->at,
+                            finding->text);
+        assert_int_equal(findings.list.n, 0);
         assert_ok(io_open(w->io, "/out.vhd", IO_READ, &file, &note));
         assert_ok(vhd_meta_read(file, 0, &meta, &note));
         assert_int_equal(meta.copy_state, VHD_PART_VALID);
