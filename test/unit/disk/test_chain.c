@@ -137,6 +137,33 @@ static void a_raw_parent_is_read_through(void **state) {
         world_fini(&w);
 }
 
+static void a_child_reads_zeros_past_its_parents_end_whatever_lies_below(void **state) {
+        AUTO_FREE uint8_t *data = mem_zero(3 * BLOCK);
+        struct model model = {mem_zero(3 * BLOCK), 3 * BLOCK};
+        const uint64_t short_end = BLOCK + 512 * 20;
+        struct chain *chain;
+        struct err_note note;
+        struct world w;
+
+        (void)state;
+        world_init(&w, 1);
+        fixture_fill(data, 3 * BLOCK, 0, 1);
+        memcpy(model.bytes, data, short_end);
+        assert_ok(fixture_vhd(w.io, "/a.vhd", 3 * BLOCK, NULL, &note));
+        assert_ok(chain_open(&w.images, "/a.vhd", CHAIN_WRITE, &chain, &note));
+        assert_ok(chain_write(chain, data, 3 * BLOCK, 0, &note));
+        assert_ok(chain_close(chain, &note));
+        assert_ok(fixture_vhd(w.io, "/b.vhd", short_end, "/a.vhd", &note));
+        assert_ok(fixture_vhd(w.io, "/c.vhd", 3 * BLOCK, "/b.vhd", &note));
+        for (enum chain_mode mode = CHAIN_READ; mode <= CHAIN_WRITE; mode++) {
+                assert_ok(chain_open(&w.images, "/c.vhd", mode, &chain, &note));
+                same_as_model(chain, &model);
+                assert_ok(chain_close(chain, &note));
+        }
+        free(model.bytes);
+        world_fini(&w);
+}
+
 /* ---- the shape ---- */
 
 static void a_pushed_leaf_takes_the_writes_and_the_old_one_stays(void **state) {
@@ -405,6 +432,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(random_changes_read_back_at_any_depth),
                 cmocka_unit_test(a_raw_parent_is_read_through),
+                cmocka_unit_test(a_child_reads_zeros_past_its_parents_end_whatever_lies_below),
                 cmocka_unit_test(a_pushed_leaf_takes_the_writes_and_the_old_one_stays),
                 cmocka_unit_test(what_differs_is_exact),
                 cmocka_unit_test(what_cannot_be_a_chain_is_refused_by_name),

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "chain.h"
 #include "fixture.h"
@@ -158,9 +159,88 @@ static void many_hands_see_one_disk(void **state) {
         scene_fini(&scene);
 }
 
+/* ---- two writers, one of whom must wait ---- */
+
+struct rival {
+        struct scene *scene;
+        uint64_t at;
+        bool is_started; /* by the watcher, on the first writer's thread */
+        pthread_t thread;
+        _Atomic bool has_ended;
+};
+
+static void *write_seven(void *arg) {
+        struct rival *rival = arg;
+        struct err_note note;
+
+        if (chain_write(rival->scene->chain, "\7\7\7\7", 4, rival->at, &note))
+                atomic_fetch_add(&rival->scene->n_wrong, 1);
+        atomic_store(&rival->has_ended, true);
+        return NULL;
+}
+
+static void give_it_time(struct rival *rival) {
+        for (int i = 0; i < 100 && !atomic_load(&rival->has_ended); i++)
+                nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+}
+
+/* Between the read and the write of a read-modify-write, another one comes to the same sector. */
+static void start_the_rival(void *user, const char *verb, const char *path) {
+        struct rival *rival = user;
+
+        (void)path;
+        if (strcmp(verb, "write") != 0 || rival->is_started)
+                return;
+        rival->is_started = true;
+        assert_int_equal(pthread_create(&rival->thread, NULL, write_seven, rival), 0);
+        give_it_time(rival);
+}
+
+static void two_writes_to_one_sector_both_count(void **state) {
+        struct rival rival = {.at = 100};
+        struct err_note note;
+        struct scene scene;
+        uint8_t got[104];
+
+        (void)state;
+        scene_init(&scene);
+        assert_ok(chain_write(scene.chain, "\1", 1, 0, &note));
+        rival.scene = &scene;
+        io_sim_set_watch(scene.io, start_the_rival, &rival);
+        assert_ok(chain_write(scene.chain, "\5\5\5\5", 4, 40, &note));
+        assert_true(rival.is_started);
+        pthread_join(rival.thread, NULL);
+        io_sim_set_watch(scene.io, NULL, NULL);
+        assert_ok(chain_read(scene.chain, got, sizeof got, 0, &note));
+        assert_memory_equal(got, "\1", 1);
+        assert_memory_equal(got + 40, "\5\5\5\5", 4);
+        assert_memory_equal(got + 100, "\7\7\7\7", 4);
+        scene_fini(&scene);
+}
+
+static void a_frozen_disk_takes_no_write_until_it_is_thawed(void **state) {
+        struct rival rival = {.at = 100};
+        struct err_note note;
+        struct scene scene;
+
+        (void)state;
+        scene_init(&scene);
+        rival.scene = &scene;
+        assert_ok(chain_freeze(scene.chain, &note));
+        assert_int_equal(pthread_create(&rival.thread, NULL, write_seven, &rival), 0);
+        give_it_time(&rival);
+        assert_false(atomic_load(&rival.has_ended));
+        chain_thaw(scene.chain);
+        pthread_join(rival.thread, NULL);
+        assert_true(atomic_load(&rival.has_ended));
+        scene_fini(&scene);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(many_hands_see_one_disk),
+                cmocka_unit_test(two_writes_to_one_sector_both_count),
+                cmocka_unit_test(a_frozen_disk_takes_no_write_until_it_is_thawed),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #include "mem.h"
 #include "readers.h"
@@ -61,18 +62,20 @@ static void nobody_sees_what_was_freed(void **state) {
 
 struct waiting {
         struct readers readers;
-        _Atomic bool   has_waited;
+        _Atomic bool has_begun, has_waited;
 };
 
 static void *wait_once(void *arg) {
         struct waiting *waiting = arg;
 
+        atomic_store(&waiting->has_begun, true);
         readers_wait(&waiting->readers);
         atomic_store(&waiting->has_waited, true);
         return NULL;
 }
 
 static void a_wait_lasts_as_long_as_a_hold_that_was_there(void **state) {
+        const struct timespec a_while = {.tv_nsec = 200000};
         struct waiting *waiting = mem_aligned(64, sizeof *waiting);
         struct readers_hold early, late;
         pthread_t thread;
@@ -82,8 +85,11 @@ static void a_wait_lasts_as_long_as_a_hold_that_was_there(void **state) {
         readers_init(&waiting->readers);
         early = readers_begin(&waiting->readers);
         assert_int_equal(pthread_create(&thread, NULL, wait_once, waiting), 0);
-        for (int i = 0; i < 200; i++) {
+        while (!atomic_load(&waiting->has_begun))
+                nanosleep(&a_while, NULL);
+        for (int i = 0; i < 100; i++) {
                 late = readers_begin(&waiting->readers);
+                nanosleep(&a_while, NULL);
                 readers_end(&waiting->readers, late);
                 assert_false(atomic_load(&waiting->has_waited));
         }
