@@ -228,30 +228,40 @@ static struct node *find_name(const struct tree *tree, const struct place_name *
         return NULL;
 }
 
-/* Each node that a file names counts it once.  node is NULL for a file that is none. */
-static void count_claim(struct node *node, struct node *claimed) {
-        if (node) {
-                for (size_t i = 0; i < node->claims.n; i++)
-                        if (node->claims.data[i] == claimed)
-                                return;
-                *vec_add(&node->claims) = claimed;
+struct named {
+        VEC(struct node *) list; /* owned array; borrowed, of the tree */
+};
+
+static void count_claim(struct named *named, struct node *node) {
+        VEC_EACH (&named->list, each) {
+                if (*each == node)
+                        return;
         }
-        claimed->n_claims++;
+        *vec_add(&named->list) = node;
+        node->n_claims++;
 }
 
+/* Each node that a file names counts it once.  node is NULL for a file that is none. */
 static void count_claims(struct tree *tree, struct node *node, const struct claims *claims) {
-        VEC_EACH (&claims->list, each) {
-                struct node *named = find_name(tree, &each->name);
+        struct named named = {0};
 
-                if (named)
-                        count_claim(node, named);
+        VEC_EACH (&claims->list, each) {
+                struct node *by_name = find_name(tree, &each->name);
+
+                if (by_name)
+                        count_claim(&named, by_name);
                 if (uuid_is_null(&each->footer_uuid))
                         continue;
                 VEC_EACH (&tree->nodes, other) {
                         if (uuid_equal(&(*other)->footer_uuid, &each->footer_uuid))
-                                count_claim(node, *other);
+                                count_claim(&named, *other);
                 }
         }
+        VEC_EACH (&named.list, each) {
+                if (node)
+                        *vec_add(&node->claims) = *each;
+        }
+        vec_fini(&named.list);
 }
 
 static void fail(struct node *node, enum err code, const char *fmt, ...) PRINTF_LIKE(3, 4);
