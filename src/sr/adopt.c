@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Taking over a folder of VHDs, with whatever sm left in it (facts/vhd.md §3.5-3.8), and giving it back.
+/* What sm leaves, and what is done with it (facts/vhd.md §3.5-3.8):
  *
  *      left                      means                                            done
  *      coalesce_C                C was being copied into its parent               the marker is removed: the
@@ -17,7 +17,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "garbage.h"
+#include "adopt.h"
 #include "owner.h"
 #include "sr_state.h"
 #include "vhd_edit.h"
@@ -127,14 +127,28 @@ static enum err relink_child(struct adopter *adopter, const struct node *child, 
         return ERR_NONE;
 }
 
+/* A child that has its new parent already may have it from a run that was cut short before its sync. */
+static enum err sync_child(struct adopter *adopter, const struct node *child, struct err_note *note) {
+        struct place_name name = node_place_name(child);
+        AUTO_FREE char *path = place_path(adopter->place, &name);
+        AUTO(io_close) struct io_file *file = NULL;
+
+        if (io_open(adopter->io, path, IO_WRITE, &file, note) || io_sync(file, note))
+                return err_wrap(note, "sync %s", child->name);
+        return ERR_NONE;
+}
+
 static enum err do_relink(struct adopter *adopter, const struct place_marked *marked, struct err_note *note) {
         const struct node *node = tree_find(&adopter->tree, &marked->uuid);
 
-        if (node) {
-                VEC_EACH (&adopter->tree.nodes, each) {
-                        if (is_child_of(*each, node) && relink_child(adopter, *each, node->parent, note))
-                                return note->code;
-                }
+        if (node && !node->parent)
+                return err_set(note, ERR_CORRUPT, "%s: the node's parent cannot be told", marked->name);
+        VEC_EACH (&adopter->tree.nodes, each) {
+                if (node && is_child_of(*each, node) && relink_child(adopter, *each, node->parent, note))
+                        return note->code;
+                if ((!node || (*each)->parent == node->parent) && (*each)->has_parent &&
+                    sync_child(adopter, *each, note))
+                        return note->code;
         }
         return end_step(adopter, marked, note);
 }
@@ -303,6 +317,17 @@ static enum err do_old(struct adopter *adopter, const struct place_marked *marke
         if (old_may_go(adopter, marked, &may_go, note))
                 return note->code == ERR_CORRUPT ? ERR_NONE : note->code;
         return may_go ? end_step(adopter, marked, note) : ERR_NONE;
+}
+
+enum err adopt_collect_old(struct sr *sr, struct err_note *note) {
+        struct adopter adopter = {
+                .io = sr->io, .place = sr->place, .tree = sr->tree}; /* the SR's tree stays the SR's */
+
+        VEC_EACH (&adopter.tree.listing.marked, each) {
+                if (each->mark == PLACE_OLD && do_old(&adopter, each, note))
+                        return note->code;
+        }
+        return ERR_NONE;
 }
 
 /* ---- L.vhd.new: sm links (or renames) L to a base B, makes L.vhd.new upon B, renames it over L ---- */

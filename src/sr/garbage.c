@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "adopt.h"
 #include "vhd_meta.h"
 
 struct collection {
@@ -218,8 +219,8 @@ enum err garbage_collect_quietly(struct sr *sr, struct err_note *note) {
 
 enum err sr_garbage(struct sr *sr, unsigned *ret_n, uint64_t *ret_bytes, struct sr_notices *waiting,
                     struct err_note *note) {
-        if (sr_begin_change(sr, note) || sr_refresh(sr, note) ||
-            garbage_collect(sr, ret_n, ret_bytes, waiting, note))
+        if (sr_begin_change(sr, note) || sr_refresh(sr, note) || adopt_collect_old(sr, note) ||
+            sr_refresh(sr, note) || garbage_collect(sr, ret_n, ret_bytes, waiting, note))
                 return err_wrap(note, "delete garbage of SR %s", sr->place->where);
         return ERR_NONE;
 }

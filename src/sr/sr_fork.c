@@ -89,7 +89,10 @@ static enum err lock_out_writers(struct sr *sr, const struct node *node, struct 
         AUTO_FREE char *path = place_path(sr->place, &name);
         AUTO(io_close) struct io_file *file = NULL;
 
-        if (io_open(sr->io, path, IO_READ, &file, note) || io_lock(file, IO_SHARED, note))
+        /* Its last writer may have been killed before it synced: what the snapshot will hold must not change
+         * with a crash. */
+        if (io_open(sr->io, path, IO_WRITE, &file, note) || io_lock(file, IO_SHARED, note) ||
+            io_sync(file, note))
                 return err_wrap(note, "lock %s", path);
         *ret = TAKE(file);
         return ERR_NONE;
