@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The BAT: for each block the sector of its bitmap, or VHD_BAT_UNUSED.  On disk an array of be32; in memory
  * one of numbers, since it may have a million entries and is looked at often.  What is left of the table's
- * last sector is zeros, as XenServer writes it; readers look at no more than max_bat_entries.
+ * last sector means nothing: we write ones, XenServer zeros; readers look at no more than max_bat_entries.
  *
  * vhd_bat_check_entry looks at one entry against what it must not touch; vhd_bat_check_overlaps looks whether
  * any two blocks lie upon each other, in time proportional to the number of entries.
