@@ -50,7 +50,7 @@ static enum err head_make(struct vhd_head *head, struct io *io, const char *path
         return vhd_head_init(head, &plan, parent ? &names : NULL, note);
 }
 
-/* Header, BAT and batmap header are neighbours: one write.  The map itself is a hole. */
+/* All of it, zeros too: the batmap has its place in the file system from now on, so that no flush needs any. */
 static enum err write_tables(struct io_file *file, const struct vhd_head *head, struct err_note *note) {
         const struct vhd_layout *l = &head->layout;
         AUTO_FREE uint8_t *bytes = mem_try((size_t)l->headers_end, 1);
@@ -59,12 +59,8 @@ static enum err write_tables(struct io_file *file, const struct vhd_head *head, 
                 return err_set(note, ERR_NO_MEMORY, "make %" PRIu64 " bytes of metadata: out of memory",
                                l->headers_end);
         vhd_head_encode(head, NULL, NULL, bytes);
-        if (io_write(file, bytes + l->header_at, (size_t)(l->batmap_at - l->header_at), l->header_at, note))
-                return note->code;
-        if (l->n_locators == 0)
-                return ERR_NONE;
-        return io_write(file, bytes + l->locator_at[0], (size_t)(l->headers_end - l->locator_at[0]),
-                        l->locator_at[0], note);
+        return io_write(file, bytes + l->header_at, (size_t)(l->headers_end - l->header_at), l->header_at,
+                        note);
 }
 
 /* Footers last: before them the file is a VHD to nobody, with them it is whole. */

@@ -374,6 +374,32 @@ static void write_whole_blocks(struct world *w) {
         write_quietly(w, 5 * 4096 + 2048, 2048, 3);
 }
 
+/* The batmap of a large disk has blocks of the file system to itself.  It has them from the beginning: were they taken
+ * when the first bit is set, a full file system would fail every flush from then on, for the sake of a hint. */
+static void a_flush_needs_no_space(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        AUTO_FREE uint8_t *data = mem_zero(BLOCK);
+        struct images images;
+        struct io_space space;
+        struct chain *chain;
+        struct err_note note;
+
+        (void)state;
+        images_init(&images, io, &options);
+        assert_ok(fixture_vhd(io, "/a.vhd", 256 * GIB, NULL, &note));
+        assert_ok(chain_open(&images, "/a.vhd", CHAIN_WRITE, &chain, &note));
+        fixture_fill(data, BLOCK, 0, 1);
+        assert_ok(chain_write(chain, data, BLOCK, 0, &note));
+        assert_ok(io_space(io, "/", &space, &note));
+        io_sim_resize(io, space.total - space.free);
+        assert_ok(chain_flush(chain, &note));
+        fixture_fill(data, BLOCK, 0, 2);
+        assert_ok(chain_write(chain, data, 512, 0, &note));
+        assert_ok(chain_flush(chain, &note));
+        assert_ok(chain_close(chain, &note));
+        images_fini(&images);
+}
+
 static void a_batmap_bit_never_lands_before_its_bitmap(void **state) {
         struct world w;
 
@@ -465,6 +491,7 @@ int main(void) {
                 cmocka_unit_test(a_slot_is_used_again_only_when_no_crash_can_bring_its_block_back),
                 cmocka_unit_test(a_footer_stands_at_the_end_whenever_data_does_below_it),
                 cmocka_unit_test(a_writer_drops_batmap_bits_of_blocks_that_the_bat_lacks),
+                cmocka_unit_test(a_flush_needs_no_space),
                 cmocka_unit_test(a_batmap_bit_never_lands_before_its_bitmap),
                 cmocka_unit_test(a_slot_is_not_punched_under_a_reader_that_found_it),
         };
