@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""tools/run, small: it ends well; it does not when a backup, a restore or a write is not what it should be.
+
+Between tools/run and catena stands, where a test wants it, a liar: a program that passes each call on and
+then spoils one of them.
+"""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+TOP = os.environ.get('CATENA_SOURCE') or os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+BUILD = os.environ.get('CATENA_BUILD') or os.path.join(TOP, 'build')
+CATENA = os.path.join(BUILD, 'src', 'catena')
+PATH = os.environ['PATH'] + ':/usr/sbin:/sbin'
+ABSENT = [name for name in ('mke2fs', 'debugfs', 'e2fsck') if not shutil.which(name, path=PATH)]
+
+LIAR = '''#!%s
+import os, struct, subprocess, sys
+words = sys.argv[1:]
+lie = %r
+if lie == 'wait' and words[:2] == ['sr', 'create']:
+    import time
+    time.sleep(60)
+if lie == 'no restore' and '--onto' in words:
+    sys.exit(0)
+if lie == 'no write' and words[:2] == ['vdi', 'write'] and words[words.index('--offset') + 1] != '0':
+    sys.exit(0)
+code = subprocess.call([%r] + words)
+if '--base' in words:
+    name = words[words.index('-o') + 1]
+    with open(name, 'r+b') as f:
+        if lie == 'short':
+            f.truncate(os.path.getsize(name) - 512)
+        if lie == 'flip':
+            header, = struct.unpack('>Q', f.read(24)[16:])
+            f.seek(header + 16)
+            bat, _, blocks = struct.unpack('>QII', f.read(16))
+            f.seek(bat)
+            entries = struct.unpack('>%%dI' %% blocks, f.read(4 * blocks))
+            at = next(entry for entry in entries if entry != 0xffffffff) * 512
+            f.seek(at)
+            bits = f.read(512)
+            sector = next(i for i in range(4096) if bits[i // 8] >> (7 - i %% 8) & 1)
+            f.seek(at + 512 + sector * 512 + 100)
+            byte = f.read(1)[0]
+            f.seek(-1, 1)
+            f.write(bytes([byte ^ 1]))
+sys.exit(code)
+'''
+
+
+@unittest.skipIf(ABSENT, 'not installed (package e2fsprogs): ' + ', '.join(ABSENT))
+class Run(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix='catena-run-')
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.place = os.path.join(self.folder, 'run')
+
+    def environment(self, lie=None, catena=CATENA):
+        if lie:
+            catena = os.path.join(self.folder, 'liar')
+            with open(catena, 'w') as f:
+                f.write(LIAR % (sys.executable, lie, CATENA))
+            os.chmod(catena, 0o755)
+        return dict(os.environ, RUN_DIR=self.place, RUN_MIB='8', CATENA=catena, HOME=self.folder,
+                    XDG_STATE_HOME=os.path.join(self.folder, 'state'))
+
+    def run_it(self, lie=None, **more):
+        env = dict(self.environment(lie), **more)
+        return subprocess.run([os.path.join(TOP, 'tools', 'run')], env=env, cwd=self.folder,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True)
+
+    def notices(self, lie, *said):
+        done = self.run_it(lie)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        for words in said:
+            self.assertIn(words, done.stdout)
+        self.assertNotIn('are equal.', done.stdout)
+
+    def test_a_run_ends_well_and_writes_only_where_it_should(self):
+        done = self.run_it()
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn('bytes, file system and files are equal.', done.stdout)
+        self.assertEqual(os.listdir(self.folder), ['run'])
+        left = os.listdir(self.place)
+        for name in ('disk.raw', 'full.vhd', 'delta.vhd', 'restored.raw', 'sr', 'table.txt'):
+            self.assertIn(name, left)
+        self.assertNotIn('pid', left)
+        self.assertNotIn('\033', done.stdout)
+        full, delta = (os.stat(os.path.join(self.place, name)).st_blocks
+                       for name in ('full.vhd', 'delta.vhd'))
+        self.assertLess(delta, full // 4)
+
+    def test_one_bit_flipped_in_the_delta_is_noticed(self):
+        self.notices('flip', 'differs from what was backed up, first at byte')
+
+    def test_a_delta_cut_short_is_noticed(self):
+        self.notices('short', 'vdi import ended with exit status 1')
+
+    def test_a_delta_that_is_not_restored_is_noticed(self):
+        self.notices('no restore', 'differs from what was backed up, first at byte')
+
+    def test_writes_that_are_lost_are_noticed(self):
+        self.notices('no write', 'differs from what was backed up, first at byte')
+
+    def test_a_second_run_stops_the_first_and_starts_afresh(self):
+        first = subprocess.Popen([os.path.join(TOP, 'tools', 'run')], env=self.environment('wait'),
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(first.kill)
+        while not os.path.exists(os.path.join(self.place, 'disk.raw')):
+            self.assertIsNone(first.poll())
+            time.sleep(0.05)
+        open(os.path.join(self.place, 'of-the-first'), 'w').close()
+        second = self.run_it(CATENA='/bin/false')
+        said = first.communicate(timeout=60)[0]
+        self.assertEqual(first.returncode, 1)
+        self.assertIn('stopped by signal %d' % signal.SIGTERM, said)
+        self.assertIn('stopping the run under way', second.stdout)
+        self.assertIn('sr create ended with exit status 1', second.stdout)
+        self.assertFalse(os.path.exists(os.path.join(self.place, 'of-the-first')))
+
+    def test_a_process_that_only_has_the_pid_is_left_alone(self):
+        other = subprocess.Popen(['sleep', '60'])
+        self.addCleanup(other.wait)
+        self.addCleanup(other.kill)
+        os.mkdir(self.place)
+        open(os.path.join(self.place, 'made-by-make-run'), 'w').close()
+        with open(os.path.join(self.place, 'pid'), 'w') as f:
+            f.write('%d 1\n' % other.pid)
+        self.run_it(CATENA='/bin/false')
+        self.assertIsNone(other.poll())
+
+    def test_a_folder_of_another_is_not_removed(self):
+        os.mkdir(self.place)
+        open(os.path.join(self.place, 'letters'), 'w').close()
+        done = self.run_it()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('was not made by this program', done.stdout)
+        self.assertEqual(os.listdir(self.place), ['letters'])
+
+    def test_an_odd_size_is_refused(self):
+        for mib in ('7', '641', 'many', ''):
+            done = self.run_it(RUN_MIB=mib)
+            self.assertEqual(done.returncode, 1, done.stdout)
+            self.assertIn('a number from 8 to 640', done.stdout)
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)
