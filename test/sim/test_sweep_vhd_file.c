@@ -228,13 +228,21 @@ static enum err relink_operate(struct io *io, void *ctx, struct err_note *note) 
         return vhd_edit_set_parent(io, file, &parent, note);
 }
 
-static enum err check_found(struct io *io, const struct vhd_meta *meta, struct err_note *note) {
+/* Some parent is found at each instant; and where the header names the new one, it is the new one. */
+static enum err check_found(struct io *io, const struct vhd_meta *meta, const struct uuid *after,
+                            struct err_note *note) {
         AUTO(io_close) struct io_file *file = NULL;
         AUTO_FREE char *path = NULL;
+        struct uuid found;
 
         if (io_open(io, "a", IO_READ, &file, note))
                 return note->code;
-        return parent_search(io, file, "a", &meta->header, &path, note);
+        if (parent_search(io, file, "a", &meta->header, &path, note) || uuid_of(io, path, &found, note))
+                return note->code;
+        if (uuid_equal(&meta->header.parent_uuid, after) && !uuid_equal(&found, after))
+                return sweep_violation(note, "the header names the new parent, the locators lead to %s",
+                                       path);
+        return ERR_NONE;
 }
 
 static enum err relink_check(struct io *io, void *ctx, enum sweep_outcome outcome, struct err_note *note) {
@@ -242,7 +250,7 @@ static enum err relink_check(struct io *io, void *ctx, enum sweep_outcome outcom
         struct vhd_meta meta;
 
         if (check_blocks(io, 0, &meta, note) || uuid_of(io, "parent-1", &before, note) ||
-            uuid_of(io, ctx, &after, note) || check_found(io, &meta, note))
+            uuid_of(io, ctx, &after, note) || check_found(io, &meta, &after, note))
                 return note->code;
         if (!uuid_equal(&meta.header.parent_uuid, &before) && !uuid_equal(&meta.header.parent_uuid, &after))
                 return sweep_violation(note, "it has a third parent");
