@@ -503,7 +503,9 @@ static void a_new_file_is_whole_or_no_vhd(void **state) {
                                       .operate = create_operate,
                                       .check = create_check};
 
-                assert_int_equal(sweep_all(&sweep, 0), 0);
+                /* Many seeds: one set of lost sectors in sixteen makes a BAT of zeros look like one. */
+                assert_int_equal(sweep_crash(&sweep, 200), 0);
+                assert_int_equal(sweep_fail(&sweep, 0), 0);
         }
 }
 
