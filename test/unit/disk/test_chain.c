@@ -164,6 +164,39 @@ static void a_child_reads_zeros_past_its_parents_end_whatever_lies_below(void **
         world_fini(&w);
 }
 
+/* libvhd reads over its buffer's end here. */
+static void a_block_that_the_file_cuts_short_reads_as_zeros_from_there(void **state) {
+        AUTO_FREE uint8_t *data = mem_zero(BLOCK);
+        AUTO(io_close) struct io_file *file = NULL;
+        struct model model = {mem_zero(2 * BLOCK), 2 * BLOCK};
+        struct vhd_footer_disk footer;
+        struct chain *chain;
+        struct io_stat stat;
+        struct err_note note;
+        struct world w;
+
+        (void)state;
+        world_init(&w, 1);
+        fixture_fill(data, BLOCK, BLOCK, 1);
+        assert_ok(fixture_vhd(w.io, "/a.vhd", 2 * BLOCK, NULL, &note));
+        assert_ok(chain_open(&w.images, "/a.vhd", CHAIN_WRITE, &chain, &note));
+        assert_ok(chain_write(chain, data, BLOCK, BLOCK, &note));
+        assert_ok(chain_close(chain, &note));
+        assert_ok(io_open(w.io, "/a.vhd", IO_WRITE, &file, &note));
+        assert_ok(io_stat(file, &stat, &note));
+        assert_ok(io_read(file, &footer, sizeof footer, stat.size - 512, &note));
+        assert_ok(io_truncate(file, stat.size - BLOCK / 2, &note));
+        assert_ok(io_write(file, &footer, sizeof footer, stat.size - BLOCK / 2 - 512, &note));
+        memcpy(model.bytes + BLOCK, data, BLOCK / 2);
+        assert_ok(chain_open(&w.images, "/a.vhd", CHAIN_READ, &chain, &note));
+        same_as_model(chain, &model);
+        assert_ok(chain_close(chain, &note));
+        assert_err(chain_open(&w.images, "/a.vhd", CHAIN_WRITE, &chain, &note), ERR_CORRUPT, "catena vhd check");
+        io_close(TAKE(file));
+        free(model.bytes);
+        world_fini(&w);
+}
+
 /* ---- the shape ---- */
 
 static void a_pushed_leaf_takes_the_writes_and_the_old_one_stays(void **state) {
@@ -433,6 +466,7 @@ int main(void) {
                 cmocka_unit_test(random_changes_read_back_at_any_depth),
                 cmocka_unit_test(a_raw_parent_is_read_through),
                 cmocka_unit_test(a_child_reads_zeros_past_its_parents_end_whatever_lies_below),
+                cmocka_unit_test(a_block_that_the_file_cuts_short_reads_as_zeros_from_there),
                 cmocka_unit_test(a_pushed_leaf_takes_the_writes_and_the_old_one_stays),
                 cmocka_unit_test(what_differs_is_exact),
                 cmocka_unit_test(what_cannot_be_a_chain_is_refused_by_name),
