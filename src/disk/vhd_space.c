@@ -36,6 +36,9 @@ void vhd_space_init(struct vhd_space *space, struct io_file *file, const struct 
                 at = vhd_slot_align(max_u64(at, (uint64_t)*block + BLOCK_SPAN));
         }
         space->next = at;
+        space->end = div_up(headers_end, SECTOR);
+        if (blocks->list.n)
+                space->end = max_u64(space->end, (uint64_t)blocks->list.data[blocks->list.n - 1] + BLOCK_SPAN);
 }
 
 void vhd_space_fini(struct vhd_space *space) {
@@ -89,6 +92,7 @@ enum err vhd_space_take(struct vhd_space *space, uint64_t n_wanted, uint32_t *re
         if (space->next + BLOCK_SPAN > space->limit && grow(space, n_wanted, note))
                 return note->code;
         *ret_sector = (uint32_t)space->next;
+        space->end = space->next + BLOCK_SPAN;
         space->next += VHD_STRIDE_SECTORS;
         return ERR_NONE;
 }
@@ -118,11 +122,11 @@ void vhd_space_synced(struct vhd_space *space, size_t n_punched) {
 }
 
 enum err vhd_space_tighten(struct vhd_space *space, struct err_note *note) {
-        if (space->next >= space->limit)
+        if (space->end >= space->limit)
                 return ERR_NONE;
-        if (write_footer(space, space->next, note) ||
-            io_truncate(space->file, (space->next + 1) * SECTOR, note) || io_sync(space->file, note))
+        if (write_footer(space, space->end, note) ||
+            io_truncate(space->file, (space->end + 1) * SECTOR, note) || io_sync(space->file, note))
                 return err_wrap(note, "give the end of the file back");
-        space->limit = space->next;
+        space->limit = space->end;
         return ERR_NONE;
 }

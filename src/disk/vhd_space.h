@@ -31,6 +31,7 @@ struct vhd_slots {
 struct vhd_space {
         struct io_file *file;          /* borrowed from the image */
         struct vhd_footer_disk footer; /* what is written at the end */
+        uint64_t end;                  /* of the last block, or of the headers: where a tight file's footer stands */
         uint64_t next;                 /* first sector that may hold a slot not used yet; aligned */
         uint64_t limit;                /* sector of the footer */
         uint64_t stride;               /* slots to grow by */
