@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/run, small: it ends well; it does not when a backup, a restore or a write is not what it should be.
 
-Between tools/run and catena stands, where a test wants it, a liar: a program that passes each call on and
-then spoils one of them.
+Between tools/run and catena stands, where a test wants it, a liar: a script that passes each call on but
+spoils one.
 """
 import os
+import shlex
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -21,39 +23,39 @@ CATENA = os.path.join(BUILD, 'src', 'catena')
 PATH = os.environ['PATH'] + ':/usr/sbin:/sbin'
 ABSENT = [name for name in ('mke2fs', 'debugfs', 'e2fsck') if not shutil.which(name, path=PATH)]
 
-LIAR = '''#!%s
-import os, struct, subprocess, sys
-words = sys.argv[1:]
-lie = %r
-if lie == 'wait' and words[:2] == ['sr', 'create']:
-    import time
-    time.sleep(60)
-if lie == 'no restore' and '--onto' in words:
-    sys.exit(0)
-if lie == 'no write' and words[:2] == ['vdi', 'write'] and words[words.index('--offset') + 1] != '0':
-    sys.exit(0)
-code = subprocess.call([%r] + words)
-if '--base' in words:
-    name = words[words.index('-o') + 1]
-    with open(name, 'r+b') as f:
-        if lie == 'short':
-            f.truncate(os.path.getsize(name) - 512)
-        if lie == 'flip':
-            header, = struct.unpack('>Q', f.read(24)[16:])
-            f.seek(header + 16)
-            bat, _, blocks = struct.unpack('>QII', f.read(16))
-            f.seek(bat)
-            entries = struct.unpack('>%%dI' %% blocks, f.read(4 * blocks))
-            at = next(entry for entry in entries if entry != 0xffffffff) * 512
-            f.seek(at)
-            bits = f.read(512)
-            sector = next(i for i in range(4096) if bits[i // 8] >> (7 - i %% 8) & 1)
-            f.seek(at + 512 + sector * 512 + 100)
-            byte = f.read(1)[0]
-            f.seek(-1, 1)
-            f.write(bytes([byte ^ 1]))
-sys.exit(code)
+LIAR = '''#!/bin/sh
+lie=%s catena=%s
+case "$lie $*" in
+"wait sr create "*) exec sleep 60 ;;
+"no-restore vdi import "*" --onto "*) exit 0 ;;
+"no-write vdi write "*" --offset 0") ;;
+"no-write vdi write "*) exit 0 ;;
+*" --base "*) "$catena" "$@" && exec %s %s --spoil "$lie" "$RUN_DIR/delta.vhd" ;;
+esac
+exec "$catena" "$@"
 '''
+
+
+def spoil(lie, name):
+    if lie == 'short':
+        os.truncate(name, os.path.getsize(name) - 512)
+    if lie != 'flip':
+        return
+    with open(name, 'r+b') as f:  # a byte of the first sector that the delta carries
+        f.seek(16)
+        header, = struct.unpack('>Q', f.read(8))
+        f.seek(header + 16)
+        bat, _, blocks = struct.unpack('>QII', f.read(16))
+        f.seek(bat)
+        entries = struct.unpack('>%dI' % blocks, f.read(4 * blocks))
+        at = next(entry for entry in entries if entry != 0xffffffff) * 512
+        f.seek(at)
+        bitmap = f.read(512)
+        sector = next(i for i in range(4096) if bitmap[i // 8] >> (7 - i % 8) & 1)
+        f.seek(at + 512 + sector * 512 + 100)
+        byte = f.read(1)[0]
+        f.seek(-1, 1)
+        f.write(bytes([byte ^ 1]))
 
 
 @unittest.skipIf(ABSENT, 'not installed (package e2fsprogs): ' + ', '.join(ABSENT))
@@ -68,7 +70,8 @@ class Run(unittest.TestCase):
         if lie:
             catena = os.path.join(self.folder, 'liar')
             with open(catena, 'w') as f:
-                f.write(LIAR % (sys.executable, lie, CATENA))
+                f.write(LIAR % (lie, shlex.quote(CATENA), shlex.quote(sys.executable),
+                                shlex.quote(os.path.abspath(__file__))))
             os.chmod(catena, 0o755)
         return dict(os.environ, RUN_DIR=self.place, RUN_MIB='8', CATENA=catena, HOME=self.folder,
                     XDG_STATE_HOME=os.path.join(self.folder, 'state'))
@@ -107,10 +110,10 @@ class Run(unittest.TestCase):
         self.notices('short', 'vdi import ended with exit status 1')
 
     def test_a_delta_that_is_not_restored_is_noticed(self):
-        self.notices('no restore', 'differs from what was backed up, first at byte')
+        self.notices('no-restore', 'differs from what was backed up, first at byte')
 
     def test_writes_that_are_lost_are_noticed(self):
-        self.notices('no write', 'differs from what was backed up, first at byte')
+        self.notices('no-write', 'differs from what was backed up, first at byte')
 
     def test_a_second_run_stops_the_first_and_starts_afresh(self):
         first = subprocess.Popen([os.path.join(TOP, 'tools', 'run')], env=self.environment('wait'),
@@ -155,4 +158,7 @@ class Run(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    unittest.main(verbosity=2)
+    if sys.argv[1:2] == ['--spoil']:
+        spoil(*sys.argv[2:])  # called by the liar
+    else:
+        unittest.main(verbosity=2)
