@@ -181,6 +181,7 @@ static int run_call(const struct options *options) {
                                  .self = &self};
 
         gethostname(host, sizeof host - 1);
+        io_set_stop(io, &is_cancelled);
         if (io_open_standard(io, IO_STDIN, &input, &note) || io_open_standard(io, IO_STDOUT, &output, &note))
                 return report(options, VERB_DONE, stdout, &note);
         call.input = input;

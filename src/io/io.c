@@ -239,9 +239,19 @@ enum err io_open_standard(struct io *io, enum io_standard which, struct io_file 
         return io->ops->open_standard(io, which, ret, note);
 }
 
+void io_set_stop(struct io *io, const atomic_bool *stop) {
+        io->stop = stop;
+}
+
+bool io_is_stopped(const struct io *io) {
+        return io->stop && atomic_load_explicit(io->stop, memory_order_relaxed);
+}
+
 enum err io_stream_read(struct io_file *file, void *ret, size_t n, size_t *ret_n, struct err_note *note) {
         assert(file->is_stream && !(file->flags & IO_WRITE));
         assert(n > 0); /* an answer of 0 would look like the end */
+        if (io_is_stopped(file->io))
+                return err_set(note, ERR_CANCELLED, "read %s: interrupted", file->path);
         return file->io->ops->stream_read(file, ret, n, ret_n, note);
 }
 
@@ -249,6 +259,8 @@ enum err io_stream_write(struct io_file *file, const void *data, size_t n, struc
         assert(file->is_stream && (file->flags & IO_WRITE));
         if (n == 0)
                 return ERR_NONE;
+        if (io_is_stopped(file->io))
+                return err_set(note, ERR_CANCELLED, "write %s: interrupted", file->path);
         return file->io->ops->stream_write(file, data, n, note);
 }
 

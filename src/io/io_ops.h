@@ -22,7 +22,11 @@ enum { IO_DIRECT_ALIGNMENT = 4096 };
 
 struct io {
         const struct io_ops *ops; /* borrowed, static */
+        const atomic_bool *stop;  /* borrowed; NULL: never; kept by io.c */
 };
+
+/* Whether waiting for a stream is to end. */
+bool io_is_stopped(const struct io *);
 
 struct io_file {
         struct io *io;  /* borrowed, outlives us */

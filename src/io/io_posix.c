@@ -407,6 +407,8 @@ static enum err posix_open_standard(struct io *io, enum io_standard which, struc
         return ERR_NONE;
 }
 
+enum { STOP_EVERY_MS = 500 };
+
 /* After a call on fd failed: whether it is worth asking again, having waited where the other side made it
  * non-blocking.  However long: a reader may be slow for a day. */
 static bool may_try_again(int fd, short events) {
@@ -421,13 +423,25 @@ static bool may_try_again(int fd, short events) {
         return true; /* also after POLLERR and POLLHUP: the call itself says what happened */
 }
 
+/* Waits until there is something to read, or until it is to end: a signal may come just before a read would begin to
+ * wait, so the wait is cut into pieces. */
+static void wait_to_read(struct io_file *file) {
+        struct pollfd wait = {.fd = fd_of(file), .events = POLLIN};
+
+        while (file->io->stop && !io_is_stopped(file->io) && poll(&wait, 1, STOP_EVERY_MS) == 0)
+                ;
+}
+
 static enum err posix_stream_read(struct io_file *file, void *ret, size_t n, size_t *ret_n,
                                   struct err_note *note) {
         ssize_t moved;
 
-        do
+        do {
+                wait_to_read(file);
+                if (io_is_stopped(file->io))
+                        return err_set(note, ERR_CANCELLED, "read %s: interrupted", file->path);
                 moved = read(fd_of(file), ret, n);
-        while (moved < 0 && may_try_again(fd_of(file), POLLIN));
+        } while (moved < 0 && may_try_again(fd_of(file), POLLIN));
         if (moved < 0)
                 return io_posix_fail(note, errno, "read %s", file->path);
         *ret_n = (size_t)moved;
@@ -438,8 +452,11 @@ static enum err posix_stream_write(struct io_file *file, const void *data, size_
         size_t done = 0;
 
         while (done < n) {
-                ssize_t moved = write(fd_of(file), (const char *)data + done, n - done);
+                ssize_t moved;
 
+                if (io_is_stopped(file->io))
+                        return err_set(note, ERR_CANCELLED, "write %s: interrupted", file->path);
+                moved = write(fd_of(file), (const char *)data + done, n - done);
                 if (moved < 0 && may_try_again(fd_of(file), POLLOUT))
                         continue;
                 if (moved < 0)

@@ -767,6 +767,44 @@ static void a_stream_ends_when_its_writer_has_gone(void **state) {
         assert_int_equal(last, 0);
 }
 
+static void *stop_soon(void *stop) {
+        usleep(20000);
+        atomic_store((atomic_bool *)stop, true);
+        return NULL;
+}
+
+static void a_stream_that_is_stopped_waits_no_longer(void **state) {
+        struct place *place = *state;
+        struct io_file *in = NULL;
+        struct err_note note;
+        atomic_bool stop = false;
+        pthread_t thread;
+        enum err err, again = ERR_NONE;
+        char byte;
+        size_t n;
+        int fds[2];
+
+        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        struct swapped swapped = swap_in(fds[0], 1);
+
+        io_set_stop(place->io, &stop);
+        assert_int_equal(pthread_create(&thread, NULL, stop_soon, &stop), 0);
+        err = io_open_standard(place->io, IO_STDIN, &in, &note);
+        if (!err)
+                err = io_stream_read(in, &byte, 1, &n, &note); /* nobody writes */
+        if (in) {
+                again = io_stream_read(in, &byte, 1, &n, &note);
+                io_close(in);
+        }
+        io_set_stop(place->io, NULL);
+        pthread_join(thread, NULL);
+        swap_back(swapped);
+        close(fds[0]);
+        close(fds[1]);
+        assert_int_equal(err, ERR_CANCELLED);
+        assert_err(again, ERR_CANCELLED, "read standard input: interrupted");
+}
+
 static void a_stream_without_reader_is_closed(void **state) {
         struct place *place = *state;
         struct io_file *out = NULL;
@@ -884,6 +922,7 @@ int main(void) {
                 TEST(a_refused_shared_lock_leaves_nothing_behind),
                 TEST(a_stream_waits_for_a_slow_reader),
                 TEST(a_stream_ends_when_its_writer_has_gone),
+                TEST(a_stream_that_is_stopped_waits_no_longer),
                 TEST(a_stream_without_reader_is_closed),
                 TEST(the_clock_goes_on_and_the_dice_fall),
                 TEST(errors_mean_what_a_caller_can_do),
