@@ -97,15 +97,21 @@ static int exit_code_of(enum verb_outcome outcome) {
         return EXIT_FAILED;
 }
 
+/* Whether the verb's data goes to standard output, so that nothing else may. */
+static bool gives_data(const struct options *options) {
+        const char *output = json_string_value(json_object_get(options->params, "output"));
+
+        return output && strcmp(output, "-") == 0;
+}
+
 /* "catena vdi export: …", and what to do about it. */
-static int report(const struct options *options, enum verb_outcome outcome, FILE *json_to,
-                  const struct err_note *note) {
+static int report(const struct options *options, enum verb_outcome outcome, const struct err_note *note) {
         AUTO(buf_fini) struct buf text = {0};
         bool is_usage = outcome == VERB_USAGE;
 
         if (options->is_json) {
                 print_json_error(&text, is_usage ? "usage" : err_name(note->code), note->text);
-                (void)write_out(&text, json_to);
+                (void)write_out(&text, gives_data(options) ? stderr : stdout);
         } else {
                 buf_print(&text, "%scatena%s%s%s%s:%s ", has_colour(STDERR_FILENO) ? "\033[31m" : "",
                           options->noun ? " " : "", options->noun ? options->noun->name : "",
@@ -124,13 +130,6 @@ static int report(const struct options *options, enum verb_outcome outcome, FILE
 }
 
 /* ---- calling ---- */
-
-/* Whether the verb's data goes to standard output, so that nothing else may. */
-static bool gives_data(const struct options *options) {
-        const char *output = json_string_value(json_object_get(options->params, "output"));
-
-        return output && strcmp(output, "-") == 0;
-}
 
 /* What went less well than the result says. */
 static void show_warnings(const struct options *options, const json_t *result) {
@@ -183,13 +182,13 @@ static int run_call(const struct options *options) {
         gethostname(host, sizeof host - 1);
         io_set_stop(io, &is_cancelled);
         if (io_open_standard(io, IO_STDIN, &input, &note) || io_open_standard(io, IO_STDOUT, &output, &note))
-                return report(options, VERB_DONE, stdout, &note);
+                return report(options, VERB_DONE, &note);
         call.input = input;
         call.output = output;
         failed = verb_call_run(&call, &note);
         bar_clear(&bar);
         if (failed)
-                return report(options, call.outcome, gives_data(options) ? stderr : stdout, &note);
+                return report(options, call.outcome, &note);
         return show_result(options, &call);
 }
 
@@ -218,6 +217,6 @@ int command_main(int argc, char **argv) {
 
         set_signals();
         if (options_parse((const char *const *)argv + 1, argc > 0 ? (size_t)argc - 1 : 0, &options, &note))
-                return report(&options, VERB_USAGE, stdout, &note);
+                return report(&options, VERB_USAGE, &note);
         return run_task(&options);
 }

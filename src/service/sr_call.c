@@ -6,8 +6,24 @@
 #include "mem.h"
 #include "registry.h"
 
+enum { WAIT_FOR_OWNER_NS = 1000000000, WAIT_EVERY_NS = 20000000 };
+
 struct sr_options sr_call_options(const struct verb_call *call, enum sr_mode mode) {
         return (struct sr_options){.mode = mode, .self = call->self};
+}
+
+/* Most owners are done in a moment. */
+static enum err open_patiently(struct io *io, const char *path, const struct sr_options *options,
+                               struct sr **ret, struct err_note *note) {
+        uint64_t until = io_now_ns(io) + WAIT_FOR_OWNER_NS;
+
+        for (;;) {
+                enum err failed = sr_open(io, path, options, ret, note);
+
+                if (failed != ERR_BUSY || io_now_ns(io) >= until)
+                        return failed;
+                io_sleep_ns(io, WAIT_EVERY_NS);
+        }
 }
 
 /* Any folder can be looked at as if it were an SR; one without a disk was not meant. */
@@ -31,7 +47,7 @@ enum err sr_call_open(struct verb_call *call, enum sr_mode mode, struct sr **ret
                 return note->code;
         if (read_only || (verbs_find_param(call->verb, "read-only") && call_flag(call, "read-only")))
                 options.mode = SR_READ_ONLY;
-        if (sr_open(call->io, path, &options, &sr, note) || need_disks(sr, text, note))
+        if (open_patiently(call->io, path, &options, &sr, note) || need_disks(sr, text, note))
                 return note->code;
         *ret = TAKE(sr);
         return ERR_NONE;

@@ -173,7 +173,7 @@ static enum err run_show(struct verb_call *call, struct err_note *note) {
 const struct verb sr_show_verb = {
         .name = "show",
         .summary = "Shows an SR.",
-        .details = "Changes nothing, and works beside whoever owns it.",
+        .details = "Changes nothing.",
         .params = sr_params,
         .shape = SHAPE_RECORD,
         .fields = show_fields,
