@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The command, from outside: what users and scripts rely on. Every command whose form is fixed, every error
-that a user meets with its exit code and what it leaves behind, JSON of every verb, interrupts, pipes, names of
-SRs."""
+that a user meets with its exit code and what it leaves behind, JSON of every verb, interrupts, pipes, and the
+names of SRs."""
 import gzip
 import json
 import os
