@@ -51,23 +51,38 @@ static enum err prepare_write(struct sr *sr, const struct vdi *vdi, struct err_n
         return forget_stream(sr, vdi, note);
 }
 
+enum err sr_check_layers(const struct chain *chain, unsigned first, const struct node *node,
+                         struct err_note *note) {
+        for (unsigned i = first; i < chain_depth(chain); i++, node = node->parent) {
+                const struct image *layer = chain_layer(chain, i);
+
+                if (!node || layer->device != node->device || layer->inode != node->inode)
+                        return err_set(
+                                note, ERR_MISMATCH,
+                                "%s is not %s%s: a locator above it leads out of the SR, or it was replaced",
+                                layer->path, node ? "the node " : "a node of this SR",
+                                node ? node->name : "");
+        }
+        return ERR_NONE;
+}
+
 enum err sr_open_chain(struct sr *sr, const struct uuid *uuid, enum chain_mode mode, struct chain **ret,
                        struct err_note *note) {
         const struct vdi *vdi;
         struct place_name name;
         AUTO_FREE char *path = NULL;
-        struct chain *chain;
+        AUTO(chain_abandon) struct chain *chain = NULL;
 
         if ((mode == CHAIN_WRITE && sr_begin_change(sr, note)) || sr_need_vdi(sr, uuid, &vdi, note) ||
             (mode == CHAIN_WRITE && prepare_write(sr, vdi, note)))
                 return err_wrap(note, "open VDI %s", uuid_format(uuid).s);
         name = node_place_name(vdi->node);
         path = place_path(sr->place, &name);
-        if (chain_open(&sr->images, path, mode, &chain, note))
+        if (chain_open(&sr->images, path, mode, &chain, note) || sr_check_layers(chain, 0, vdi->node, note))
                 return err_wrap(note, "open VDI %s", uuid_format(uuid).s);
         *vec_add(&sr->chains) = (struct sr_open_chain){.vdi = *uuid, .mode = mode, .chain = chain};
         ((struct vdi *)vdi)->is_open = true;
-        *ret = chain;
+        *ret = TAKE(chain);
         return ERR_NONE;
 }
 

@@ -21,11 +21,14 @@ struct chain *sr_import_chain(struct sr_import *import) {
         return import->chain;
 }
 
-static enum err open_chain(struct sr_import *import, struct err_note *note) {
+/* base: what it is made upon; NULL: nothing. */
+static enum err open_chain(struct sr_import *import, const struct node *base, struct err_note *note) {
         struct place_name temporary = place_name_new(&import->row.uuid, import->kind);
         AUTO_FREE char *path = place_path(import->sr->place, &temporary);
 
-        return chain_open(&import->sr->images, path, CHAIN_WRITE, &import->chain, note);
+        if (chain_open(&import->sr->images, path, CHAIN_WRITE, &import->chain, note))
+                return note->code;
+        return sr_check_layers(import->chain, 1, base, note);
 }
 
 static void forget(struct sr_import *import) {
@@ -67,7 +70,7 @@ enum err sr_import_begin(struct sr *sr, const struct vdi_options *options, struc
         import = import_new(sr);
         import->kind = options->kind;
         if (sr_new_row(sr, options, &import->row, note) ||
-            sr_new_disk(sr, &import->row.uuid, options, note) || open_chain(import, note))
+            sr_new_disk(sr, &import->row.uuid, options, note) || open_chain(import, NULL, note))
                 return err_wrap(note, "begin an import");
         *ret = TAKE(import);
         return ERR_NONE;
@@ -98,7 +101,7 @@ static enum err begin_onto(struct sr *sr, const struct uuid *uuid, uint64_t size
         import->kind = IMAGE_VHD;
         import->is_onto = true;
         vdi_row_copy(&vdi->row, &import->row);
-        if (sr_new_child(sr, uuid, &base_name, base, size, note) || open_chain(import, note))
+        if (sr_new_child(sr, uuid, &base_name, base, size, note) || open_chain(import, base, note))
                 return note->code;
         *ret = TAKE(import);
         return ERR_NONE;

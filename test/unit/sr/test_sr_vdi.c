@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sr_kit.h"
 
+#include "vhd_header.h"
+#include "vhd_footer.h"
+
 static void a_new_vdi_is_empty_and_keeps_what_is_written(void **state) {
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
         struct sr *sr = kit_create(io);
@@ -258,6 +261,57 @@ static void a_raw_vdi_is_snapshotted_by_vhd_children(void **state) {
         sr_close(sr);
 }
 
+/* Of its three locators the first one then names a file outside; the others are as they were. */
+static void lead_out(struct io *io, const char *path, const char *url) {
+        AUTO(io_close) struct io_file *file = NULL;
+        struct vhd_header_disk disk;
+        struct vhd_header header;
+        struct err_note note = {0};
+
+        assert_ok(io_open(io, path, IO_WRITE, &file, &note));
+        assert_ok(io_read(file, &disk, sizeof disk, VHD_HEADER_AT, &note));
+        assert_ok(vhd_header_decode(&disk, &header, &note));
+        header.locator[0].length = (uint32_t)strlen(url);
+        vhd_header_encode(&header, &disk);
+        assert_ok(io_write(file, &disk, sizeof disk, VHD_HEADER_AT, &note));
+        assert_ok(io_write(file, url, strlen(url), header.locator[0].offset, &note));
+}
+
+/* Who may put files into an SR's folder must not be able to read all that the SR's owner can. */
+static void a_locator_does_not_lead_out_of_the_sr(void **state) {
+        const struct vdi_options options = {.name = "r", .size = KIT_SIZE, .kind = IMAGE_RAW};
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        AUTO(io_close) struct io_file *secret = NULL;
+        AUTO_FREE char *path = NULL;
+        struct sr_import *import;
+        struct uuid vdi, snapshot;
+        struct err_note note = {0};
+        struct chain *chain;
+
+        (void)state;
+        assert_ok(sr_vdi_create(sr, &options, &vdi, &note));
+        snapshot = kit_snapshot(sr, &vdi, "s");
+        assert_ok(io_open(io, "/secret", IO_CREATE, &secret, &note));
+        assert_ok(io_write(secret, "sesame", 6, 0, &note));
+        path = mem_format(KIT_DIR "/%s.vhd", uuid_format(&snapshot).s);
+        lead_out(io, path, "file:///secret");
+        assert_ok(sr_scan(sr, &note));
+        assert_err(sr_open_chain(sr, &snapshot, CHAIN_READ, &chain, &note), ERR_MISMATCH, "out of the SR");
+        assert_reads(sr, &vdi, "....");
+        kit_write(sr, &vdi, "A");
+        assert_ok(sr_vdi_revert(sr, &vdi, &snapshot, &note)); /* to the snapshot's base, in the SR */
+        assert_reads(sr, &vdi, "....");
+        free(path);
+        path = mem_format(KIT_DIR "/%s.vhd", uuid_format(&vdi).s);
+        lead_out(io, path, "file:///secret");
+        assert_ok(sr_scan(sr, &note));
+        assert_err(sr_open_chain(sr, &vdi, CHAIN_WRITE, &chain, &note), ERR_MISMATCH, "out of the SR");
+        assert_ok(sr_import_begin_onto(sr, &vdi, KIT_SIZE, &import, &note));
+        sr_import_abort(import);
+        sr_close(sr);
+}
+
 static void a_raw_vdi_is_deleted(void **state) {
         const struct vdi_options options = {.name = "r", .size = KIT_SIZE, .kind = IMAGE_RAW};
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
@@ -351,6 +405,7 @@ int main(void) {
                 cmocka_unit_test(max_depth_refuses_a_snapshot_and_says_why),
                 cmocka_unit_test(without_links_names_move_and_nothing_is_lost),
                 cmocka_unit_test(a_raw_vdi_is_snapshotted_by_vhd_children),
+                cmocka_unit_test(a_locator_does_not_lead_out_of_the_sr),
                 cmocka_unit_test(a_raw_vdi_is_deleted),
                 cmocka_unit_test(names_that_two_share_are_refused_with_both_uuids),
                 cmocka_unit_test(settings_last_and_text_that_cannot_be_kept_is_refused),
