@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A VHD stream whose head is the input, behind 8 bytes that say how the rest is made: blocks of a pattern up to
- * where the footer stands, and how it is cut into pieces.  What the sink takes whole, the reader of files reads the
- * same. */
+/* A VHD stream whose head is the input, behind 8 bytes that say how the rest is made: blocks of a pattern
+ * up to where the footer stands, and how it is cut into pieces.  What the sink takes whole, the reader of
+ * files reads the same. */
 #include <string.h>
 
 #include "chain.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What we send is read by qemu-img and libvhdi, and what qemu-img makes is taken in.  Skipped where they are absent. */
+/* What we send is read by qemu-img and libvhdi, and what qemu-img makes is taken in.  Skipped where they are
+ * absent. */
 #include "stream_kit.h"
 
 #include <unistd.h>

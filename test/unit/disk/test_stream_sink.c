@@ -403,34 +403,64 @@ static void blocks_upon_one_another_or_upon_metadata_are_refused(void **state) {
 
 /* ---- ends ---- */
 
+static void cut_at(struct world *w, enum stream_format format, const struct buf *stream, size_t n,
+                   bool is_known) {
+        struct taker taker = {.w = w, .path = "/in.vhd", .size = BLOCK + 2048};
+        struct err_note note, unused;
+
+        assert_err(
+                kit_import(&taker, format, is_known ? stream->n : UINT64_MAX, stream->data, n, 100000, &note),
+                ERR_CUT_SHORT, "the stream ends at byte");
+        if (is_known)
+                assert_non_null(strstr(note.text, " of "));
+        (void)!io_unlink(w->io, "/in.vhd", &unused);
+}
+
 static void every_cut_is_noticed(void **state) {
         struct fixture_dice dice = {41};
-        AUTO(buf_fini) struct buf stream = {0};
-        struct err_note note;
         struct world w;
 
         (void)state;
         world_init(&w, 1);
         make(&w, "/a.vhd", BLOCK + 2048, NULL, &dice, 6);
-        for (int format = 0; format < 2; format++) {
-                buf_fini(&stream);
-                stream = kit_export(&w, "/a.vhd", NULL, format ? STREAM_VHD : STREAM_RAW);
-                for (int i = 0; i < 120; i++) {
-                        size_t n = i < 30   ? (size_t)i * 200
-                                   : i < 60 ? stream.n - (size_t)(i - 29) * 37
-                                            : fixture_roll(&dice, stream.n);
-                        struct taker taker = {.w = &w, .path = "/in.vhd", .size = BLOCK + 2048};
-                        struct err_note unused;
+        for (int i = 0; i < 2; i++) {
+                enum stream_format format = i ? STREAM_VHD : STREAM_RAW;
+                AUTO(buf_fini) struct buf stream = kit_export(&w, "/a.vhd", NULL, format);
+                const size_t points[] = {0,
+                                         1,
+                                         511,
+                                         512,
+                                         513,
+                                         1535,
+                                         1536,
+                                         1537,
+                                         2047,
+                                         2048,
+                                         2049,
+                                         2559,
+                                         2560,
+                                         2561,
+                                         3583,
+                                         3584,
+                                         3585,
+                                         4095,
+                                         4096,
+                                         4097,
+                                         stream.n - 512 - BLOCK,
+                                         stream.n - 1025,
+                                         stream.n - 1024,
+                                         stream.n - 513,
+                                         stream.n - 512,
+                                         stream.n - 510,
+                                         stream.n - 2};
 
-                        if (format && n == stream.n - 1)
-                                continue; /* a footer of 511 bytes */
-                        assert_err(kit_import(&taker, format ? STREAM_VHD : STREAM_RAW,
-                                              i % 2 ? stream.n : UINT64_MAX, stream.data, n, 100000, &note),
-                                   ERR_CUT_SHORT, "the stream ends at byte");
-                        if (i % 2)
-                                assert_non_null(strstr(note.text, " of "));
-                        (void)!io_unlink(w.io, "/in.vhd", &unused);
+                for (unsigned k = 0; k < sizeof points / sizeof *points; k++) {
+                        cut_at(&w, format, &stream, points[k], false);
+                        cut_at(&w, format, &stream, points[k], true);
                 }
+                for (int k = 0; k < 40; k++)
+                        cut_at(&w, format, &stream, fixture_roll(&dice, stream.n - 1),
+                               k % 2); /* 511: an old footer */
         }
         world_fini(&w);
 }

@@ -165,6 +165,48 @@ static void a_delta_has_exactly_the_sectors_that_differ(void **state) {
         world_fini(&w);
 }
 
+/* What comes behind a jump to `at` is what comes without one. */
+static void same_from(struct chain *chain, const struct buf *stream, uint64_t at) {
+        struct stream_source_options options = {.format = STREAM_VHD, .uuid = kit_uuid};
+        AUTO(stream_source_free) struct stream_source *source = NULL;
+        AUTO_FREE uint8_t *got = mem_zero(stream->n);
+        struct err_note note;
+        size_t n;
+
+        assert_ok(stream_source_new(chain, &options, &source, &note));
+        stream_source_skip(source, at);
+        assert_ok(stream_source_pull(source, got, stream->n, &n, &note));
+        assert_same(got, n, stream->data + at, stream->n - at);
+}
+
+/* Its blocks adjoin in the file, and the last one is cut by its end. */
+static void a_raw_disk_goes_out_too(void **state) {
+        AUTO_FREE uint8_t *data = mem_zero(3 * BLOCK);
+        const uint64_t size = 2 * BLOCK + 300 * SECTOR;
+        struct io_file *file;
+        struct err_note note;
+        struct world w;
+
+        (void)state;
+        world_init(&w, 1);
+        fixture_fill(data, size, 0, 8);
+        assert_ok(io_open(w.io, "/a.raw", IO_CREATE, &file, &note));
+        assert_ok(io_write(file, data, size, 0, &note));
+        io_close(file);
+        {
+                AUTO(buf_fini) struct buf raw = kit_export(&w, "/a.raw", NULL, STREAM_RAW);
+                AUTO(buf_fini) struct buf stream = kit_export(&w, "/a.raw", NULL, STREAM_VHD);
+                struct chain *chain = kit_open(&w, "/a.raw", CHAIN_READ);
+
+                assert_same(raw.data, raw.n, data, size);
+                kit_put_file(&w, "/out.vhd", &stream);
+                check_structure(&w, chain, NULL, &stream);
+                same_from(chain, &stream, BLOCK / 4 * 7 + 8192);
+                kit_close(chain);
+        }
+        world_fini(&w);
+}
+
 static void it_makes_no_difference_how_a_stream_is_pulled(void **state) {
         static const size_t pieces[] = {1, 7, 512, 4096, 100000, 4 * 1024 * 1024};
         struct fixture_dice dice = {9};
@@ -441,6 +483,7 @@ int main(void) {
                 cmocka_unit_test(a_raw_stream_is_the_disk_at_any_depth),
                 cmocka_unit_test(an_exported_vhd_is_a_vhd_that_reads_the_same),
                 cmocka_unit_test(a_delta_has_exactly_the_sectors_that_differ),
+                cmocka_unit_test(a_raw_disk_goes_out_too),
                 cmocka_unit_test(it_makes_no_difference_how_a_stream_is_pulled),
                 cmocka_unit_test(skipping_blindly_ends_up_at_the_right_bytes),
                 cmocka_unit_test(whole_blocks_are_merged_content_with_all_bits_set),
