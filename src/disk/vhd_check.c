@@ -8,6 +8,7 @@
 
 #include "mem.h"
 #include "vhd_bitmap.h"
+#include "vhd_bitmaps.h"
 #include "vhd_meta.h"
 #include "vhd_parent.h"
 
@@ -259,31 +260,31 @@ static uint32_t sectors_of(const struct check *c, uint32_t block) {
                           VHD_SECTOR);
 }
 
-static enum err check_bitmap(struct check *c, uint32_t block, struct err_note *note) {
-        uint8_t bits[VHD_BITMAP_SIZE];
-        uint64_t at = (uint64_t)c->bat[block] * VHD_SECTOR;
-        uint32_t n = sectors_of(c, block), held;
+static enum err check_bitmap(void *user, uint32_t block, const uint8_t bits[VHD_BITMAP_SIZE],
+                             struct err_note *note) {
+        struct check *c = user;
+        uint32_t n = sectors_of(c, block), held = vhd_bitmap_count(bits, 0, n);
 
-        if (io_read(c->file, bits, sizeof bits, at, note))
-                return err_wrap(note, "read the bitmap of block %u", block);
-        held = vhd_bitmap_count(bits, 0, n);
+        (void)note;
         c->found->n_sectors_held += held;
         if (c->map && held < n && vhd_bitmap_test(c->map, block))
-                findings_add(c->found, FINDING_ERROR, "bitmap", at, clear_bit,
+                findings_add(c->found, FINDING_ERROR, "bitmap", (uint64_t)c->bat[block] * VHD_SECTOR,
+                             clear_bit,
                              "block %u has %u of its %u sectors, but its batmap bit says that it has all",
                              block, held, n);
         return ERR_NONE;
 }
 
 static enum err check_bitmaps(struct check *c, struct err_note *note) {
+        AUTO(vhd_bitmaps_fini) struct vhd_bitmaps bitmaps = {0};
+
         for (uint32_t i = 0; c->bat && i < c->n; i++) {
                 enum vhd_bat_fault fault = vhd_bat_fault_of(c->bat[i], &c->reserved, c->meta.end_footer_at);
 
-                if (c->bat[i] != VHD_BAT_UNUSED && (fault == VHD_BAT_GOOD || fault == VHD_BAT_CUT) &&
-                    check_bitmap(c, i, note))
-                        return note->code;
+                if (c->bat[i] != VHD_BAT_UNUSED && (fault == VHD_BAT_GOOD || fault == VHD_BAT_CUT))
+                        vhd_bitmaps_add(&bitmaps, i, c->bat[i]);
         }
-        return ERR_NONE;
+        return vhd_bitmaps_read(&bitmaps, c->io, c->file, check_bitmap, c, note);
 }
 
 /* ---- locators, parent ---- */

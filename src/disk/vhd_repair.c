@@ -7,6 +7,7 @@
 
 #include "mem.h"
 #include "vhd_bitmap.h"
+#include "vhd_bitmaps.h"
 #include "vhd_edit.h"
 #include "vhd_meta.h"
 
@@ -83,14 +84,14 @@ static enum err read_tables(struct io_file *file, struct tables *t, struct err_n
         return ERR_NONE;
 }
 
-static enum err is_full(struct io_file *file, const struct tables *t, uint32_t block, bool *ret,
-                        struct err_note *note) {
+static enum err set_if_full(void *user, uint32_t block, const uint8_t bits[VHD_BITMAP_SIZE],
+                            struct err_note *note) {
+        struct tables *t = user;
         uint64_t n = min_u64(t->meta.footer.size_bytes - block * VHD_BLOCK_SIZE, VHD_BLOCK_SIZE) / VHD_SECTOR;
-        uint8_t bits[VHD_BITMAP_SIZE];
 
-        if (io_read(file, bits, sizeof bits, (uint64_t)t->bat[block] * VHD_SECTOR, note))
-                return err_wrap(note, "read the bitmap of block %u", block);
-        *ret = vhd_bitmap_next_clear(bits, 0, (uint32_t)n) == n;
+        (void)note;
+        if (vhd_bitmap_next_clear(bits, 0, (uint32_t)n) == n)
+                vhd_bitmap_set(t->after, block);
         return ERR_NONE;
 }
 
@@ -106,18 +107,13 @@ static bool may_have_bit(const struct tables *t, uint32_t block) {
 }
 
 /* A bit for each block that is all there; where the old batmap counts, no bit that it does not have. */
-static enum err make_map(struct io_file *file, struct tables *t, struct err_note *note) {
-        for (uint32_t i = 0; i < t->n; i++) {
-                bool full = false;
+static enum err make_map(struct io *io, struct io_file *file, struct tables *t, struct err_note *note) {
+        AUTO(vhd_bitmaps_fini) struct vhd_bitmaps bitmaps = {0};
 
-                if (!may_have_bit(t, i))
-                        continue;
-                if (is_full(file, t, i, &full, note))
-                        return note->code;
-                if (full)
-                        vhd_bitmap_set(t->after, i);
-        }
-        return ERR_NONE;
+        for (uint32_t i = 0; i < t->n; i++)
+                if (may_have_bit(t, i))
+                        vhd_bitmaps_add(&bitmaps, i, t->bat[i]);
+        return vhd_bitmaps_read(&bitmaps, io, file, set_if_full, t, note);
 }
 
 /* The map, then the header that seals it.  Between the two its checksum is wrong, and whoever looks drops it:
@@ -139,11 +135,11 @@ static enum err write_batmap(struct io_file *file, struct tables *t, struct err_
         return ERR_NONE;
 }
 
-static enum err mend_batmap(struct io_file *file, struct tables *t, struct err_note *note) {
+static enum err mend_batmap(struct io *io, struct io_file *file, struct tables *t, struct err_note *note) {
         if (!t->meta.has_batmap &&
             (!t->meta.batmap_note.code || !vhd_meta_has_batmap_room(&t->meta, t->bat, t->n)))
                 return ERR_NONE;
-        if (make_map(file, t, note))
+        if (make_map(io, file, t, note))
                 return note->code;
         if (t->is_sealed && memcmp(t->before, t->after, t->map_size) == 0)
                 return ERR_NONE;
@@ -166,12 +162,13 @@ static enum err drop_entries(struct io_file *file, const struct tables *t, struc
         return any ? io_sync(file, note) : ERR_NONE;
 }
 
-static enum err mend_tables(struct io_file *file, const struct vhd_meta *meta, struct err_note *note) {
+static enum err mend_tables(struct io *io, struct io_file *file, const struct vhd_meta *meta,
+                            struct err_note *note) {
         AUTO(tables_fini) struct tables t = {.meta = *meta};
 
         if (read_tables(file, &t, note))
                 return note->code == ERR_CORRUPT ? ERR_NONE : note->code;
-        if (mend_batmap(file, &t, note) || drop_entries(file, &t, note))
+        if (mend_batmap(io, file, &t, note) || drop_entries(file, &t, note))
                 return note->code;
         return ERR_NONE;
 }
@@ -235,7 +232,7 @@ static enum err mend(struct io *io, struct io_file *file, const char *parent_pat
                 return is_about_content(note->code) ? ERR_NONE : note->code; /* the findings say so */
         if (meta.footer.is_poisoned || meta.footer.type == VHD_FIXED)
                 return ERR_NONE;
-        if (vhd_edit_finish_header(file, &meta, note) || mend_tables(file, &meta, note))
+        if (vhd_edit_finish_header(file, &meta, note) || mend_tables(io, file, &meta, note))
                 return note->code;
         return parent_path ? mend_names(io, file, &meta, parent_path, note) : ERR_NONE;
 }
