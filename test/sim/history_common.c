@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "history.h"
+#include "mem.h"
+
+void history_init(struct history *h, uint64_t seed, uint64_t n_ops, bool is_traced) {
+        *h = (struct history){.seed = seed, .dice = {seed}, .n_wanted = n_ops, .is_traced = is_traced};
+        h->io = io_sim_new(seed, 0);
+        if (is_traced)
+                io_sim_trace(h->io, stderr);
+}
+
+void history_fini(struct history *h) {
+        io_free(h->io);
+        h->io = NULL;
+}
+
+uint64_t history_roll(struct history *h, uint64_t sides) {
+        return fixture_roll(&h->dice, sides);
+}
+
+bool history_chance(struct history *h, unsigned of_100) {
+        return history_roll(h, 100) < of_100;
+}
+
+void history_say(struct history *h, const char *fmt, ...) {
+        char *line = h->last[h->n_last++ % HISTORY_LAST];
+        va_list args;
+
+        va_start(args, fmt);
+        (void)vsnprintf(line, HISTORY_LINE, fmt, args);
+        va_end(args);
+        if (h->is_traced)
+                fprintf(stderr, "---- %" PRIu64 ": %s\n", h->n_done, line);
+}
+
+void history_print_last(const struct history *h) {
+        uint64_t n = min_u64(h->n_last, HISTORY_LAST);
+
+        for (uint64_t i = h->n_last - n; i < h->n_last; i++)
+                fprintf(stderr, "  %s\n", h->last[i % HISTORY_LAST]);
+}
+
+/* ---- faults ---- */
+
+void history_arm(struct history *h, unsigned of_100) {
+        uint64_t n;
+
+        if (h->is_armed || !history_chance(h, of_100))
+                return;
+        h->is_armed = true;
+        n = 1 + history_roll(h, history_chance(h, 50) ? 4 : 24);
+        switch (history_roll(h, 4)) {
+        case 0:
+                history_say(h, "[death before changing call %" PRIu64 "]", n);
+                io_sim_die_at(h->io, n, IO_SIM_BEFORE);
+                break;
+        case 1:
+                history_say(h, "[death in changing call %" PRIu64 "]", n);
+                io_sim_die_at(h->io, n, IO_SIM_DURING);
+                break;
+        case 2:
+                history_say(h, "[call %" PRIu64 " fails]", n);
+                io_sim_fail_at(h->io, n, ERR_IO, false);
+                break;
+        default:
+                history_say(h, "[no space at spacious call %" PRIu64 "]", n);
+                io_sim_fail_at(h->io, n, ERR_NO_SPACE, false);
+        }
+}
+
+void history_disarm(struct history *h) {
+        io_sim_heal(h->io);
+        h->is_armed = false;
+}
+
+enum history_end history_ended(struct history *h, enum err err, struct err_note *note) {
+        bool did_fire = h->is_armed && io_sim_fired(h->io);
+
+        if (io_sim_is_dead(h->io)) {
+                history_say(h, "  = dead");
+                return HISTORY_DIED;
+        }
+        if (did_fire)
+                history_disarm(h);
+        if (!err)
+                return did_fire ? HISTORY_DECLINED : HISTORY_DONE;
+        history_say(h, "  = %s", note->text);
+        if (did_fire || (h->is_tight && err == ERR_NO_SPACE)) {
+                h->count.failures++;
+                return HISTORY_FAILED;
+        }
+        return HISTORY_VIOLATED;
+}
+
+void history_restart(struct history *h) {
+        uint64_t seed = history_roll(h, 1 << 20);
+
+        history_disarm(h);
+        if (history_chance(h, 30)) {
+                history_say(h, "kill");
+                h->count.kills++;
+                io_sim_kill(h->io);
+        } else {
+                history_say(h, "crash %" PRIu64, seed);
+                h->count.crashes++;
+                io_sim_crash(h->io, seed);
+        }
+        if (h->is_traced)
+                io_sim_trace(h->io, stderr);
+}
+
+/* ---- content ---- */
+
+static uint64_t some_sector(struct history *h, uint64_t size) {
+        uint64_t blocks = div_up(size, MODEL_BLOCK), sector;
+
+        do
+                sector = model_sector_at(history_roll(h, blocks * MODEL_WINDOWS * MODEL_WINDOW));
+        while (sector >= size / SECTOR);
+        return sector;
+}
+
+static struct history_range whole_blocks(struct history *h, uint64_t size) {
+        uint64_t blocks = div_up(size, MODEL_BLOCK), first = history_roll(h, blocks);
+        uint64_t n = history_chance(h, 85) ? 1 : 1 + history_roll(h, blocks - first);
+
+        return (struct history_range){first * MODEL_BLOCK,
+                                      min_u64(n * MODEL_BLOCK, size - first * MODEL_BLOCK)};
+}
+
+struct history_range history_range(struct history *h, uint64_t size, bool is_whole_sectors) {
+        uint64_t kind = history_roll(h, 100), at, end;
+
+        if (kind < 3)
+                return whole_blocks(h, size);
+        at = some_sector(h, size) * SECTOR;
+        end = kind < 10 ? (some_sector(h, size) + 1) * SECTOR : at + (1 + history_roll(h, 12)) * SECTOR;
+        if (end <= at || end - at > MODEL_BLOCK)
+                end = at + SECTOR;
+        if (!is_whole_sectors && kind >= 70) {
+                at += history_roll(h, SECTOR);
+                end = at + 1 + history_roll(h, 3 * SECTOR);
+        }
+        end = min_u64(end, size);
+        return (struct history_range){at, end - at};
+}
+
+uint8_t *history_fill(struct history *h, struct history_range range) {
+        uint64_t at = round_down(range.at, SECTOR), end = round_up(range.at + range.n, SECTOR);
+        uint8_t *data = mem_grow(NULL, end - at, 1);
+
+        fixture_fill(data, end - at, at, ++h->generation);
+        memmove(data, data + (range.at - at), range.n);
+        return data;
+}
