@@ -23,6 +23,67 @@ enum err vhd_edit_write_footers(struct io_file *file, const struct vhd_meta *met
         return ERR_NONE;
 }
 
+/* The first sector of [at, end) that is that footer; end where there is none. */
+static enum err find_footer(struct io_file *file, const struct vhd_footer_disk *footer, uint64_t at,
+                            uint64_t end, uint64_t *ret, struct err_note *note) {
+        struct vhd_footer_disk piece[128];
+
+        for (size_t n; at < end; at += n) {
+                n = (size_t)min_u64(sizeof piece, end - at);
+                if (io_read(file, piece, n, at, note))
+                        return note->code;
+                for (size_t i = 0; i < n / sizeof *piece; i++)
+                        if (memcmp(&piece[i], footer, sizeof *footer) == 0) {
+                                *ret = at + i * sizeof *piece;
+                                return ERR_NONE;
+                        }
+        }
+        *ret = end;
+        return ERR_NONE;
+}
+
+/* A growth first makes the file longer; the footer at its old end stands until data goes over it.  Nothing but that
+ * footer, all bytes of it, is taken for it. */
+static enum err take_back_growth(struct io_file *file, struct vhd_meta *meta, bool *ret_did,
+                                 struct err_note *note) {
+        uint64_t n = vhd_meta_blocks(meta), end = round_down(meta->file_size, VHD_SECTOR), at;
+        AUTO_FREE uint32_t *bat = mem_try((size_t)n, sizeof *bat);
+        struct vhd_footer_disk footer;
+
+        if (!bat)
+                return err_set(note, ERR_NO_MEMORY, "read a BAT of %" PRIu64 " entries: out of memory", n);
+        vhd_footer_encode(&meta->footer, &footer);
+        if (vhd_meta_read_bat(file, meta, bat, n, note) ||
+            find_footer(file, &footer, vhd_meta_data_end(meta, bat, n), end, &at, note))
+                return note->code;
+        *ret_did = at < end;
+        if (!*ret_did)
+                return ERR_NONE;
+        if (io_truncate(file, at + sizeof footer, note) || io_sync(file, note))
+                return note->code;
+        meta->file_size = at + sizeof footer;
+        meta->end_footer_at = at;
+        meta->end_state = VHD_PART_VALID;
+        return ERR_NONE;
+}
+
+enum err vhd_edit_mend_footers(struct io_file *file, struct vhd_meta *meta, struct err_note *note) {
+        bool has_ended = meta->end_state != VHD_PART_DAMAGED, did_take_back;
+        struct err_note why;
+        enum err e;
+
+        if (meta->copy_state == VHD_PART_VALID && meta->end_state == VHD_PART_VALID)
+                return ERR_NONE;
+        e = vhd_edit_write_footers(file, meta, &meta->footer, note);
+        if (e != ERR_NO_SPACE || has_ended || meta->footer.type == VHD_FIXED)
+                return e;
+        if (take_back_growth(file, meta, &did_take_back, &why)) {
+                *note = why;
+                return why.code;
+        }
+        return did_take_back ? ERR_NONE : e;
+}
+
 static enum err read_for_writing(struct io_file *file, struct vhd_meta *ret, struct err_note *note) {
         if (vhd_meta_read(file, 0, ret, note))
                 return note->code;
@@ -40,6 +101,8 @@ enum err vhd_edit_set_hidden(struct io_file *file, bool is_hidden, struct err_no
         if (read_for_writing(file, &meta, note))
                 return err_wrap(note, "%s %s", what, io_path(file));
         /* Written even where it says so already: whoever wrote that may have failed to sync it. */
+        if (vhd_edit_mend_footers(file, &meta, note))
+                return err_wrap(note, "%s %s", what, io_path(file));
         meta.footer.is_hidden = is_hidden;
         if (vhd_edit_write_footers(file, &meta, &meta.footer, note))
                 return err_wrap(note, "%s %s", what, io_path(file));

@@ -11,7 +11,7 @@ struct set_aside {
         size_t n_punched;                /* slots whose punch the first sync makes durable */
 };
 
-static enum err sync_file(struct vhd_leaf *leaf, struct err_note *note) {
+enum err leaf_sync(struct vhd_leaf *leaf, struct err_note *note) {
         if (io_sync(leaf->vhd->image.file, note) == ERR_NONE)
                 return ERR_NONE;
         /* [D6] what it covered is unknown, and asking again would lie */
@@ -124,7 +124,7 @@ static enum err first_half(struct vhd_leaf *leaf, struct set_aside *set, struct 
         if (clear_batmap_bits(leaf, set, note) || write_bitmaps(leaf, set, true, note))
                 return note->code;
         atomic_store(&leaf->has_unsynced, false);
-        if (sync_file(leaf, note))
+        if (leaf_sync(leaf, note))
                 return note->code;
         pthread_mutex_lock(&leaf->lock);
         vhd_space_synced(&leaf->space, set->n_punched);
@@ -138,7 +138,7 @@ static enum err second_half(struct vhd_leaf *leaf, struct set_aside *set, struct
                 return ERR_NONE;
         if (write_bat(leaf, set, note) || write_bitmaps(leaf, set, false, note))
                 return note->code;
-        return sync_file(leaf, note);
+        return leaf_sync(leaf, note);
 }
 
 /* Step 3a: the BAT names them no more, durably.  Readers that found them before have gone: then their bytes
@@ -219,7 +219,8 @@ enum err vhd_leaf_flush(struct vhd_leaf *leaf, struct err_note *note) {
                 pthread_mutex_lock(&leaf->lock);
                 set_aside(leaf, &set);
                 pthread_mutex_unlock(&leaf->lock);
-                if (set.bitmaps.n > 0 || set.left.n > 0 || atomic_load(&leaf->has_unsynced))
+                if (set.bitmaps.n > 0 || set.left.n > 0 || atomic_load(&leaf->has_unsynced) ||
+                    leaf->is_batmap_stale)
                         e = bring_down(leaf, &set, note);
         }
         pthread_mutex_unlock(&leaf->flush_turn);

@@ -62,14 +62,6 @@ static void take_slots(struct vhd_leaf *leaf) {
         }
 }
 
-/* A crash between the two footers of one change leaves them different; the one that counts goes to both
- * places.  The end is made good before data can be written there [D4]. */
-static enum err mend_footers(struct vhd_image *vhd, struct err_note *note) {
-        if (vhd->meta.copy_state == VHD_PART_VALID && vhd->meta.end_state == VHD_PART_VALID)
-                return ERR_NONE;
-        return vhd_edit_write_footers(vhd->image.file, &vhd->meta, &vhd->meta.footer, note);
-}
-
 static struct vhd_leaf *leaf_new(struct vhd_image *vhd) {
         struct vhd_leaf *leaf = mem_new(struct vhd_leaf);
 
@@ -95,8 +87,10 @@ enum err vhd_leaf_open(struct vhd_image *vhd, struct vhd_leaf **ret, struct err_
         e = io_sync(vhd->image.file, note);
         if (!e)
                 e = vhd_image_each_block(vhd, take_entry, &opening, note);
+        /* A crash between the two footers of one change leaves them different.  The end is made good before data can be
+         * written there [D4]. */
         if (!e)
-                e = mend_footers(vhd, note);
+                e = vhd_edit_mend_footers(vhd->image.file, &vhd->meta, note);
         if (!e) {
                 vhd_space_init(&leaf->space, vhd->image.file, &vhd->meta.footer, vhd->reserved.end,
                                vhd->meta.end_footer_at, vhd->image.images->options.growth_bytes,
@@ -111,12 +105,21 @@ enum err vhd_leaf_open(struct vhd_image *vhd, struct vhd_leaf **ret, struct err_
         return ERR_NONE;
 }
 
+/* [D6] Also one that only a footer was waiting for: it covered all that the file held. */
+static void mark_failed_sync(struct vhd_leaf *leaf) {
+        if (leaf->space.did_sync_fail)
+                atomic_store(&leaf->vhd->image.has_failed, true);
+}
+
 enum err vhd_leaf_close(struct vhd_leaf *leaf, struct err_note *note) {
-        if (vhd_leaf_flush(leaf, note) || vhd_space_tighten(&leaf->space, note))
+        if (vhd_leaf_flush(leaf, note))
                 return note->code;
-        if (atomic_load(&leaf->has_unsynced) && io_sync(leaf->vhd->image.file, note))
+        /* On a full file system there may be no block for the footer at its new place: then the end stays where it is. */
+        if (vhd_space_tighten(&leaf->space, note) && note->code != ERR_NO_SPACE) {
+                mark_failed_sync(leaf);
                 return note->code;
-        return ERR_NONE;
+        }
+        return atomic_load(&leaf->has_unsynced) ? leaf_sync(leaf, note) : ERR_NONE;
 }
 
 void vhd_leaf_free(struct vhd_leaf *leaf) {
@@ -253,8 +256,10 @@ static enum err allocate(struct vhd_leaf *leaf, uint64_t block, struct err_note 
         static const uint8_t empty[IMAGE_BITMAP_SIZE];
         uint32_t where;
 
-        if (vhd_space_take(&leaf->space, leaf->n_blocks - leaf->n_held, &where, note))
+        if (vhd_space_take(&leaf->space, leaf->n_blocks - leaf->n_held, &where, note)) {
+                mark_failed_sync(leaf);
                 return note->code;
+        }
         if (io_write(leaf->vhd->image.file, empty, sizeof empty, (uint64_t)where * SECTOR, note)) {
                 *vec_add(&leaf->space.punchable.list) = where;
                 return note->code;

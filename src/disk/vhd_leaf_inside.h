@@ -60,6 +60,8 @@ struct vhd_leaf {
         _Atomic bool has_unsynced; /* something was written since the last sync began */
 };
 
+/* [D6] Where it fails nothing is acknowledged any more. */
+MUST_USE enum err leaf_sync(struct vhd_leaf *, struct err_note *);
 /* Under the lock.  The bitmap of a block that is held, read from the file where it is not in memory. */
 MUST_USE enum err leaf_bitmap_get(struct vhd_leaf *, uint64_t block, struct leaf_bitmap **ret,
                                   struct err_note *);

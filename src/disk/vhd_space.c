@@ -38,7 +38,8 @@ void vhd_space_init(struct vhd_space *space, struct io_file *file, const struct 
         space->next = at;
         space->end = div_up(headers_end, SECTOR);
         if (blocks->list.n)
-                space->end = max_u64(space->end, (uint64_t)blocks->list.data[blocks->list.n - 1] + BLOCK_SPAN);
+                space->end =
+                        max_u64(space->end, (uint64_t)blocks->list.data[blocks->list.n - 1] + BLOCK_SPAN);
 }
 
 void vhd_space_fini(struct vhd_space *space) {
@@ -47,9 +48,16 @@ void vhd_space_fini(struct vhd_space *space) {
         vec_fini(&space->punched.list);
 }
 
+static enum err sync_file(struct vhd_space *space, struct err_note *note) {
+        if (io_sync(space->file, note) == ERR_NONE)
+                return ERR_NONE;
+        space->did_sync_fail = true;
+        return note->code;
+}
+
 static enum err write_footer(struct vhd_space *space, uint64_t sector, struct err_note *note) {
         if (io_write(space->file, &space->footer, sizeof space->footer, sector * SECTOR, note) ||
-            io_sync(space->file, note))
+            sync_file(space, note))
                 return err_wrap(note, "write the footer at sector %llu", (unsigned long long)sector);
         return ERR_NONE;
 }
@@ -125,7 +133,7 @@ enum err vhd_space_tighten(struct vhd_space *space, struct err_note *note) {
         if (space->end >= space->limit)
                 return ERR_NONE;
         if (write_footer(space, space->end, note) ||
-            io_truncate(space->file, (space->end + 1) * SECTOR, note) || io_sync(space->file, note))
+            io_truncate(space->file, (space->end + 1) * SECTOR, note) || sync_file(space, note))
                 return err_wrap(note, "give the end of the file back");
         space->limit = space->end;
         return ERR_NONE;

@@ -18,6 +18,7 @@
 #ifndef DISK_VHD_SPACE_H
 #define DISK_VHD_SPACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "io.h"
@@ -31,13 +32,14 @@ struct vhd_slots {
 struct vhd_space {
         struct io_file *file;          /* borrowed from the image */
         struct vhd_footer_disk footer; /* what is written at the end */
-        uint64_t end;                  /* of the last block, or of the headers: where a tight file's footer stands */
-        uint64_t next;                 /* first sector that may hold a slot not used yet; aligned */
-        uint64_t limit;                /* sector of the footer */
-        uint64_t stride;               /* slots to grow by */
-        struct vhd_slots free;         /* descending: the lowest is the last */
+        uint64_t end;          /* of the last block, or of the headers: where a tight file's footer stands */
+        uint64_t next;         /* first sector that may hold a slot not used yet; aligned */
+        uint64_t limit;        /* sector of the footer */
+        uint64_t stride;       /* slots to grow by */
+        struct vhd_slots free; /* descending: the lowest is the last */
         struct vhd_slots punchable;
         struct vhd_slots punched;
+        bool did_sync_fail; /* whatever the file held unsynced is unknown now: its leaf must say so [D6] */
 };
 
 /* blocks: the sectors of all blocks in use, in any order (sorted here).  Gaps between them that can hold a

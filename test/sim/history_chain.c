@@ -15,6 +15,7 @@ struct layer {
         struct model_disk model; /* of a frozen one; never changes */
         struct chain *reader;    /* owned; or NULL */
         uint64_t held;           /* bit b: it may hold block b */
+        bool is_untidy;          /* a fault kept the batmap, which is a hint, from being written */
 };
 
 struct disk {
@@ -142,15 +143,16 @@ static enum err open_somehow(struct disk *d, struct err_note *note) {
         return err_wrap(note, "open keeps failing");
 }
 
-static enum err check_file(struct disk *d, unsigned layer, struct err_note *note) {
+static enum err check_file(struct disk *d, unsigned layer, bool is_untidy, struct err_note *note) {
         AUTO(findings_fini) struct findings findings = {0};
         char room[PATH_SIZE];
 
         if (vhd_check(d->h->io, path_of(layer, room), VHD_CHECK_BITMAPS | VHD_CHECK_PARENT, &findings, note))
                 return err_wrap(note, "check of layer %u", layer);
-        if (findings.n_errors + findings.n_warnings == 0)
-                return ERR_NONE;
-        return err_set(note, ERR_MISMATCH, "check of layer %u: %s", layer, findings.list.data[0].text);
+        VEC_EACH (&findings.list, finding)
+                if (!is_untidy || strcmp(finding->part, "batmap") != 0)
+                        return err_set(note, ERR_MISMATCH, "check of layer %u: %s", layer, finding->text);
+        return ERR_NONE;
 }
 
 static enum err look_at_layers(struct disk *d, struct err_note *note) {
@@ -279,6 +281,7 @@ static enum err changed(struct disk *d, enum err e, const uint8_t *data, struct 
                 return come_back_after_death(d, note);
         if (end == HISTORY_FAILED && (go_on(d, &is_new, note) || is_new))
                 return is_new ? ERR_NONE : note->code;
+        history_disarm(d->h);
         return look(d->chain, &d->model, MODEL_SETTLE, range, note);
 }
 
@@ -353,7 +356,7 @@ static enum err check_space(struct disk *d, struct err_note *note) {
 
 static enum err check_files(struct disk *d, struct err_note *note) {
         for (unsigned i = 0; i <= d->n_layers; i++)
-                if (check_file(d, i, note))
+                if (check_file(d, i, i < d->n_layers ? d->layers[i].is_untidy : d->was_faulted, note))
                         return note->code;
         return ERR_NONE;
 }
@@ -437,10 +440,13 @@ static enum err snapshot(struct disk *d, struct err_note *note) {
                 return ERR_NONE;
         history_say(d->h, "snapshot: layer %u", d->n_layers + 1);
         switch (history_ended(d->h, freeze_and_push(d, note), note)) {
-        case HISTORY_DONE:
         case HISTORY_DECLINED:
+                d->layers[d->n_layers - 1].is_untidy = true;
+                return ERR_NONE;
+        case HISTORY_DONE:
                 return ERR_NONE;
         case HISTORY_FAILED:
+                history_disarm(d->h);
                 if (go_on(d, &is_new, note))
                         return note->code;
                 return remove_next(d, note);

@@ -338,6 +338,64 @@ static void a_footer_stands_at_the_end_whenever_data_does_below_it(void **state)
         world_fini(&w);
 }
 
+/* What a growth syncs is the whole file: where that fails, data that waits for its bits is unknown too [D6]. */
+static void a_failed_sync_of_a_growth_ends_all_acknowledging(void **state) {
+        uint8_t data[512];
+        struct err_note note;
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        put(&w, 7, 1, 2);
+        fixture_fill(data, 512, BLOCK, 2);
+        io_sim_fail_at(w.io, 3, ERR_IO, false); /* truncate, footer, sync */
+        assert_err(chain_write(w.chain, data, 512, BLOCK, &note), ERR_IO, "grow the file");
+        io_sim_heal(w.io);
+        assert_true(atomic_load(&chain_layer(w.chain, 0)->has_failed));
+        assert_err(chain_flush(w.chain, &note), ERR_IO, "open the disk anew");
+        world_fini(&w);
+}
+
+/* The machine dies when the file is longer and the footer not yet there, and then no block is free. */
+static void a_growth_that_was_cut_short_is_taken_back_where_there_is_no_space(void **state) {
+        uint8_t data[512];
+        struct err_note note;
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        put(&w, 0, 1, 2);
+        flush(&w);
+        fixture_fill(data, 512, BLOCK, 2);
+        io_sim_die_at(w.io, 2, IO_SIM_BEFORE); /* truncate, footer */
+        assert_err(chain_write(w.chain, data, 512, BLOCK, &note), ERR_IO, "dies");
+        chain_abandon(TAKE(w.chain));
+        io_sim_kill(w.io);
+        io_sim_resize(w.io, io_sim_used(w.io));
+        assert_ok(chain_open(&w.images, "/leaf.vhd", CHAIN_WRITE, &w.chain, &note));
+        put(&w, 0, 1, 3);
+        assert_ok(chain_close(TAKE(w.chain), &note));
+        must_be_one_of(w.io, 0, 3, 3);
+        end_is_no_guest_data(w.io);
+        world_fini(&w);
+}
+
+static void a_leaf_is_closed_where_there_is_no_space_to_tighten_it(void **state) {
+        struct err_note note;
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        w.images.options.growth_bytes = 9 * MIB;
+        put(&w, 0, 1, 2);
+        flush(&w);
+        io_sim_resize(w.io, io_sim_used(w.io));
+        assert_ok(chain_close(TAKE(w.chain), &note));
+        must_be_one_of(w.io, 0, 2, 2);
+        end_is_no_guest_data(w.io);
+        world_fini(&w);
+}
+
 /* ---- batmap ---- */
 
 static void a_writer_drops_batmap_bits_of_blocks_that_the_bat_lacks(void **state) {
@@ -365,6 +423,31 @@ static void a_writer_drops_batmap_bits_of_blocks_that_the_bat_lacks(void **state
         assert_ok(chain_close(TAKE(w.chain), &note));
         must_be_one_of(w.io, 2 * 4096 + 9, 2, 2);
         must_be_one_of(w.io, 2 * 4096 + 10, 1, 1);
+        world_fini(&w);
+}
+
+static void a_batmap_that_cannot_be_believed_is_written_anew_by_a_close(void **state) {
+        AUTO(io_close) struct io_file *file = NULL;
+        uint8_t map[512] = {0xff};
+        struct vhd_meta meta;
+        struct err_note note;
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        assert_ok(chain_close(TAKE(w.chain), &note));
+        assert_ok(io_open(w.io, "/leaf.vhd", IO_WRITE, &file, &note));
+        assert_ok(vhd_meta_read(file, 0, &meta, &note));
+        assert_ok(io_write(file, map, sizeof map, meta.batmap.map_offset, &note));
+        assert_err(vhd_meta_read_batmap(file, &meta, map, 8, &note), ERR_CORRUPT, "checksum");
+        io_close(TAKE(file));
+
+        assert_ok(chain_open(&w.images, "/leaf.vhd", CHAIN_WRITE, &w.chain, &note));
+        assert_ok(chain_close(TAKE(w.chain), &note));
+        assert_ok(io_open(w.io, "/leaf.vhd", IO_READ, &file, &note));
+        assert_ok(vhd_meta_read(file, 0, &meta, &note));
+        assert_ok(vhd_meta_read_batmap(file, &meta, map, 8, &note));
+        io_close(TAKE(file));
         world_fini(&w);
 }
 
@@ -492,6 +575,10 @@ int main(void) {
                 cmocka_unit_test(a_footer_stands_at_the_end_whenever_data_does_below_it),
                 cmocka_unit_test(a_writer_drops_batmap_bits_of_blocks_that_the_bat_lacks),
                 cmocka_unit_test(a_flush_needs_no_space),
+                cmocka_unit_test(a_failed_sync_of_a_growth_ends_all_acknowledging),
+                cmocka_unit_test(a_growth_that_was_cut_short_is_taken_back_where_there_is_no_space),
+                cmocka_unit_test(a_leaf_is_closed_where_there_is_no_space_to_tighten_it),
+                cmocka_unit_test(a_batmap_that_cannot_be_believed_is_written_anew_by_a_close),
                 cmocka_unit_test(a_batmap_bit_never_lands_before_its_bitmap),
                 cmocka_unit_test(a_slot_is_not_punched_under_a_reader_that_found_it),
         };
