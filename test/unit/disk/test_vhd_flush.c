@@ -387,6 +387,7 @@ static void a_leaf_is_closed_where_there_is_no_space_to_tighten_it(void **state)
         (void)state;
         world_init(&w);
         w.images.options.growth_bytes = 9 * MIB;
+        reopen(&w);
         put(&w, 0, 1, 2);
         flush(&w);
         io_sim_resize(w.io, io_sim_used(w.io));
