@@ -187,6 +187,7 @@ static enum err come_back_after_death(struct disk *d, struct err_note *note) {
 
 /* The machine works, and the operation failed: a chain whose sync failed is of no more use. */
 static enum err go_on(struct disk *d, bool *ret_is_new, struct err_note *note) {
+        history_disarm(d->h);
         d->was_faulted = true;
         *ret_is_new =
                 !d->chain || atomic_load(&chain_layer(d->chain, 0)->has_failed) || history_chance(d->h, 10);
@@ -279,8 +280,10 @@ static enum err changed(struct disk *d, enum err e, const uint8_t *data, struct 
         note_change(d, data, range, false);
         if (end == HISTORY_DIED)
                 return come_back_after_death(d, note);
-        if (end == HISTORY_FAILED && (go_on(d, &is_new, note) || is_new))
-                return is_new ? ERR_NONE : note->code;
+        if (end == HISTORY_FAILED && go_on(d, &is_new, note))
+                return note->code;
+        if (is_new)
+                return ERR_NONE;
         history_disarm(d->h);
         return look(d->chain, &d->model, MODEL_SETTLE, range, note);
 }
@@ -446,7 +449,6 @@ static enum err snapshot(struct disk *d, struct err_note *note) {
         case HISTORY_DONE:
                 return ERR_NONE;
         case HISTORY_FAILED:
-                history_disarm(d->h);
                 if (go_on(d, &is_new, note))
                         return note->code;
                 return remove_next(d, note);
