@@ -23,6 +23,8 @@ CATENA = os.path.join(BUILD, 'src', 'catena')
 PATH = os.environ['PATH'] + ':/usr/sbin:/sbin'
 ABSENT = [name for name in ('mke2fs', 'debugfs', 'e2fsck') if not shutil.which(name, path=PATH)]
 
+NOBODY = 65534
+
 LIAR = '''#!/bin/sh
 lie=%s catena=%s
 case "$lie $*" in
@@ -76,9 +78,9 @@ class Run(unittest.TestCase):
         return dict(os.environ, RUN_DIR=self.place, RUN_MIB='8', CATENA=catena, HOME=self.folder,
                     XDG_STATE_HOME=os.path.join(self.folder, 'state'))
 
-    def run_it(self, lie=None, **more):
+    def run_it(self, lie=None, user=None, **more):
         env = dict(self.environment(lie), **more)
-        return subprocess.run([os.path.join(TOP, 'tools', 'run')], env=env, cwd=self.folder,
+        return subprocess.run([os.path.join(TOP, 'tools', 'run')], env=env, cwd=self.folder, user=user,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True)
 
@@ -102,6 +104,17 @@ class Run(unittest.TestCase):
         full, delta = (os.stat(os.path.join(self.place, name)).st_blocks
                        for name in ('full.vhd', 'delta.vhd'))
         self.assertLess(delta, full // 4)
+
+    @unittest.skipIf(os.getuid(), 'this is not root, so the other cases show it')
+    def test_no_root_is_needed(self):
+        env = {'PATH': '/usr/bin:/bin'}
+        looks = ['python3', '-c', 'import os, sys; sys.exit(not all(os.access(p, 5) for p in sys.argv[1:]))']
+        if subprocess.run(looks + [CATENA, os.path.join(TOP, 'tools', 'run')], env=env, user=NOBODY,
+                          cwd='/').returncode:
+            self.skipTest('the tree is not open to other users')
+        os.chown(self.folder, NOBODY, NOBODY)
+        done = self.run_it(user=NOBODY, **env)
+        self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_one_bit_flipped_in_the_delta_is_noticed(self):
         self.notices('flip', 'differs from what was backed up, first at byte')
