@@ -58,8 +58,8 @@ struct reading {
         const uint64_t *keys; /* borrowed for the call; sorted */
         size_t next, n;
         uint64_t data, hole; /* [data, hole) is the last run of data that was looked up; 0, 0: none yet */
-        vhd_bitmaps_fn *fn;
-        void *user; /* borrowed for the call */
+        vhd_bitmaps_fn *fn;  /* borrowed, a function */
+        void *user;          /* borrowed for the call */
 };
 
 static enum err is_hole(struct reading *r, uint64_t at, bool *ret, struct err_note *note) {
