@@ -52,6 +52,26 @@ TESTED_ELSEWHERE = {
     'src/service/vhd_resize_verb.c': 'test_cli.py: resize',
     'src/service/vhd_tree.c': 'test_vhd_info.c: trees',
     'src/service/vhd_verbs.c': 'a table of names',
+    'src/disk/chain_map.c': 'test_chain.c: a model at each depth, and layers pushed',
+    'src/disk/chain_write.c': 'the changing half of chain.c: test_chain.c, test_chain_threads.c',
+    'src/disk/flat_image.c': 'test_chain.c: a raw parent; test_sr_vdi.c: raw disks',
+    'src/disk/image.c': 'test_chain.c: opening, locks, refusals',
+    'src/disk/parent_search.c': 'test_chain.c: parents that are missing, other, in a loop',
+    'src/disk/vhd_image.c': 'test_chain.c: every layer is one',
+    'src/disk/vhd_leaf.c': 'test_vhd_flush.c and test_sweep_chain.c',
+    'src/disk/vhd_space.c': 'test_vhd_flush.c and test_sweep_chain.c: growth, slots that come back',
+    'src/io/io_pool.c': 'test_io_queue.c: one table over pool and ring',
+    'src/io/io_posix_lock.c': 'test_io_posix.c: locks, also of other processes',
+    'src/io/io_uring.c': 'test_io_queue.c: one table over pool and ring',
+    'src/sr/intent.c': 'every sr sweep writes intents and reads them back',
+    'src/sr/pivot.c': 'test_sweep_sr_verbs.c and test_sweep_sr_live.c die at each of its steps',
+    'src/sr/place.c': 'test_tree.c, and all that sr does',
+    'src/sr/place_dir.c': 'test_tree.c, and all that sr does',
+    'src/sr/recover.c': 'every sr sweep recovers through it',
+    'src/sr/sr_chain.c': 'test_sr_vdi.c: running VDIs',
+    'src/sr/sr_fork.c': 'test_sr_vdi.c: snapshots and clones',
+    'src/sr/sr_lease.c': 'test_garbage.c, test_adopt.c: what is leased stays',
+    'src/sr/sr_new.c': 'test_sr_vdi.c: new VDIs',
 }
 
 # Includes and calls that belong to the floor io, used elsewhere for a reason.
@@ -76,10 +96,8 @@ UNSAFE_CALLS = re.compile(r'(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|gets|strt
 PLACES = re.compile('/wo' 'rk/|/ro' 'ot/|/ho' r'me/[a-z]|/tmp/(?:build|land|clone|brief)\b')
 HOSTS = re.compile('debian' r'\.org|pypi' r'\.org|npmjs' r'\.org|go' 'proxy|crates' r'\.io|ubuntu' r'\.com')
 
-# Complaints kept back while the floors above base are being built. To be emptied, not filled.
-FOR_NOW = re.compile(r'src/(io|format|store|disk|sr|service|app)/.* '
-                     r'(has no test|nobody includes|no folder of src)|'
-                     r'(src|test/unit|test/sim)/\S+ is \d+ columns wide')
+# Complaints kept back while something is being built: a regular expression, or None.
+FOR_NOW = None
 
 SKIPPED_FOLDERS = re.compile(r'^(\.git|build.*|run|__pycache__|subprojects)$')
 

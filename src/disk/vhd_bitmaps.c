@@ -69,7 +69,8 @@ static enum err is_hole(struct reading *r, uint64_t at, bool *ret, struct err_no
         return ERR_NONE;
 }
 
-/* The next bitmap that must be read; those that lie in a hole on the way there are zeros.  *ret_has: there is one. */
+/* The next bitmap that must be read; those that lie in a hole on the way there are zeros.  *ret_has: there is
+ * one. */
 static enum err next_key(struct reading *r, uint64_t *ret, bool *ret_has, struct err_note *note) {
         static const uint8_t zeros[VHD_BITMAP_SIZE];
         bool hole;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Reads the bitmaps of many blocks, in the order of the file and many at once: of a full 2040 GiB disk there are a
- * million, each in a page of its own.
+/* Reads the bitmaps of many blocks, in the order of the file and many at once: of a full 2040 GiB disk there
+ * are a million, each in a page of its own.
  *
  * Errors: those of io, and what the function returns; either ends the reading.  Threads: any; one at a time.
  */

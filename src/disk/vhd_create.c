@@ -50,7 +50,8 @@ static enum err head_make(struct vhd_head *head, struct io *io, const char *path
         return vhd_head_init(head, &plan, parent ? &names : NULL, note);
 }
 
-/* All of it, zeros too: the batmap has its place in the file system from now on, so that no flush needs any. */
+/* All of it, zeros too: the batmap has its place in the file system from now on, so that no flush needs any.
+ * */
 static enum err write_tables(struct io_file *file, const struct vhd_head *head, struct err_note *note) {
         const struct vhd_layout *l = &head->layout;
         AUTO_FREE uint8_t *bytes = mem_try((size_t)l->headers_end, 1);

@@ -42,8 +42,8 @@ static enum err find_footer(struct io_file *file, const struct vhd_footer_disk *
         return ERR_NONE;
 }
 
-/* A growth first makes the file longer; the footer at its old end stands until data goes over it.  Nothing but that
- * footer, all bytes of it, is taken for it. */
+/* A growth first makes the file longer; the footer at its old end stands until data goes over it.  Nothing
+ * but that footer, all bytes of it, is taken for it. */
 static enum err take_back_growth(struct io_file *file, struct vhd_meta *meta, bool *ret_did,
                                  struct err_note *note) {
         uint64_t n = vhd_meta_blocks(meta), end = round_down(meta->file_size, VHD_SECTOR), at;

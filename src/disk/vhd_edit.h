@@ -27,8 +27,9 @@ MUST_USE enum err vhd_edit_set_hidden(struct io_file *, bool is_hidden, struct e
 /* Writes footer to both places, as it is; meta says where the end is. */
 MUST_USE enum err vhd_edit_write_footers(struct io_file *, const struct vhd_meta *, const struct vhd_footer *,
                                          struct err_note *);
-/* Both footers as meta.footer, where one is missing or they differ. A file that was cut off while it grew has no footer at
- * its new end; where there is no space for one, the file ends again at the footer of before, and meta says so. */
+/* Both footers as meta.footer, where one is missing or they differ. A file that was cut off while it grew has
+ * no footer at its new end; where there is no space for one, the file ends again at the footer of before, and
+ * meta says so. */
 MUST_USE enum err vhd_edit_mend_footers(struct io_file *, struct vhd_meta *, struct err_note *);
 /* Points the image at another parent.  ERR_TOO_LARGE where the payloads do not fit their spaces. */
 MUST_USE enum err vhd_edit_set_parent(struct io *, struct io_file *, const struct vhd_parent *,

@@ -87,8 +87,8 @@ enum err vhd_leaf_open(struct vhd_image *vhd, struct vhd_leaf **ret, struct err_
         e = io_sync(vhd->image.file, note);
         if (!e)
                 e = vhd_image_each_block(vhd, take_entry, &opening, note);
-        /* A crash between the two footers of one change leaves them different.  The end is made good before data can be
-         * written there [D4]. */
+        /* A crash between the two footers of one change leaves them different.  The end is made good before
+         * data can be written there [D4]. */
         if (!e)
                 e = vhd_edit_mend_footers(vhd->image.file, &vhd->meta, note);
         if (!e) {
@@ -114,7 +114,8 @@ static void mark_failed_sync(struct vhd_leaf *leaf) {
 enum err vhd_leaf_close(struct vhd_leaf *leaf, struct err_note *note) {
         if (vhd_leaf_flush(leaf, note))
                 return note->code;
-        /* On a full file system there may be no block for the footer at its new place: then the end stays where it is. */
+        /* On a full file system there may be no block for the footer at its new place: then the end stays
+         * where it is. */
         if (vhd_space_tighten(&leaf->space, note) && note->code != ERR_NO_SPACE) {
                 mark_failed_sync(leaf);
                 return note->code;

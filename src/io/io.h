@@ -142,9 +142,9 @@ MUST_USE enum err io_open_standard(struct io *, enum io_standard, struct io_file
 MUST_USE enum err io_stream_read(struct io_file *, void *ret, size_t n, size_t *ret_n, struct err_note *);
 /* ERR_CLOSED: no reader */
 MUST_USE enum err io_stream_write(struct io_file *, const void *data, size_t n, struct err_note *);
-/* From when *stop is true the two calls above are ERR_CANCELLED, also those that wait for the other side: it is
- * looked at when a signal ends the wait, and while waiting to read twice a second.  stop is borrowed; NULL:
- * never. */
+/* From when *stop is true the two calls above are ERR_CANCELLED, also those that wait for the other side: it
+ * is looked at when a signal ends the wait, and while waiting to read twice a second.  stop is borrowed;
+ * NULL: never. */
 void io_set_stop(struct io *, const atomic_bool *stop);
 
 /* ---- clock, dice, self ---- */

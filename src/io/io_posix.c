@@ -423,8 +423,8 @@ static bool may_try_again(int fd, short events) {
         return true; /* also after POLLERR and POLLHUP: the call itself says what happened */
 }
 
-/* Waits until there is something to read, or until it is to end: a signal may come just before a read would begin to
- * wait, so the wait is cut into pieces. */
+/* Waits until there is something to read, or until it is to end: a signal may come just before a read would
+ * begin to wait, so the wait is cut into pieces. */
 static void wait_to_read(struct io_file *file) {
         struct pollfd wait = {.fd = fd_of(file), .events = POLLIN};
 

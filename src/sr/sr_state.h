@@ -72,8 +72,9 @@ MUST_USE enum err sr_check_text(const char *what, const char *text, struct err_n
 MUST_USE enum err sr_note_change(struct sr *, const struct vdi_row *row, const struct intent *intent,
                                  const struct uuid *done, struct err_note *);
 
-/* ERR_MISMATCH unless the layers from `first` down are node and its ancestors.  A chain follows whatever locators find
- * first, in any folder; the tree knows only this one's files, and so must who reads its disks. */
+/* ERR_MISMATCH unless the layers from `first` down are node and its ancestors.  A chain follows whatever
+ * locators find first, in any folder; the tree knows only this one's files, and so must who reads its disks.
+ * */
 MUST_USE enum err sr_check_layers(const struct chain *, unsigned first, const struct node *,
                                   struct err_note *);
 /* A chain that failed: nothing more is written. */

@@ -12,8 +12,7 @@ struct scenario {
         enum err (*mangle)(struct io *, const struct uuid *vdi, const struct uuid *base, struct err_note *);
 };
 
-/* ---- what sm leaves
- * -------------------------------------------------------------------------------------------------- */
+/* ---- what sm leaves ---- */
 
 static char *path_of(const char *start, const struct uuid *uuid, const char *end) {
         return mem_format("%s/%s%s%s", DIR, start, uuid_format(uuid).s, end);
@@ -125,8 +124,7 @@ static const struct scenario scenarios[] = {
 /* base <- middle <- a, c: what middle holds, base holds too. */
 static const struct scenario relink = {"adopt-relink", "AB.. ABC.", relinking};
 
-/* ---- where it begins
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- where it begins ---- */
 
 static enum err make_chain(struct sr *sr, struct uuid *ret_vdi, struct uuid *ret_base,
                            struct err_note *note) {
@@ -238,9 +236,7 @@ static void a_relink_is_finished_whatever_happens(void **state) {
         assert_int_equal(sweep_scenario(&relink), 0);
 }
 
-/* ---- making one
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- making one ---- */
 
 static enum err setup_none(struct io *io, void *ctx, struct err_note *note) {
         (void)io, (void)ctx, (void)note;
@@ -279,9 +275,7 @@ static void an_sr_is_made_whole_or_can_be_made_again(void **state) {
         assert_int_equal(sweep_all(&sweep, 9), 0);
 }
 
-/* ---- giving one back
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- giving one back ---- */
 
 static enum err setup_release(struct io *io, void *ctx, struct err_note *note) {
         AUTO(sr_close) struct sr *sr = NULL;

@@ -17,8 +17,7 @@ struct verb {
         unsigned lacks;
 };
 
-/* ---- where verbs begin
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- where verbs begin ---- */
 
 static enum err nothing(struct sr *sr, struct err_note *note) {
         (void)sr, (void)note;
@@ -62,9 +61,7 @@ static enum err deep(struct sr *sr, struct err_note *note) {
         return fill(sr, "a", "...D", note);
 }
 
-/* ---- verbs
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- verbs ---- */
 
 static enum err do_create(struct sr *sr, struct err_note *note) {
         return create(sr, "n", IMAGE_VHD, note);
@@ -238,9 +235,7 @@ static enum err check_verb(struct io *io, void *ctx, enum sweep_outcome outcome,
         return check_nodes(io, sr, note);
 }
 
-/* ---- the sweeps
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the sweeps ---- */
 
 static enum err setup_verb(struct io *io, void *ctx, struct err_note *note) {
         const struct verb *verb = ctx;

@@ -191,7 +191,8 @@ static void a_block_that_the_file_cuts_short_reads_as_zeros_from_there(void **st
         assert_ok(chain_open(&w.images, "/a.vhd", CHAIN_READ, &chain, &note));
         same_as_model(chain, &model);
         assert_ok(chain_close(chain, &note));
-        assert_err(chain_open(&w.images, "/a.vhd", CHAIN_WRITE, &chain, &note), ERR_CORRUPT, "catena vhd check");
+        assert_err(chain_open(&w.images, "/a.vhd", CHAIN_WRITE, &chain, &note), ERR_CORRUPT,
+                   "catena vhd check");
         io_close(TAKE(file));
         free(model.bytes);
         world_fini(&w);

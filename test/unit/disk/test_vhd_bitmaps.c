@@ -22,7 +22,8 @@ static enum err see(void *user, uint32_t block, const uint8_t bits[VHD_BITMAP_SI
         return ERR_NONE;
 }
 
-/* Block i has its bitmap at sector (N - i) * 20, which begins with 1 + i % 200, or lies in a hole where 3 divides i. */
+/* Block i has its bitmap at sector (N - i) * 20, which begins with 1 + i % 200, or lies in a hole where 3
+ * divides i. */
 static struct io_file *make(struct io *io, struct vhd_bitmaps *bitmaps) {
         struct io_file *file = NULL;
         struct err_note note = {0};

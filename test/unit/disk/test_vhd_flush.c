@@ -338,7 +338,8 @@ static void a_footer_stands_at_the_end_whenever_data_does_below_it(void **state)
         world_fini(&w);
 }
 
-/* What a growth syncs is the whole file: where that fails, data that waits for its bits is unknown too [D6]. */
+/* What a growth syncs is the whole file: where that fails, data that waits for its bits is unknown too [D6].
+ * */
 static void a_failed_sync_of_a_growth_ends_all_acknowledging(void **state) {
         uint8_t data[512];
         struct err_note note;
@@ -458,8 +459,9 @@ static void write_whole_blocks(struct world *w) {
         write_quietly(w, 5 * 4096 + 2048, 2048, 3);
 }
 
-/* The batmap of a large disk has blocks of the file system to itself.  It has them from the beginning: were they taken
- * when the first bit is set, a full file system would fail every flush from then on, for the sake of a hint. */
+/* The batmap of a large disk has blocks of the file system to itself.  It has them from the beginning: were
+ * they taken when the first bit is set, a full file system would fail every flush from then on, for the sake
+ * of a hint. */
 static void a_flush_needs_no_space(void **state) {
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
         AUTO_FREE uint8_t *data = mem_zero(BLOCK);
