@@ -5,7 +5,7 @@
  * one file read at any depth.  Blocks whose sectors lie in several layers are resolved when first needed and
  * kept in a bounded cache that belongs to this generation of the map.
  *
- * Invariants, at every instant and after any crash (DESIGN §5, §6):
+ * Invariants, at every instant and after any crash (docs/invariants.md has their tests):
  *   [D1] what a flush acknowledged is there after any crash; an unflushed write is old or new per sector,
  *        then stays so
  *   [D2] bytes of a slot are reused only after no reader can resolve to them and no BAT entry that a crash

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Growing a VHD (DESIGN §5 "Resize").  In this order, each line durable before the next:
+/* Growing a VHD.  In this order, each line durable before the next:
  *
  *   1  batmap bits, then bitmap bits, of what the last block holds past the old end are cleared: it reads as
  *      zeros from now on.  Entries behind the last block are made unused
- *   2  where the BAT has no room: the footer of the old size at a new end; copies of the blocks that are in
- * the way of a larger table; their BAT entries; a larger BAT with its batmap, behind all metadata that is
+ *   2  where the BAT has no room: the footer of the old size at a new end; copies of the blocks that are in the
+ *      way of a larger table; their BAT entries; a larger BAT with its batmap, behind all metadata that is
  *      there, where those blocks were; then the header's first sector, which switches from the old table to
- * the new one.  (Where the table's last sector has room, only this.) 3  footers of the new size, the end
- * first
+ *      the new one.  (Where the table's last sector has room, only this.)
+ *   3  footers of the new size, the end first
  *
  * A dynamic or differencing image is a legal VHD of the old or of the new size at each instant, to us without
  * the plan too: no table is changed in place.  The batmap is a hint; a crash in 1 may leave it with a wrong
  * checksum, which recovery mends.  A table that moves doubles its room, so what old ones leave unused is
- * bounded. A fixed image grows by a new footer behind the new end; then the old one's bytes, now the disk's,
- * are zeroed. Only with the plan is it whole at each instant.
+ * bounded.
+ *
+ * A fixed image grows by a new footer behind the new end; then the old one's bytes, now the disk's, are zeroed.
+ * Only with the plan is it whole at each instant.
  *
  *   vhd_resize_plan     reads; says what will change, as bytes that the caller keeps (in a catalog, or a file
  *                       beside the image) until it is done

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the product can do, declared once: each verb with its help, parameters, result and handler (DESIGN
- * §10).
+/* What the product can do, declared once: each verb with its help, parameters, result and handler.
  *
  * The command line, its help and man page, and later the owner's socket and the web API are all made from
  * this table, so they cannot disagree.  Parameters and results are plain JSON: sizes and numbers are

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What sm leaves, and what is done with it (facts/vhd.md §3.5-3.8):
+/* What sm leaves, and what is done with it:
  *
- *      left                      means                                            done
- *      coalesce_C                C was being copied into its parent               the marker is removed: the
- * copy did no harm relink_C                  C's content is in its parent, its children       the others get
- * C's parent, too were being given that parent leaf_L (value P)          L was being copied into P, and P
- * renamed to L    while P or OLD_L is there: undone, names and hidden marks as before; else it is finished
- *      OLD_L.vhd alone           the file that L was before                       deleted, if it is hidden
- * and unneeded L.vhd.new                 a snapshot of L was being made                   undone: its base
- * gets L's name back
+ *      coalesce_C         C was being copied into its parent.  The marker is removed: the copy did no harm
+ *      relink_C           C's content is in its parent, its children were being given that parent.  The others get
+ *                         it too
+ *      leaf_L, value P    L was being copied into P, and P renamed to L.  While P or OLD_L is there: undone, names
+ *                         and hidden marks as before; else it is finished
+ *      OLD_L.vhd alone    the file that L was before.  Deleted, if it is hidden and unneeded
+ *      L.vhd.new          a snapshot of L was being made.  Undone: its base gets L's name back
  *
  * A journal is removed last, when all that it stands for is durable; each step begins by looking at what is
  * there.  So a crash at any point is followed by adopting again.

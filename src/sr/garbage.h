@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Deletion of nodes that nobody needs (facts/vhd.md §3.3, without its bug: every deleted node must be hidden
- * itself).
+/* Deletion of nodes that nobody needs (docs/why/012-what-may-be-deleted.md).
  *
  * Garbage is a node that is hidden in both footers, whose file is whole and has one name, that no file names
  * as its parent in any way (not even a damaged or unfinished one), that nothing leases, no intent names and

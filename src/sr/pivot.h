@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The dance by which a prepared file takes the name of a VDI, and what had that name lives on, hidden, under
- * another: what snapshot, clone, revert and an import onto a VDI are made of (DESIGN §6).
+ * another: what snapshot, clone, revert and an import onto a VDI are made of.
  *
  *      before           L: content               .L.new prepared and synced, perhaps .S.new too
  *      intent           durable

@@ -4,7 +4,7 @@
  *
  *      <uuid>.vhd, <uuid>.raw      a node
  *      .<uuid>.vhd.new             one that is being made; no tool's *.vhd sees it, a scan ignores it, and an
- * owner's open removes it where no intent names it
+ *                                  owner's open removes it where no intent names it
  *
  * Nothing here is durable before place_sync: two name changes before one place_sync may survive in either
  * order, or one without the other.  Whoever depends on an order puts a place_sync between.
@@ -34,7 +34,7 @@ static inline struct place_name place_name_new(const struct uuid *uuid, enum ima
         return (struct place_name){.uuid = *uuid, .kind = kind, .is_new = true};
 }
 
-/* What sm or others left in the folder, as far as it means something (facts/vhd.md §3.5-3.8). */
+/* What sm or others left in the folder, as far as it means something (docs/format/layout.md). */
 enum place_mark {
         PLACE_COALESCE, /* coalesce_<uuid>: a copy was under way */
         PLACE_RELINK,   /* relink_<uuid>: its children were being given its parent */
