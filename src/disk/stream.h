@@ -6,8 +6,8 @@
  * day. stream_sink takes such a stream in, byte by byte, never seeking, and writes it through a chain.
  *
  *   STREAM_RAW   every byte of the disk, zeros included
- *   STREAM_VHD   a dynamic VHD of all that is held; with a base, a differencing VHD of exactly the sectors that
- *                differ: real bitmaps, data 4 KiB aligned, blocks in order of the disk
+ *   STREAM_VHD   a dynamic VHD of all that is held; with a base, a differencing VHD of exactly the sectors
+ *                that differ: real bitmaps, data 4 KiB aligned, blocks in order of the disk
  *
  * Errors: a sink says ERR_CUT_SHORT with "at byte N of M", ERR_CORRUPT with the offset in the stream,
  * ERR_MISMATCH where the stream's parent is another than expected.  Threads: one at a time each; the chain

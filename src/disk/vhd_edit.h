@@ -7,7 +7,8 @@
  * us and for the tools that read the end first; the change is done when both agree.  Where the footer at the
  * end was missing it is put where it belongs.  Overwriting in place needs no space.
  *
- * Parent: locator payloads, sync; then the header's first sector, sync (docs/why/007-stretched-locators.md).  Payloads are
+ * Parent: locator payloads, sync; then the header's first sector, sync (docs/why/007-stretched-locators.md).
+ * Payloads are
  * stretched to the length they had ("././b.vhd"), so that nothing else of the header changes.  Only for a
  * longer path the lengths in the second sector change too: it is written after the first, and as long as it
  * is missing vhd_meta_read completes the header from the payloads (meta.is_header_torn).

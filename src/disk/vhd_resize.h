@@ -3,8 +3,8 @@
  *
  *   1  batmap bits, then bitmap bits, of what the last block holds past the old end are cleared: it reads as
  *      zeros from now on.  Entries behind the last block are made unused
- *   2  where the BAT has no room: the footer of the old size at a new end; copies of the blocks that are in the
- *      way of a larger table; their BAT entries; a larger BAT with its batmap, behind all metadata that is
+ *   2  where the BAT has no room: the footer of the old size at a new end; copies of the blocks that are in
+ *      the way of a larger table; their BAT entries; a larger BAT with its batmap, behind all metadata that is
  *      there, where those blocks were; then the header's first sector, which switches from the old table to
  *      the new one.  (Where the table's last sector has room, only this.)
  *   3  footers of the new size, the end first
@@ -14,7 +14,8 @@
  * checksum, which recovery mends.  A table that moves doubles its room, so what old ones leave unused is
  * bounded.
  *
- * A fixed image grows by a new footer behind the new end; then the old one's bytes, now the disk's, are zeroed.
+ * A fixed image grows by a new footer behind the new end; then the old one's bytes, now the disk's, are
+ * zeroed.
  * Only with the plan is it whole at each instant.
  *
  *   vhd_resize_plan     reads; says what will change, as bytes that the caller keeps (in a catalog, or a file

@@ -11,8 +11,8 @@
  * holds 100, 201 and 203 and tests 200, 101 and 103; a writer holds 101 and 103 besides and tests 201 and
  * 203.
  *
- *   IO_SHARED     speaks that protocol as a reader: holds 100, 201, 203, tests 101, 103.  So qemu's readers and
- *                 other shared holders pass, and a qemu writer is kept out, whichever came first: both take
+ *   IO_SHARED     speaks that protocol as a reader: holds 100, 201, 203, tests 101, 103.  So qemu's readers
+ *                 and other shared holders pass, and a qemu writer is kept out, whichever came first: both take
  *                 before they test, so at least one sees the other.
  *   IO_EXCLUSIVE  a write lock on all bytes: a holder of any byte keeps us out, and we keep out all of them.
  *

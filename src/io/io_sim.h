@@ -4,8 +4,8 @@
  *
  *   - what was not synced is lost or kept at a crash, sector by sector and name by name; sim_dice.h has the
  *     styles of crashes
- *   - a sync of a file says nothing of its name; one of a directory nothing of the files in it, nor of its own
- *     name
+ *   - a sync of a file says nothing of its name; one of a directory nothing of the files in it, nor of its
+ *     own name
  *   - of what a failed sync covered some is durable and the rest is gone: decided at that moment, and seen by
  *     everybody; no later sync brings the rest back
  *   - requests of a queue are done in any order; of those in flight at a crash, any may have been done

@@ -2,10 +2,10 @@
 /* What sm leaves, and what is done with it:
  *
  *      coalesce_C         C was being copied into its parent.  The marker is removed: the copy did no harm
- *      relink_C           C's content is in its parent, its children were being given that parent.  The others get
- *                         it too
- *      leaf_L, value P    L was being copied into P, and P renamed to L.  While P or OLD_L is there: undone, names
- *                         and hidden marks as before; else it is finished
+ *      relink_C           C's content is in its parent, its children were being given that parent.  The
+ *                         others get it too
+ *      leaf_L, value P    L was being copied into P, and P renamed to L.  While P or OLD_L is there: undone,
+ *                         names and hidden marks as before; else it is finished
  *      OLD_L.vhd alone    the file that L was before.  Deleted, if it is hidden and unneeded
  *      L.vhd.new          a snapshot of L was being made.  Undone: its base gets L's name back
  *

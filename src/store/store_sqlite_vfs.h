@@ -6,13 +6,13 @@
  * journal needs and SQLite leaves to the file system:
  *
  *   [V1] the main file is locked from its opening to its closing; SQLite's own locks are then words only
- *   [V2] the first sync after a name came or went also syncs the directory, so that no page of the main file is
- *        written while its journal might not be found after a crash; names that were there are not trusted
+ *   [V2] the first sync after a name came or went also syncs the directory, so that no page of the main file
+ *        is written while its journal might not be found after a crash; names that were there are not trusted
  *        either, as their maker may have died before its sync
  *   [V3] a journal left behind with an empty header, which says that its change is committed, has that header
  *        made durable before anything is read: its writer may have died before its sync
- *   [V4] opened to be read, all files are copies in memory: SQLite can roll a hot journal back there, and no byte
- *        and no name on disk is touched
+ *   [V4] opened to be read, all files are copies in memory: SQLite can roll a hot journal back there, and no
+ *        byte and no name on disk is touched
  *
  * Errors: SQLite's codes go to SQLite; what io said is kept for store_sqlite_vfs_error.
  * Threads: one at a time.  Ownership: outlives the sqlite3 connections that use its name.
