@@ -6,7 +6,8 @@
  *     first: the first sector of a fixed image belongs to its guest, who must not be able to turn it into
  *     something with parents
  *   - else the copy at 0 is read; the footer at the end counts when it is valid and its uuid and creator
- *     match the copy's.  One that does not match is taken for guest data that a crash left there, and for no footer
+ *     match the copy's.  One that does not match is taken for guest data that a crash left there, and for no
+ *     footer
  *   - where the copy is damaged the file is refused, unless VHD_META_REPAIR is given: then the footer at the
  *     end counts
  *

@@ -15,7 +15,8 @@
  * What a caller may count on, the same for every maker (store_sqlite, store_sim):
  *   - a change is all or nothing, also across a crash; once store_commit said success it is durable
  *   - a change that was not committed, or whose commit failed, is not seen; only a *crash* during the
- *     commit, or a commit that failed at its very last step, may turn out either way, and it is the same way ever after
+ *     commit, or a commit that failed at its very last step, may turn out either way, and it is the same
+ *     way ever after
  *   - what a read returned without a change under way is durable: no crash takes it back
  *   - reads see the change that is under way
  *   - one change at a time; beginning a second is the caller's mistake
