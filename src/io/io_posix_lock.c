@@ -12,8 +12,8 @@
  * 203.
  *
  *   IO_SHARED     speaks that protocol as a reader: holds 100, 201, 203, tests 101, 103.  So qemu's readers
- *                 and other shared holders pass, and a qemu writer is kept out, whichever came first: both take
- *                 before they test, so at least one sees the other.
+ *                 and other shared holders pass, and a qemu writer is kept out, whichever came first: both
+ *                 take before they test, so at least one sees the other.
  *   IO_EXCLUSIVE  a write lock on all bytes: a holder of any byte keeps us out, and we keep out all of them.
  *
  * Threads: any.
