@@ -5,8 +5,8 @@
  *      zeros from now on.  Entries behind the last block are made unused
  *   2  where the BAT has no room: the footer of the old size at a new end; copies of the blocks that are in
  *      the way of a larger table; their BAT entries; a larger BAT with its batmap, behind all metadata
- *      that is there, where those blocks were; then the header's first sector, which switches from the old table to
- *      the new one.  (Where the table's last sector has room, only this.)
+ *      that is there, where those blocks were; then the header's first sector, which switches from the old
+ *      table to the new one.  (Where the table's last sector has room, only this.)
  *   3  footers of the new size, the end first
  *
  * A dynamic or differencing image is a legal VHD of the old or of the new size at each instant, to us without
