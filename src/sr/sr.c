@@ -39,7 +39,8 @@ enum err sr_begin_change(struct sr *sr, struct err_note *note) {
                 return err_set(note, ERR_READ_ONLY, "SR %s was opened read-only", sr->place->where);
         if (!sr->must_recover)
                 return ERR_NONE;
-        if (recover_all(sr, note))
+        /* An import's file is a temporary one too, and is being written to. */
+        if (recover_all(sr, note) || (sr->imports.n == 0 && recover_leftovers(sr, note)))
                 return err_wrap(note, "finish what was begun in SR %s", sr->place->where);
         sr->must_recover = false;
         return sr_refresh(sr, note);

@@ -76,6 +76,12 @@ struct history_range history_range(struct history *, uint64_t size, bool is_whol
 /* Fresh content for it, of a generation of its own; the caller's to free. */
 uint8_t *history_fill(struct history *, struct history_range);
 
+/* Of a range, and of all that the model looks at. */
+MUST_USE enum err history_look(struct chain *, struct model_disk *, enum model_look, struct history_range,
+                               struct err_note *);
+MUST_USE enum err history_look_at_all(struct chain *, struct model_disk *, enum model_look,
+                                      struct err_note *);
+
 /* ---- the kinds ---- */
 
 MUST_USE enum err history_chain(struct history *, struct err_note *);

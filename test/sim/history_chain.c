@@ -43,31 +43,6 @@ static enum err violated(struct err_note *note, const char *text) {
         return err_set(note, ERR_MISMATCH, "%s", text);
 }
 
-/* ---- looking ---- */
-
-static enum err look(struct chain *chain, struct model_disk *model, enum model_look how,
-                     struct history_range range, struct err_note *note) {
-        uint64_t at = round_down(range.at, SECTOR), n = round_up(range.at + range.n, SECTOR) - at;
-        AUTO_FREE uint8_t *data = mem_grow(NULL, n, 1);
-
-        if (chain_read(chain, data, n, at, note))
-                return err_wrap(note, "a read failed");
-        return model_check(model, how, data, n, at, note);
-}
-
-static enum err look_at_all(struct chain *chain, struct model_disk *model, enum model_look how,
-                            struct err_note *note) {
-        if (chain_size(chain) != model->size)
-                return violated(note, "the disk has another size");
-        for (uint64_t i = 0; i < model->n; i += MODEL_WINDOW) {
-                uint64_t at = model_sector_at(i) * SECTOR, n = min_u64(MODEL_WINDOW, model->n - i) * SECTOR;
-
-                if (look(chain, model, how, (struct history_range){at, n}, note))
-                        return note->code;
-        }
-        return ERR_NONE;
-}
-
 /* ---- coming back ---- */
 
 static void close_readers(struct disk *d) {
@@ -97,7 +72,7 @@ static enum err peek(struct disk *d, struct err_note *note) {
 
         if (chain_open(&d->images, path_of(d->n_layers, room), CHAIN_READ, &chain, note))
                 return err_wrap(note, "a reader's open failed");
-        if (look_at_all(chain, &d->model, MODEL_PEEK, note))
+        if (history_look_at_all(chain, &d->model, MODEL_PEEK, note))
                 return err_wrap(note, "to a reader");
         if (chain_close(TAKE(chain), note))
                 return note->code;
@@ -161,7 +136,7 @@ static enum err look_at_layers(struct disk *d, struct err_note *note) {
                 char room[PATH_SIZE];
 
                 if (chain_open(&d->images, path_of(i, room), CHAIN_READ, &chain, note) ||
-                    look_at_all(chain, &d->layers[i].model, MODEL_STRICT, note))
+                    history_look_at_all(chain, &d->layers[i].model, MODEL_STRICT, note))
                         return err_wrap(note, "layer %u", i);
         }
         return ERR_NONE;
@@ -170,7 +145,7 @@ static enum err look_at_layers(struct disk *d, struct err_note *note) {
 /* The process is new, or the chain is: what can be read now is what stays. */
 static enum err come_back(struct disk *d, struct err_note *note) {
         if (remove_next(d, note) || (history_chance(d->h, 20) && peek(d, note)) || open_somehow(d, note) ||
-            look_at_all(d->chain, &d->model, MODEL_RESTARTED, note))
+            history_look_at_all(d->chain, &d->model, MODEL_RESTARTED, note))
                 return err_wrap(note, "after the restart");
         d->held |= d->held_before;
         d->held_before = d->held;
@@ -285,7 +260,7 @@ static enum err changed(struct disk *d, enum err e, const uint8_t *data, struct 
         if (is_new)
                 return ERR_NONE;
         history_disarm(d->h);
-        return look(d->chain, &d->model, MODEL_SETTLE, range, note);
+        return history_look(d->chain, &d->model, MODEL_SETTLE, range, note);
 }
 
 static enum err write_some(struct disk *d, struct err_note *note) {
@@ -473,7 +448,7 @@ static enum err look_at_reader(struct disk *d, struct err_note *note) {
                 return chain_open(&d->images, path_of((unsigned)(layer - d->layers), room), CHAIN_READ,
                                   &layer->reader, note);
         }
-        if (look_at_all(layer->reader, &layer->model, MODEL_STRICT, note))
+        if (history_look_at_all(layer->reader, &layer->model, MODEL_STRICT, note))
                 return err_wrap(note, "by the reader of layer %u", (unsigned)(layer - d->layers));
         if (history_chance(d->h, 30))
                 return chain_close(TAKE(layer->reader), note);
@@ -534,7 +509,7 @@ static enum err look_at_some(struct disk *d, struct err_note *note) {
         struct history_range range = history_range(d->h, d->model.size, true);
 
         history_disarm(d->h);
-        if (look(d->chain, &d->model, MODEL_STRICT, range, note))
+        if (history_look(d->chain, &d->model, MODEL_STRICT, range, note))
                 return err_wrap(note, "read");
         return ERR_NONE;
 }
@@ -542,7 +517,7 @@ static enum err look_at_some(struct disk *d, struct err_note *note) {
 static enum err look_at_everything(struct disk *d, struct err_note *note) {
         history_disarm(d->h);
         d->h->count.verified++;
-        return look_at_all(d->chain, &d->model, MODEL_STRICT, note);
+        return history_look_at_all(d->chain, &d->model, MODEL_STRICT, note);
 }
 
 static const struct {

@@ -157,3 +157,28 @@ uint8_t *history_fill(struct history *h, struct history_range range) {
         memmove(data, data + (range.at - at), range.n);
         return data;
 }
+
+/* ---- looking ---- */
+
+enum err history_look(struct chain *chain, struct model_disk *model, enum model_look how,
+                      struct history_range range, struct err_note *note) {
+        uint64_t at = round_down(range.at, SECTOR), n = round_up(range.at + range.n, SECTOR) - at;
+        AUTO_FREE uint8_t *data = mem_grow(NULL, n, 1);
+
+        if (chain_read(chain, data, n, at, note))
+                return err_wrap(note, "a read failed");
+        return model_check(model, how, data, n, at, note);
+}
+
+enum err history_look_at_all(struct chain *chain, struct model_disk *model, enum model_look how,
+                             struct err_note *note) {
+        if (chain_size(chain) != model->size)
+                return err_set(note, ERR_MISMATCH, "the disk has another size");
+        for (uint64_t i = 0; i < model->n; i += MODEL_WINDOW) {
+                uint64_t at = model_sector_at(i) * SECTOR, n = min_u64(MODEL_WINDOW, model->n - i) * SECTOR;
+
+                if (history_look(chain, model, how, (struct history_range){at, n}, note))
+                        return note->code;
+        }
+        return ERR_NONE;
+}

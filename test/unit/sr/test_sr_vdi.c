@@ -391,6 +391,40 @@ static void what_a_vdi_gave_out_is_known_until_it_is_written(void **state) {
         sr_close(sr);
 }
 
+static void assert_folder_explained(struct io *io, struct sr *sr) {
+        AUTO(io_names_fini) struct io_names names = {0};
+        struct err_note note = {0};
+
+        assert_ok(io_list(io, KIT_DIR, &names, &note));
+        assert_int_equal(names.names.n, sr_tree(sr)->nodes.n + 1); /* and .catena */
+}
+
+static void a_verb_that_failed_leaves_no_file_behind_once_the_sr_is_changed_again(void **state) {
+        AUTO(io_free) struct io *base = io_sim_new(1, 0);
+        struct sr *sr = kit_create(base);
+        struct uuid vdi = kit_vdi(sr, "a"), unused;
+        struct err_note note = {0};
+        bool did_fire = true;
+
+        (void)state;
+        kit_write(sr, &vdi, "AB");
+        sr_close(sr);
+        for (uint64_t n = 1; did_fire; n++) {
+                AUTO(io_free) struct io *io = io_sim_fork(base);
+                const struct sr_settings settings = {.name = "changed"};
+
+                sr = kit_open(io);
+                io_sim_fail_at(io, n, ERR_NO_SPACE, false);
+                (void)!sr_vdi_snapshot(sr, &vdi, NULL, &unused, &note);
+                did_fire = io_sim_fired(io);
+                io_sim_heal(io);
+                assert_ok(sr_set(sr, &settings, &note));
+                assert_ok(sr_scan(sr, &note));
+                assert_folder_explained(io, sr);
+                sr_close(sr);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_new_vdi_is_empty_and_keeps_what_is_written),
@@ -410,6 +444,7 @@ int main(void) {
                 cmocka_unit_test(names_that_two_share_are_refused_with_both_uuids),
                 cmocka_unit_test(settings_last_and_text_that_cannot_be_kept_is_refused),
                 cmocka_unit_test(what_a_vdi_gave_out_is_known_until_it_is_written),
+                cmocka_unit_test(a_verb_that_failed_leaves_no_file_behind_once_the_sr_is_changed_again),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
