@@ -287,6 +287,8 @@ static enum err apply(struct io_file *file, const struct buf *bytes, struct err_
                 return note->code;
         if (meta.footer.size_bytes == plan.new_size)
                 return write_new_size(file, &meta, plan.new_size, note);
+        if (vhd_tables_drop_bad_batmap(file, &meta, note))
+                return note->code;
         return grow_tables(file, &meta, plan.new_size, note);
 }
 

@@ -34,6 +34,16 @@ static enum err read_map(struct vhd_tables *t, struct err_note *note) {
                                     t->meta.footer.size_bytes, note);
 }
 
+/* A map that a crash tore is a hint that says nothing; whoever changes tables writes it anew first. */
+static enum err read_hint(struct vhd_tables *t, struct err_note *note) {
+        enum err err = read_map(t, note);
+
+        if (err != ERR_CORRUPT || !t->map)
+                return err;
+        memset(t->map, 0, t->map_size);
+        return ERR_NONE;
+}
+
 static enum err read_bat(struct vhd_tables *t, struct err_note *note) {
         if (io_read(t->file, t->bat, (size_t)t->n_room * 4, t->meta.header.table_offset, note))
                 return err_wrap(note, "read the BAT");
@@ -59,7 +69,7 @@ enum err vhd_tables_read(struct io_file *file, const struct vhd_meta *meta, stru
         if (!t.bat)
                 return err_set(note, ERR_NO_MEMORY, "read a BAT of %u entries: out of memory", t.n_room);
         if (vhd_meta_reserved(meta, &t.reserved, note) || read_bat(&t, note) || check_entries(&t, note) ||
-            read_map(&t, note))
+            read_hint(&t, note))
                 return note->code;
         if (t.reserved.end > max_u64(meta->end_footer_at, meta->file_size))
                 return err_set(note, ERR_CORRUPT, "metadata goes up to %" PRIu64 ", past the end of the file",

@@ -152,6 +152,24 @@ static void a_batmap_bit_that_the_checksum_left_out_does_not_spoil_it(void **sta
         }
 }
 
+/* As a crash between map and checksum leaves it: a hint that says nothing must not keep a disk from growing. */
+static void a_torn_batmap_does_not_keep_a_disk_from_growing(void **state) {
+        (void)state;
+        for (int has_room = 0; has_room < 2; has_room++) {
+                AUTO(io_free) struct io *io = io_sim_new(1, 0);
+                struct vhd_create_options options = {.type = VHD_DYNAMIC, .size = 9 * MIB};
+                struct err_note note = {0};
+
+                options.room_for = has_room ? 64 * MIB : 0;
+                assert_ok(vhd_create(io, "a", &options, NULL, &note));
+                kit_put_block(io, "a", 1, 0, 100, 4);
+                kit_write_at(io, "a", "\xff", 1, kit_meta(io, "a").batmap.map_offset);
+                assert_ok(resize(io, "a", 64 * MIB, &note));
+                kit_expect_block(io, "a", 1, 0, 100, 4);
+                expect_clean(io, "a");
+        }
+}
+
 static void a_fixed_image_grows_at_its_end(void **state) {
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
         struct err_note note = {0};
@@ -238,6 +256,7 @@ int main(void) {
                 cmocka_unit_test(what_the_last_block_held_past_the_old_end_reads_as_zeros),
                 cmocka_unit_test(entries_behind_the_old_end_do_not_come_to_life),
                 cmocka_unit_test(a_batmap_bit_that_the_checksum_left_out_does_not_spoil_it),
+                cmocka_unit_test(a_torn_batmap_does_not_keep_a_disk_from_growing),
                 cmocka_unit_test(a_fixed_image_grows_at_its_end),
                 cmocka_unit_test(what_cannot_be_done_changes_nothing),
                 cmocka_unit_test(without_space_the_image_stays_as_it_was),
