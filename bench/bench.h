@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the programs of bench/ share: a real I/O seam that counts, disks that are made quickly, dice.
+ *
+ * Each program takes a folder to work in and prints one JSON object; bench/run starts it, and makes ratios of
+ * what it says.  A program that cannot go on says why and ends with 1.
+ *
+ * Errors: end the program.  Threads: one.
+ */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io.h"
+
+/* ---- time, dice, ends -------------------------------------------------------------------------------- */
+
+uint64_t bench_now_ns(void);
+
+struct dice {
+        uint64_t state;
+};
+uint64_t dice_roll(struct dice *, uint64_t sides); /* 0 … sides - 1; the same seed, the same run */
+
+/* Ends the program where e is an error. */
+void must(enum err e, const struct err_note *);
+/* A number given on the command line, perhaps with K, M, G or T behind it. */
+uint64_t number_of(const char *text);
+char *path_of(const char *folder, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* ---- counting ---------------------------------------------------------------------------------------- */
+
+struct counts {
+        uint64_t calls;                 /* of any kind */
+        uint64_t reads, read_bytes;     /* plain ones */
+        uint64_t writes, written_bytes; /* likewise */
+        uint64_t syncs, sync_ns;        /* of files and directories, and how long all of them took */
+        bool are_syncs_skipped;         /* for making data: it need not survive */
+};
+
+/* io_posix whose plain calls are counted in *counts, which outlives it.  One of these at a time. */
+struct io *bench_io_new(struct counts *counts);
+
+/* ---- disks ------------------------------------------------------------------------------------------- */
+
+/* A dynamic VHD at path, or a differencing one over parent. */
+void make_vhd(struct io *, const char *path, uint64_t size, const char *parent);
+/* Gives such a file, which is empty so far, a place for each block that is_held, in random order, as after
+ * random writes; whole: batmap bits too.  Only metadata is written: what lies in the blocks is a hole. */
+void allocate_blocks(struct io *, const char *path, const bool *is_held, bool whole, struct dice *);
+
+#endif
