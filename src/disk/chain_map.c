@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "chain_map.h"
 
+#include <inttypes.h>
+
 #include "mem.h"
 #include "vhd_bitmap.h"
 
-/* An entry: kind in bits 63..62.  WHOLE and PART: one layer (bits 47..32) at `where` (31..0).  ROW: the
- * layers stand in rows[index] (bits 35..0), `count` of them (51..36).  A row's element: bit 63 whole, layer
- * and where as above. While a map is being built, a ROW's index is that of its lowest element in the
- * builder's list. */
+/* An entry: kind in bits 63..62.  WHOLE and PART: one layer (bits 47..32) at `where` (31..0).  ROW: the layers stand in
+ * rows[index] (bits 35..0), `count` of them (51..36).  A row's element: bit 63 whole, layer and where as above. */
 #define KIND_MASK  ((uint64_t)3 << 62)
 #define KIND_EMPTY ((uint64_t)0 << 62)
 #define KIND_WHOLE ((uint64_t)1 << 62)
@@ -15,6 +15,7 @@
 #define KIND_ROW   ((uint64_t)3 << 62)
 #define ROW_WHOLE  ((uint64_t)1 << 63)
 #define INDEX_MASK (((uint64_t)1 << 36) - 1)
+#define BLOCK_MASK (((uint64_t)1 << 31) - 1)
 
 static uint64_t place_make(unsigned layer, image_slot slot) {
         return (uint64_t)layer << 32 | slot_where(slot);
@@ -35,75 +36,89 @@ static unsigned row_count(uint64_t entry) {
         return (unsigned)(entry >> 36 & 0xffff);
 }
 
-/* ---- building: from the top down ---- */
+/* ---- building: from the top down --------------------------------------------------------------------------------- */
 
-struct link {
-        uint64_t element;
-        uint64_t above; /* index of the next higher layer's link, NO_LINK for the top */
-};
-#define NO_LINK UINT64_MAX
-
+/* First all layers are read: what counts of each block is counted in its entry, and kept in a list, layer by layer.  Then
+ * each element of the list goes to its place, which is known by now.  So memory is walked in order, and nothing is chased
+ * from link to link: with many layers this, and reading the BATs, is the time that opening takes.
+ * kept: bit 63 whole, 62..32 block, 31..0 where; the layer follows from where it stands. */
 struct builder {
-        struct chain_map *map;  /* borrowed from the caller */
-        VEC(struct link) links; /* owned */
+        struct chain_map *map; /* borrowed from the caller */
+        VEC(uint64_t) kept;    /* owned */
+        size_t *begin; /* owned; n_layers + 1: where what is kept of a layer begins, counted from the top layer */
 };
+
+/* While it is built an entry is the number of holders, and whether the lowest has the block whole. */
+#define COUNT_CLOSED ((uint64_t)1 << 63)
 
 static bool is_cut(const struct chain_map *map, unsigned layer, uint64_t block) {
         return (block + 1) * IMAGE_BLOCK_SIZE > map->seen[layer] && map->size > map->seen[layer];
 }
 
-static uint64_t builder_link(struct builder *b, uint64_t element, uint64_t above) {
-        struct link *link = vec_add(&b->links);
+/* A layer below all that were added so far. */
+static void builder_add(struct builder *b, unsigned layer, const struct image_slots *slots) {
+        struct chain_map *map = b->map;
 
-        *link = (struct link){element, above};
-        return b->links.n - 1;
+        b->begin[map->n_layers - 1 - layer] = b->kept.n;
+        vec_reserve(&b->kept, b->kept.n + slots->held.n);
+        VEC_EACH (&slots->held, held) {
+                uint64_t *entry = &map->entries[held->block];
+                bool is_whole;
+
+                if (held->block * IMAGE_BLOCK_SIZE >= map->seen[layer])
+                        break; /* they ascend */
+                if (*entry & COUNT_CLOSED)
+                        continue;
+                is_whole = held->slot & SLOT_WHOLE && !is_cut(map, layer, held->block);
+                *entry = (*entry + 1) | (is_whole ? COUNT_CLOSED : 0);
+                b->kept.data[b->kept.n++] =
+                        (is_whole ? ROW_WHOLE : 0) | held->block << 32 | slot_where(held->slot);
+        }
 }
 
-/* A layer below all that were added so far. */
-static void builder_add(struct builder *b, unsigned layer, const struct image_held *held) {
-        uint64_t *entry = &b->map->entries[held->block];
-        image_slot slot = is_cut(b->map, layer, held->block) ? held->slot & ~SLOT_WHOLE : held->slot;
-        uint64_t top;
+/* From numbers to places: of rows, which are as long as they will be, or one each. */
+static void builder_lay_out(struct builder *b) {
+        struct chain_map *map = b->map;
 
-        switch (*entry & KIND_MASK) {
-        case KIND_EMPTY:
+        b->begin[map->n_layers] = b->kept.n;
+        for (uint64_t block = 0; block < map->n_blocks; block++) {
+                uint64_t n = map->entries[block] & ~COUNT_CLOSED;
+
+                map->entries[block] = n == 0   ? KIND_EMPTY
+                                      : n == 1 ? KIND_PART
+                                               : row_entry_make(map->n_rows, 0);
+                if (n > 1)
+                        map->n_rows += n;
+        }
+        map->rows = mem_grow(NULL, map->n_rows, sizeof *map->rows);
+}
+
+static void builder_place(struct builder *b, unsigned layer, uint64_t kept) {
+        uint64_t *entry = &b->map->entries[kept >> 32 & BLOCK_MASK];
+        image_slot slot = slot_make((uint32_t)kept, kept & ROW_WHOLE);
+
+        if ((*entry & KIND_MASK) != KIND_ROW) {
                 *entry = single_make(layer, slot);
                 return;
-        case KIND_WHOLE:
-                return;
-        case KIND_PART:
-                top = builder_link(b, *entry & ~KIND_MASK, NO_LINK);
-                *entry = row_entry_make(builder_link(b, row_make(layer, slot), top), 2);
-                return;
-        default:
-                if (b->links.data[*entry & INDEX_MASK].element & ROW_WHOLE)
-                        return;
-                *entry = row_entry_make(builder_link(b, row_make(layer, slot), *entry & INDEX_MASK),
-                                        row_count(*entry) + 1);
         }
+        b->map->rows[(*entry & INDEX_MASK) + row_count(*entry)] = row_make(layer, slot);
+        *entry += (uint64_t)1 << 36; /* one more in the row */
 }
 
-/* The lists become rows, each in one piece, top first. */
 static void builder_finish(struct builder *b) {
-        struct chain_map *map = b->map;
-        uint64_t n = 0;
+        unsigned n = b->map->n_layers;
 
-        map->rows = mem_grow(NULL, b->links.n, sizeof *map->rows);
-        for (uint64_t block = 0; block < map->n_blocks; block++) {
-                uint64_t entry = map->entries[block];
-                uint64_t at;
-
-                if ((entry & KIND_MASK) != KIND_ROW)
-                        continue;
-                at = n + row_count(entry);
-                for (uint64_t i = entry & INDEX_MASK; i != NO_LINK; i = b->links.data[i].above)
-                        map->rows[--at] = b->links.data[i].element;
-                map->entries[block] = row_entry_make(n, row_count(entry));
-                n += row_count(entry);
-        }
-        map->n_rows = n;
-        vec_fini(&b->links);
+        builder_lay_out(b);
+        for (unsigned i = 0; i < n; i++)
+                for (size_t k = b->begin[i]; k < b->begin[i + 1]; k++)
+                        builder_place(b, n - 1 - i, b->kept.data[k]);
 }
+
+static void builder_fini(struct builder *b) {
+        vec_fini(&b->kept);
+        free(b->begin);
+}
+DEFINE_AUTO_IN_PLACE(struct builder, builder_fini);
 
 static struct chain_map *map_make(uint64_t size, unsigned n_layers, uint64_t owners_bytes) {
         struct chain_map *map = mem_new(struct chain_map);
@@ -120,28 +135,32 @@ static struct chain_map *map_make(uint64_t size, unsigned n_layers, uint64_t own
 
 enum err chain_map_new(struct image *const *layers, unsigned n_layers, uint64_t size, uint64_t owners_bytes,
                        struct chain_map **ret, struct err_note *note) {
-        AUTO(chain_map_free) struct chain_map *map = map_make(size, n_layers, owners_bytes);
-        struct builder builder = {.map = map};
+        AUTO(chain_map_free) struct chain_map *map = NULL;
+        AUTO(builder_fini) struct builder builder = {0};
         struct image_slots slots = {0};
         enum err e = ERR_NONE;
 
+        if (size > BLOCK_MASK * IMAGE_BLOCK_SIZE)
+                return err_set(note, ERR_TOO_LARGE,
+                               "a disk of %" PRIu64 " bytes is more than a chain can map", size);
+        map = map_make(size, n_layers, owners_bytes);
+        builder.map = map;
+        builder.begin = mem_grow(NULL, n_layers + 1, sizeof *builder.begin);
         for (unsigned layer = n_layers; layer-- > 0 && !e;) {
                 map->layers[layer] = layers[layer];
                 map->seen[layer] =
                         min_u64(layers[layer]->size, layer + 1 < n_layers ? map->seen[layer + 1] : size);
                 slots.held.n = 0;
                 e = layers[layer]->ops->load(layers[layer], &slots, note);
-                if (e)
-                        break;
-                VEC_EACH (&slots.held, held)
-                        if (held->block * IMAGE_BLOCK_SIZE < map->seen[layer])
-                                builder_add(&builder, layer, held);
+                if (!e)
+                        builder_add(&builder, layer, &slots);
         }
         vec_fini(&slots.held);
+        if (e)
+                return e;
         builder_finish(&builder);
-        if (!e)
-                *ret = TAKE(map);
-        return e;
+        *ret = TAKE(map);
+        return ERR_NONE;
 }
 
 void chain_map_free(struct chain_map *map) {
@@ -153,7 +172,7 @@ void chain_map_free(struct chain_map *map) {
         free(map);
 }
 
-/* ---- one layer more ---- */
+/* ---- one layer more ------------------------------------------------------------------------------------------------ */
 
 struct row_writer {
         struct chain_map *map; /* borrowed from the caller */
@@ -197,8 +216,7 @@ static uint64_t push_onto(struct row_writer *w, const struct chain_map *old, uin
         return row_entry_make(first, n + has_top);
 }
 
-/* Under a larger top, what was whole at the old end is whole no longer.  Rows are cut when they are
- * resolved. */
+/* Under a larger top, what was whole at the old end is whole no longer.  Rows are cut when they are resolved. */
 static uint64_t recut(const struct chain_map *map, uint64_t block, uint64_t entry) {
         if ((entry & KIND_MASK) == KIND_WHOLE && is_cut(map, place_layer(entry), block))
                 return (entry & ~KIND_MASK) | KIND_PART;
@@ -227,7 +245,7 @@ struct chain_map *chain_map_pushed(const struct chain_map *old, struct image *to
         return map;
 }
 
-/* ---- looking up ---- */
+/* ---- looking up ----------------------------------------------------------------------------------------------------- */
 
 bool chain_map_is_empty(const struct chain_map *map, uint64_t block) {
         return block >= map->n_blocks || (map->entries[block] & KIND_MASK) == KIND_EMPTY;
@@ -242,6 +260,8 @@ struct chain_holder chain_map_holder(const struct chain_map *map, uint64_t block
 
         return (struct chain_holder){place_layer(element), slot_make((uint32_t)element, element & ROW_WHOLE)};
 }
+
+enum { OPEN_WORDS = IMAGE_BLOCK_SECTORS / 64 };
 
 /* What the bitmap of one holder says, cut at where it is no longer seen. */
 static enum err read_bits(const struct chain_map *map, uint64_t block, struct chain_holder holder,
@@ -259,22 +279,44 @@ static enum err read_bits(const struct chain_map *map, uint64_t block, struct ch
         return ERR_NONE;
 }
 
+/* The sectors of one bitmap that no layer above has: they are layer i's.  By words, of which most have nothing left. */
+static void claim(const uint8_t bits[IMAGE_BITMAP_SIZE], uint16_t i, uint64_t open[OPEN_WORDS],
+                  uint16_t of[IMAGE_BLOCK_SECTORS]) {
+        for (unsigned w = 0; w < OPEN_WORDS; w++) {
+                uint64_t hit = be64_get(((const be64 *)bits)[w]) & open[w];
+
+                open[w] &= ~hit;
+                while (hit) {
+                        unsigned s = (unsigned)__builtin_clzll(hit);
+
+                        of[w * 64 + s] = i;
+                        hit &= ~(((uint64_t)1 << 63) >> s);
+                }
+        }
+}
+
+static bool is_any_open(const uint64_t open[OPEN_WORDS]) {
+        uint64_t any = 0;
+
+        for (unsigned w = 0; w < OPEN_WORDS; w++)
+                any |= open[w];
+        return any != 0;
+}
+
 /* Reads the bitmaps from the top down until each sector has an owner or no layer is left. */
 static enum err resolve(struct chain_map *map, uint64_t block, uint16_t of[IMAGE_BLOCK_SECTORS],
                         struct err_note *note) {
-        unsigned n = chain_map_holders(map, block), open = IMAGE_BLOCK_SECTORS;
+        unsigned n = chain_map_holders(map, block);
+        uint64_t open[OPEN_WORDS];
 
+        memset(open, 0xff, sizeof open);
         memset(of, 0xff, IMAGE_BLOCK_SECTORS * sizeof *of);
-        for (unsigned i = 0; i < n && open > 0; i++) {
+        for (unsigned i = 0; i < n && is_any_open(open); i++) {
                 uint8_t bits[IMAGE_BITMAP_SIZE];
 
                 if (read_bits(map, block, chain_map_holder(map, block, i), bits, note))
                         return note->code;
-                for (unsigned s = 0; s < IMAGE_BLOCK_SECTORS; s++)
-                        if (of[s] == OWNER_NONE && vhd_bitmap_test(bits, s)) {
-                                of[s] = (uint16_t)i;
-                                open--;
-                        }
+                claim(bits, (uint16_t)i, open, of);
         }
         return ERR_NONE;
 }

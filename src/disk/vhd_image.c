@@ -21,22 +21,32 @@ enum err vhd_image_check_entry(const struct vhd_image *vhd, uint64_t block, uint
         return ERR_NONE;
 }
 
+static enum err visit_piece(const be32 *piece, uint32_t n, uint64_t first, vhd_bat_visit visit, void *user,
+                            struct err_note *note) {
+        for (uint32_t group = 0; group < n; group += VHD_BAT_GROUP)
+                for (unsigned used = vhd_bat_used_of(piece + group); used; used &= used - 1) {
+                        uint32_t i = group + (uint32_t)__builtin_ctz(used);
+
+                        if (visit(user, first + i, be32_get(piece[i]), note))
+                                return note->code;
+                }
+        return ERR_NONE;
+}
+
 enum err vhd_image_each_block(struct vhd_image *vhd, vhd_bat_visit visit, void *user, struct err_note *note) {
         uint64_t n = image_blocks(&vhd->image);
         be32 piece[BAT_PIECE];
 
         for (uint64_t first = 0; first < n; first += BAT_PIECE) {
-                uint64_t count = min_u64(BAT_PIECE, n - first);
+                uint32_t count = (uint32_t)min_u64(BAT_PIECE, n - first);
+                uint32_t filled = (uint32_t)round_up(count, VHD_BAT_GROUP);
 
+                memset(piece + count, 0xff, (filled - count) * sizeof *piece);
                 if (io_read(vhd->image.file, piece, count * sizeof *piece,
                             vhd->meta.header.table_offset + first * sizeof *piece, note))
                         return err_wrap(note, "%s: read BAT", vhd->image.path);
-                for (uint64_t i = 0; i < count; i++) {
-                        uint32_t entry = be32_get(piece[i]);
-
-                        if (entry != VHD_BAT_UNUSED && visit(user, first + i, entry, note))
-                                return note->code;
-                }
+                if (visit_piece(piece, count, first, visit, user, note))
+                        return note->code;
         }
         return ERR_NONE;
 }
@@ -72,7 +82,8 @@ struct load {
 static enum err load_block(void *user, uint64_t block, uint32_t entry, struct err_note *note) {
         struct load *load = user;
 
-        if (vhd_image_check_entry(load->vhd, block, entry, note))
+        if (!vhd_bat_is_plainly_good(entry, &load->vhd->reserved, load->vhd->meta.end_footer_at) &&
+            vhd_image_check_entry(load->vhd, block, entry, note))
                 return note->code;
         *vec_add(&load->slots->held) = (struct image_held){
                 block, slot_make(entry, load->batmap && vhd_bitmap_test(load->batmap, (uint32_t)block))};

@@ -10,6 +10,26 @@ enum { BLOCK_LENGTH = VHD_BITMAP_SECTORS + VHD_BLOCK_SECTORS, DIGIT_BITS = 11, D
 
 _Static_assert(sizeof(be32) == sizeof(uint32_t), "a table is decoded in place");
 
+typedef uint32_t four __attribute__((vector_size(16)));
+
+static four load_four(const be32 *bat) {
+        four v;
+
+        memcpy(&v, bat, sizeof v);
+        return v;
+}
+
+/* Unused entries are all ones, whichever way round, so nothing is swapped for them. */
+unsigned vhd_bat_used_of(const be32 bat[VHD_BAT_GROUP]) {
+        const four unused = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
+        four used = (four)(load_four(bat) != unused) & (four){1 << 0, 1 << 1, 1 << 2, 1 << 3};
+
+        used |= (four)(load_four(bat + 4) != unused) & (four){1 << 4, 1 << 5, 1 << 6, 1 << 7};
+        used |= (four)(load_four(bat + 8) != unused) & (four){1 << 8, 1 << 9, 1 << 10, 1 << 11};
+        used |= (four)(load_four(bat + 12) != unused) & (four){1 << 12, 1 << 13, 1 << 14, 1 << 15};
+        return used[0] | used[1] | used[2] | used[3];
+}
+
 void vhd_bat_decode(const be32 *bat, uint32_t n, uint32_t *ret) {
         for (uint32_t i = 0; i < n; i++)
                 ret[i] = be32_get(bat[i]);

@@ -124,6 +124,8 @@ enum err vhd_reserved_of(const struct vhd_footer *footer, const struct vhd_heade
 }
 
 const struct vhd_extent *vhd_reserved_hit(const struct vhd_reserved *r, uint64_t at, uint64_t n) {
+        if (at >= r->end)
+                return NULL; /* nearly every block of every image */
         for (unsigned i = 0; i < r->n; i++) {
                 const struct vhd_extent *e = &r->extent[i];
 

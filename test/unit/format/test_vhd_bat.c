@@ -36,6 +36,25 @@ static void tables_are_decoded_in_place(void **state) {
         assert_true(vhd_bat_end_sector(bat.entries, 3) == 0);
 }
 
+static void entries_in_use_are_found_wherever_they_stand(void **state) {
+        be32 bat[VHD_BAT_GROUP + 1];
+        uint64_t seed = 9;
+
+        (void)state;
+        for (unsigned mask = 0; mask < 1 << VHD_BAT_GROUP; mask++) {
+                /* Also entries of which only one bit tells them from unused, and memory at any address. */
+                uint8_t *at = (uint8_t *)bat + mask % 4;
+
+                for (unsigned i = 0; i < VHD_BAT_GROUP; i++) {
+                        uint32_t bit = (uint32_t)1 << dice(&seed) % 32;
+                        be32 entry = be32_put(mask >> i & 1 ? VHD_BAT_UNUSED ^ bit : VHD_BAT_UNUSED);
+
+                        memcpy(at + i * sizeof entry, &entry, sizeof entry);
+                }
+                assert_int_equal(vhd_bat_used_of((const be32 *)(const void *)at), mask);
+        }
+}
+
 /* A fresh image of 8 MiB: headers to 3072, then blocks from sector 7. */
 static struct vhd_reserved some_reserved(void) {
         const struct uuid uuid = {{1}};
@@ -79,6 +98,21 @@ static void each_fault_of_an_entry_is_told(void **state) {
                 assert_err(vhd_bat_check_entry(9, rows[i].entry, &reserved, end, &note),
                            rows[i].fault ? ERR_CORRUPT : ERR_NONE, rows[i].words);
         }
+}
+
+static void what_is_plainly_good_has_no_fault(void **state) {
+        const struct vhd_reserved reserved = some_reserved();
+
+        (void)state;
+        for (uint32_t entry = 0; entry < 3 * LENGTH; entry++)
+                for (uint64_t end = 0; end <= (uint64_t)3 * LENGTH * 512; end += 512 * 97) {
+                        bool is_good = vhd_bat_fault_of(entry, &reserved, end) == VHD_BAT_GOOD;
+
+                        assert_true(vhd_bat_is_plainly_good(entry, &reserved, end) == is_good);
+                }
+        assert_true(vhd_bat_is_plainly_good(6, &reserved, (uint64_t)(6 + LENGTH) * 512));
+        assert_false(vhd_bat_is_plainly_good(6, &reserved, (uint64_t)(6 + LENGTH) * 512 - 1));
+        assert_false(vhd_bat_is_plainly_good(5, &reserved, (uint64_t)(6 + LENGTH) * 512));
 }
 
 static void blocks_that_only_touch_do_not_overlap(void **state) {
@@ -171,6 +205,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(tables_are_decoded_in_place),
                 cmocka_unit_test(each_fault_of_an_entry_is_told),
+                cmocka_unit_test(entries_in_use_are_found_wherever_they_stand),
+                cmocka_unit_test(what_is_plainly_good_has_no_fault),
                 cmocka_unit_test(blocks_that_only_touch_do_not_overlap),
                 cmocka_unit_test(one_sector_too_near_is_found_and_named),
                 cmocka_unit_test(the_sort_agrees_with_each_against_each),
