@@ -15,11 +15,21 @@
 
 /* ---- time, dice, ends -------------------------------------------------------------------------------- */
 
-uint64_t bench_now_ns(void) {
+static uint64_t clock_of(clockid_t clock) {
         struct timespec now;
 
-        clock_gettime(CLOCK_MONOTONIC, &now);
+        clock_gettime(clock, &now);
         return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+struct moment bench_now(void) {
+        return (struct moment){clock_of(CLOCK_MONOTONIC), clock_of(CLOCK_PROCESS_CPUTIME_ID)};
+}
+
+struct moment bench_since(struct moment began) {
+        struct moment now = bench_now();
+
+        return (struct moment){now.wall_ns - began.wall_ns, now.cpu_ns - began.cpu_ns};
 }
 
 uint64_t dice_roll(struct dice *dice, uint64_t sides) {
@@ -85,22 +95,28 @@ static enum err count_write(struct io_file *file, const void *data, size_t n, ui
 }
 
 static enum err count_sync(struct io_file *file, struct err_note *note) {
-        uint64_t began = bench_now_ns();
+        struct moment began = bench_now();
         enum err e = counted->are_syncs_skipped ? ERR_NONE : plain.sync(file, note);
+        struct moment took;
 
         counted->calls++;
         counted->syncs++;
-        counted->sync_ns += bench_now_ns() - began;
+        took = bench_since(began);
+        counted->sync_ns += took.wall_ns;
+        counted->sync_cpu_ns += took.cpu_ns;
         return e;
 }
 
 static enum err count_sync_dir(struct io *io, const char *path, struct err_note *note) {
-        uint64_t began = bench_now_ns();
+        struct moment began = bench_now();
         enum err e = counted->are_syncs_skipped ? ERR_NONE : plain.sync_dir(io, path, note);
+        struct moment took;
 
         counted->calls++;
         counted->syncs++;
-        counted->sync_ns += bench_now_ns() - began;
+        took = bench_since(began);
+        counted->sync_ns += took.wall_ns;
+        counted->sync_cpu_ns += took.cpu_ns;
         return e;
 }
 

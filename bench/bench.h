@@ -16,7 +16,13 @@
 
 /* ---- time, dice, ends -------------------------------------------------------------------------------- */
 
-uint64_t bench_now_ns(void);
+/* What the clock says, and what of it this process had a processor for: on a machine that others use too the
+ * second says more.  Of work that waits for nothing the two are equal on a machine of its own. */
+struct moment {
+        uint64_t wall_ns, cpu_ns;
+};
+struct moment bench_now(void);
+struct moment bench_since(struct moment began);
 
 struct dice {
         uint64_t state;
@@ -35,7 +41,8 @@ struct counts {
         uint64_t calls;                 /* of any kind */
         uint64_t reads, read_bytes;     /* plain ones */
         uint64_t writes, written_bytes; /* likewise */
-        uint64_t syncs, sync_ns;        /* of files and directories, and how long all of them took */
+        uint64_t syncs;                 /* of files and directories */
+        uint64_t sync_ns, sync_cpu_ns;  /* how long all of them took, and how much of that was work */
         bool are_syncs_skipped;         /* for making data: it need not survive */
 };
 

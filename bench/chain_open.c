@@ -2,14 +2,14 @@
 /* bench_chain_open FOLDER SIZE DEPTH SPREAD ROUNDS
  *
  * Makes a chain and opens it again and again, with a table of open files of its own each time, so that every
- * file is opened, locked and read anew; the page cache is warm.  SPREAD, which says who holds which block:
+ * file is opened, locked and read anew; the page cache is warm.  SPREAD says who holds which block:
  *
  *      one     each block wholly in one random layer
  *      backup  all blocks in the bottom; each layer above has 5 % of them, in part
  *      all     each layer has a part of each block: the worst that can be
  *
- * Prints {"ns": [for each round], "map_bytes", "expected_map_bytes": 8 a block and 8 per further layer,
- * "calls", "read_bytes": of one opening, "held": BAT entries in use, over all layers}.
+ * Prints {"rounds": [{"ns", "cpu_ns"}, …], "map_bytes", "expected_map_bytes": 8 a block and 8 per further
+ * layer, "calls", "read_bytes": of one opening, "held": BAT entries in use, over all layers}.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,16 +89,16 @@ static uint64_t expected_bytes(const struct bench *b) {
 
 /* ---- measuring ---------------------------------------------------------------------------------------- */
 
-static uint64_t open_once(struct bench *b, uint64_t *ret_map_bytes) {
+static struct moment open_once(struct bench *b, uint64_t *ret_map_bytes) {
         struct images_options options = {.is_read_only = true};
         struct images images;
         struct chain *chain;
         struct err_note note;
-        uint64_t began = bench_now_ns(), took;
+        struct moment began = bench_now(), took;
 
         images_init(&images, b->io, &options);
         must(chain_open(&images, b->top, CHAIN_READ, &chain, &note), &note);
-        took = bench_now_ns() - began;
+        took = bench_since(began);
         *ret_map_bytes = chain_map_size(chain);
         chain_abandon(chain);
         images_fini(&images);
@@ -112,12 +112,16 @@ static void measure(struct bench *b, uint64_t rounds) {
         b->counts = (struct counts){0};
         (void)open_once(b, &map_bytes);
         printf("{\"size\": %llu, \"depth\": %u, \"held\": %llu, \"map_bytes\": %llu, "
-               "\"expected_map_bytes\": %llu, \"calls\": %llu, \"read_bytes\": %llu, \"ns\": [",
+               "\"expected_map_bytes\": %llu, \"calls\": %llu, \"read_bytes\": %llu, \"rounds\": [",
                (unsigned long long)b->size, b->depth, (unsigned long long)b->held,
                (unsigned long long)map_bytes, (unsigned long long)expected_bytes(b),
                (unsigned long long)b->counts.calls, (unsigned long long)b->counts.read_bytes);
-        for (uint64_t i = 0; i < rounds; i++)
-                printf("%s%llu", i ? ", " : "", (unsigned long long)open_once(b, &map_bytes));
+        for (uint64_t i = 0; i < rounds; i++) {
+                struct moment took = open_once(b, &map_bytes);
+
+                printf("%s{\"ns\": %llu, \"cpu_ns\": %llu}", i ? ", " : "", (unsigned long long)took.wall_ns,
+                       (unsigned long long)took.cpu_ns);
+        }
         printf("]}\n");
 }
 

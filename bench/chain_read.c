@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /* bench_chain_read FOLDER SIZE block|page ROUNDS READS DEPTH…
  *
- * Makes for each depth a chain of that many layers, in which every sector of the disk is held: each 2 MiB block
- * wholly in one random layer, or each 4 KiB in a random layer.  Then reads 4 KiB at random places through each
- * chain, with the page cache warm, the chains taking turns in each round.
+ * Makes for each depth a chain of that many layers (at most 200), in which every sector of the disk is held:
+ * each 2 MiB block wholly in one random layer, or each 4 KiB in a random layer.  The disk of depth 1 was
+ * written by the same writes in the same order, without snapshots between them.  Then reads 4 KiB at random
+ * places through each chain, with the page cache warm, the chains taking turns in each round.
  *
- * Beside it, at the same places: plain pread of the very same bytes of the very same files, without any of our
- * code, which is what the kernel alone makes of depth.
+ * Beside it, at the same places: plain pread of the very same bytes of the very same files, without any of
+ * our code, which is what the kernel alone makes of depth.
  *
- * Prints {"rounds": [{"depth": 30, "ns": 812.0, "plain_ns": 640.1}, …], …}: per read, for each round and depth.
+ * Prints {"rounds": [{"round", "depth", "ns", "cpu_ns", "plain_ns", "plain_cpu_ns"}, …], …}: per read, for
+ * each round and depth.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,7 +22,7 @@
 #include "chain.h"
 #include "mem.h"
 
-enum { PAGE = 4096, DEPTHS_MAX = 16 };
+enum { PAGE = 4096, DEPTHS_MAX = 16, TURNS = 200 };
 
 /* The same bytes, found beforehand. */
 struct place {
@@ -48,14 +50,15 @@ struct bench {
 
 /* ---- making ------------------------------------------------------------------------------------------ */
 
-static uint16_t *owners_of(const struct bench *b, unsigned depth) {
+/* The disk is written once, page by page or block by block, in so many turns. */
+static uint16_t *turns_of(const struct bench *b) {
         uint64_t n = b->size / PAGE, each = b->is_by_page ? 1 : IMAGE_BLOCK_SIZE / PAGE;
-        uint16_t *owner = mem_grow(NULL, n, sizeof *owner);
-        struct dice dice = {depth};
+        uint16_t *turn = mem_grow(NULL, n, sizeof *turn);
+        struct dice dice = {11};
 
         for (uint64_t i = 0; i < n; i++)
-                owner[i] = i % each ? owner[i - 1] : (uint16_t)dice_roll(&dice, depth);
-        return owner;
+                turn[i] = i % each ? turn[i - 1] : (uint16_t)dice_roll(&dice, TURNS);
+        return turn;
 }
 
 /* Every page says which it is. */
@@ -64,7 +67,8 @@ static void fill_page(uint64_t *page, uint64_t number) {
                 page[i] = number + i;
 }
 
-static void write_layer(struct bench *b, const char *path, const uint16_t *owner, unsigned layer) {
+/* One turn: the writes that belong to it, through a chain as it stands then. */
+static void write_turn(struct bench *b, const char *path, const uint16_t *turn, unsigned now) {
         AUTO_FREE uint8_t *data = mem_aligned(PAGE, IMAGE_BLOCK_SIZE);
         struct images images;
         struct chain *chain;
@@ -74,7 +78,7 @@ static void write_layer(struct bench *b, const char *path, const uint16_t *owner
         images_init(&images, b->io, NULL);
         must(chain_open(&images, path, CHAIN_WRITE, &chain, &note), &note);
         for (uint64_t i = 0, end; i < n; i = end) {
-                for (end = i; end < n && owner[end] == layer && end < i + IMAGE_BLOCK_SIZE / PAGE; end++)
+                for (end = i; end < n && turn[end] == now && end < i + IMAGE_BLOCK_SIZE / PAGE; end++)
                         fill_page((uint64_t *)(void *)(data + (end - i) * PAGE), end);
                 if (end == i)
                         end++;
@@ -85,20 +89,24 @@ static void write_layer(struct bench *b, const char *path, const uint16_t *owner
         images_fini(&images);
 }
 
-static void make_chain(struct bench *b, struct subject *s) {
-        AUTO_FREE uint16_t *owner = owners_of(b, s->depth);
+/* All chains are made by the same writes in the same order; what differs is only how many snapshots were
+ * taken between the turns. */
+static void make_chain(struct bench *b, struct subject *s, const uint16_t *turn) {
+        unsigned layers = 0;
 
-        for (unsigned layer = 0; layer < s->depth; layer++) {
-                char *path = path_of(b->folder, "%u-%u.vhd", s->depth, layer);
+        for (unsigned now = 0; now < TURNS; now++) {
+                for (; layers <= now * s->depth / TURNS; layers++) {
+                        char *path = path_of(b->folder, "%u-%u.vhd", s->depth, layers);
 
-                make_vhd(b->io, path, b->size, s->top);
-                write_layer(b, path, owner, layer);
-                free(s->top);
-                s->top = path;
+                        make_vhd(b->io, path, b->size, s->top);
+                        free(s->top);
+                        s->top = path;
+                }
+                write_turn(b, s->top, turn, now);
         }
 }
 
-/* ---- opening, warming, looking whether it is right ------------------------------------------------------- */
+/* ---- opening, warming, looking whether it is right --------------------------------------------------- */
 
 static void open_plain(struct bench *b, struct subject *s) {
         struct chain_hold hold = chain_hold_begin(s->chain);
@@ -147,19 +155,27 @@ static void open_subject(struct bench *b, struct subject *s) {
 
 /* ---- measuring ---------------------------------------------------------------------------------------- */
 
-static double time_chain(struct subject *s, const uint32_t *page, uint64_t n) {
+struct per_read {
+        double ns, cpu_ns;
+};
+
+static struct per_read per_read(struct moment took, uint64_t n) {
+        return (struct per_read){(double)took.wall_ns / (double)n, (double)took.cpu_ns / (double)n};
+}
+
+static struct per_read time_chain(struct subject *s, const uint32_t *page, uint64_t n) {
         static uint8_t room[PAGE];
         struct err_note note;
-        uint64_t began = bench_now_ns();
+        struct moment began = bench_now();
 
         for (uint64_t i = 0; i < n; i++)
                 must(chain_read(s->chain, room, PAGE, (uint64_t)page[i] * PAGE, &note), &note);
-        return (double)(bench_now_ns() - began) / (double)n;
+        return per_read(bench_since(began), n);
 }
 
-static double time_plain(struct subject *s, const uint32_t *page, uint64_t n) {
+static struct per_read time_plain(struct subject *s, const uint32_t *page, uint64_t n) {
         static uint8_t room[PAGE];
-        uint64_t began = bench_now_ns();
+        struct moment began = bench_now();
 
         for (uint64_t i = 0; i < n; i++) {
                 const struct place *place = &s->place[page[i]];
@@ -167,7 +183,7 @@ static double time_plain(struct subject *s, const uint32_t *page, uint64_t n) {
                 if (pread(place->fd, room, PAGE, (off_t)place->at) != PAGE)
                         abort();
         }
-        return (double)(bench_now_ns() - began) / (double)n;
+        return per_read(bench_since(began), n);
 }
 
 /* The order is another in each round, so that no one always comes behind the same. */
@@ -182,10 +198,13 @@ static void measure(struct bench *b, uint64_t rounds, uint64_t reads) {
                         page[i] = (uint32_t)dice_roll(&dice, b->size / PAGE);
                 for (unsigned i = 0; i < b->n; i++) {
                         struct subject *s = &b->subject[(round + i) % b->n];
-                        double ns = time_chain(s, page, reads), plain_ns = time_plain(s, page, reads);
+                        struct per_read chain = time_chain(s, page, reads),
+                                        plain = time_plain(s, page, reads);
 
-                        printf("%s{\"round\": %llu, \"depth\": %u, \"ns\": %.1f, \"plain_ns\": %.1f}",
-                               round + i ? ", " : "", (unsigned long long)round, s->depth, ns, plain_ns);
+                        printf("%s{\"round\": %llu, \"depth\": %u, \"ns\": %.1f, \"cpu_ns\": %.1f, "
+                               "\"plain_ns\": %.1f, \"plain_cpu_ns\": %.1f}",
+                               round + i ? ", " : "", (unsigned long long)round, s->depth, chain.ns,
+                               chain.cpu_ns, plain.ns, plain.cpu_ns);
                         fflush(stdout);
                 }
         }
@@ -209,6 +228,7 @@ int main(int argc, char **argv) {
         struct images_options options = {.is_read_only = true};
         AUTO(io_free) struct io *making = NULL;
         AUTO(io_free) struct io *io = NULL;
+        AUTO_FREE uint16_t *turn = NULL;
         struct bench b = {0};
 
         if (argc < 7 || argc - 6 > DEPTHS_MAX) {
@@ -220,9 +240,14 @@ int main(int argc, char **argv) {
         b.is_by_page = strcmp(argv[3], "page") == 0;
         b.n = (unsigned)(argc - 6);
         b.io = making = bench_io_new(&counts);
+        turn = turns_of(&b);
         for (unsigned i = 0; i < b.n; i++) {
                 b.subject[i].depth = (unsigned)number_of(argv[6 + i]);
-                make_chain(&b, &b.subject[i]);
+                if (b.subject[i].depth < 1 || b.subject[i].depth > TURNS) {
+                        fprintf(stderr, "bench: a depth is 1 to %d\n", TURNS);
+                        return 2;
+                }
+                make_chain(&b, &b.subject[i], turn);
         }
         b.io = io = io_posix_new(); /* read without being counted */
         images_init(&b.images, io, &options);

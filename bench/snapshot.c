@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* bench_snapshot FOLDER SIZE closed|live ROUNDS
  *
- * An SR with one VDI of that size, every block of which is allocated.  Takes a snapshot of it, closed or open for
- * writing; then begins again with a fresh SR.
+ * An SR with one VDI of that size, every block of which is allocated.  Takes a snapshot of it, closed or open
+ * for writing; then begins again with a fresh SR.
  *
- * Prints {"rounds": [{"ns", "sync_ns", "syncs", "read_bytes", "written_bytes"}, …]}: ns is all of it, the waits
- * for syncs too.  SQLite's own I/O on the catalog is counted, since it goes through the same seam.
+ * Prints {"rounds": [{"ns", "cpu_ns", "sync_ns", "sync_cpu_ns", "syncs", "read_bytes", "written_bytes"}, …]}:
+ * ns is all of it, the waits for syncs too.  SQLite's own I/O on the catalog is counted, since it goes
+ * through the same seam.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,17 +52,18 @@ static void snapshot_once(struct bench *b, const char *folder) {
         struct uuid vdi, snapshot;
         struct err_note note;
         struct sr *sr = make_sr(b, folder, &vdi);
-        uint64_t began, took;
+        struct moment began, took;
 
         if (b->is_live)
                 must(sr_open_chain(sr, &vdi, CHAIN_WRITE, &chain, &note), &note);
         b->counts = (struct counts){0};
-        began = bench_now_ns();
+        began = bench_now();
         must(sr_vdi_snapshot(sr, &vdi, &options, &snapshot, &note), &note);
-        took = bench_now_ns() - began;
-        printf("{\"ns\": %llu, \"sync_ns\": %llu, \"syncs\": %llu, \"read_bytes\": %llu, \"written_bytes\": "
-               "%llu}",
-               (unsigned long long)took, (unsigned long long)b->counts.sync_ns,
+        took = bench_since(began);
+        printf("{\"ns\": %llu, \"cpu_ns\": %llu, \"sync_ns\": %llu, \"sync_cpu_ns\": %llu, \"syncs\": %llu, "
+               "\"read_bytes\": %llu, \"written_bytes\": %llu}",
+               (unsigned long long)took.wall_ns, (unsigned long long)took.cpu_ns,
+               (unsigned long long)b->counts.sync_ns, (unsigned long long)b->counts.sync_cpu_ns,
                (unsigned long long)b->counts.syncs, (unsigned long long)b->counts.read_bytes,
                (unsigned long long)b->counts.written_bytes);
         if (chain)

@@ -3,8 +3,8 @@
  *
  * Makes an SR of so many files, in chains of that depth, and scans it again and again, warm.
  *
- * Prints {"scan_ns": [for each round: sr_scan of an open SR], "open_ns": [sr_open, which scans too],
- * "calls", "read_bytes": of one scan}.
+ * Prints {"rounds": [{"ns", "cpu_ns": sr_scan of an open SR, "open_ns", "open_cpu_ns": sr_open, which scans
+ * too}, …], "calls", "read_bytes": of one scan}.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,65 +36,57 @@ static void make_files(struct io *io, const char *folder, uint64_t n, uint64_t d
         free(below);
 }
 
-static struct sr *open_sr(struct io *io, const char *folder, uint64_t *ret_ns) {
-        uint64_t began = bench_now_ns();
+static struct sr *open_sr(struct io *io, const char *folder, struct moment *ret_took) {
+        struct moment began = bench_now();
         struct err_note note;
         struct sr *sr;
 
         must(sr_open(io, folder, NULL, &sr, &note), &note);
-        *ret_ns = bench_now_ns() - began;
+        *ret_took = bench_since(began);
         return sr;
 }
 
-static uint64_t scan(struct sr *sr) {
-        uint64_t began = bench_now_ns();
+static struct moment scan(struct sr *sr) {
+        struct moment began = bench_now();
         struct err_note note;
 
         must(sr_scan(sr, &note), &note);
-        return bench_now_ns() - began;
+        return bench_since(began);
 }
 
-static void print_list(const char *name, const uint64_t *ns, uint64_t n) {
-        printf("\"%s\": [", name);
-        for (uint64_t i = 0; i < n; i++)
-                printf("%s%llu", i ? ", " : "", (unsigned long long)ns[i]);
-        printf("]");
+static void measure(struct io *io, struct counts *counts, const char *folder, uint64_t rounds) {
+        struct moment open_took, took;
+
+        for (uint64_t i = 0; i < rounds; i++) {
+                struct sr *sr = open_sr(io, folder, &open_took);
+
+                *counts = (struct counts){0};
+                took = scan(sr);
+                sr_close(sr);
+                printf("%s{\"ns\": %llu, \"cpu_ns\": %llu, \"open_ns\": %llu, \"open_cpu_ns\": %llu}",
+                       i ? ", " : "", (unsigned long long)took.wall_ns, (unsigned long long)took.cpu_ns,
+                       (unsigned long long)open_took.wall_ns, (unsigned long long)open_took.cpu_ns);
+        }
 }
 
 int main(int argc, char **argv) {
         struct counts counts = {.are_syncs_skipped = true};
         AUTO(io_free) struct io *io = bench_io_new(&counts);
-        AUTO_FREE uint64_t *scan_ns = NULL;
-        AUTO_FREE uint64_t *open_ns = NULL;
+        struct moment unused;
         struct err_note note;
         struct uuid uuid;
-        uint64_t rounds;
-        struct sr *sr;
 
         if (argc != 5) {
                 fprintf(stderr, "usage: %s FOLDER FILES DEPTH ROUNDS\n", argv[0]);
                 return 2;
         }
-        rounds = number_of(argv[4]);
-        scan_ns = mem_zero(rounds * sizeof *scan_ns);
-        open_ns = mem_zero(rounds * sizeof *open_ns);
         must(sr_create(io, argv[1], "bench", NULL, &uuid, &note), &note);
         make_files(io, argv[1], number_of(argv[2]), number_of(argv[3]));
         counts.are_syncs_skipped = false;
-        sr_close(open_sr(io, argv[1], &open_ns[0])); /* takes the files into the catalog, and warms */
-        for (uint64_t i = 0; i < rounds; i++) {
-                sr = open_sr(io, argv[1], &open_ns[i]);
-                (void)scan(sr);
-                counts = (struct counts){0};
-                scan_ns[i] = scan(sr);
-                sr_close(sr);
-        }
-        printf("{\"files\": %llu, \"calls\": %llu, \"read_bytes\": %llu, ",
-               (unsigned long long)number_of(argv[2]), (unsigned long long)counts.calls,
+        sr_close(open_sr(io, argv[1], &unused)); /* takes the files into the catalog, and warms */
+        printf("{\"files\": %llu, \"rounds\": [", (unsigned long long)number_of(argv[2]));
+        measure(io, &counts, argv[1], number_of(argv[4]));
+        printf("], \"calls\": %llu, \"read_bytes\": %llu}\n", (unsigned long long)counts.calls,
                (unsigned long long)counts.read_bytes);
-        print_list("scan_ns", scan_ns, rounds);
-        printf(", ");
-        print_list("open_ns", open_ns, rounds);
-        printf("}\n");
         return 0;
 }
