@@ -122,7 +122,7 @@ static struct io_file *open_small(struct small_io *self, unsigned flags) {
         struct io_file *file = NULL;
         struct err_note note;
 
-        *self = (struct small_io){.io = {&small_ops}, .bytes = "0123456789"};
+        *self = (struct small_io){.io = {.ops = &small_ops}, .bytes = "0123456789"};
         assert_ok(io_open(&self->io, "x", flags, &file, &note));
         return file;
 }
@@ -178,7 +178,7 @@ static void create_means_write(void **state) {
 }
 
 static void names_are_sorted_and_a_failed_list_leaves_none(void **state) {
-        struct small_io io = {.io = {&small_ops}};
+        struct small_io io = {.io = {.ops = &small_ops}};
         AUTO(io_names_fini) struct io_names names = {0};
         struct err_note note;
 
@@ -194,7 +194,7 @@ static void names_are_sorted_and_a_failed_list_leaves_none(void **state) {
 }
 
 static void a_number_is_eight_bytes_of_dice(void **state) {
-        struct small_io io = {.io = {&small_ops}};
+        struct small_io io = {.io = {.ops = &small_ops}};
 
         (void)state;
         assert_true(io_random_u64(&io.io) == UINT64_C(0x1111111111111111));
