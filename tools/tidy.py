@@ -59,7 +59,6 @@ TESTED_ELSEWHERE = {
     'src/disk/parent_search.c': 'test_chain.c: parents that are missing, other, in a loop',
     'src/disk/vhd_image.c': 'test_chain.c: every layer is one',
     'src/disk/vhd_leaf.c': 'test_vhd_flush.c and test_sweep_chain.c',
-    'src/disk/vhd_space.c': 'test_vhd_flush.c and test_sweep_chain.c: growth, slots that come back',
     'src/io/io_pool.c': 'test_io_queue.c: one table over pool and ring',
     'src/io/io_posix_lock.c': 'test_io_posix.c: locks, also of other processes',
     'src/io/io_uring.c': 'test_io_queue.c: one table over pool and ring',

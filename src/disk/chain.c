@@ -453,15 +453,11 @@ void chain_push_leaf(struct chain *chain, struct image *new_leaf, const char *ba
                      const char *leaf_path) {
         struct chain_view *old = chain_view(chain), *fresh = mem_new(struct chain_view);
         struct image *base = old->leaf;
-        struct image_slots slots = {0};
         struct err_note unused;
 
         pthread_rwlock_wrlock(&chain->shape);
-        if (base->ops->load(base, &slots, &unused))
-                abort(); /* a leaf's slots are in memory: this cannot fail */
-        fresh->map = chain_map_pushed(old->map, base, &slots, chain->images->options.owners_cache_bytes);
+        fresh->map = chain_map_pushed(old->map, base, chain->images->options.owners_cache_bytes);
         fresh->leaf = new_leaf;
-        vec_fini(&slots.held);
         *vec_add(&chain->layers) = new_leaf;
         new_leaf->readers = &chain->readers;
         rename_image(base, base_path);

@@ -6,8 +6,9 @@
 #include "mem.h"
 #include "vhd_bitmap.h"
 
-/* An entry: kind in bits 63..62.  WHOLE and PART: one layer (bits 47..32) at `where` (31..0).  ROW: the layers stand in
- * rows[index] (bits 35..0), `count` of them (51..36).  A row's element: bit 63 whole, layer and where as above. */
+/* An entry: kind in bits 63..62.  WHOLE and PART: one layer (bits 47..32) at `where` (31..0).  ROW: the
+ * layers stand in rows[index] (bits 35..0), `count` of them (51..36).  A row's element: bit 63 whole, layer
+ * and where as above. */
 #define KIND_MASK  ((uint64_t)3 << 62)
 #define KIND_EMPTY ((uint64_t)0 << 62)
 #define KIND_WHOLE ((uint64_t)1 << 62)
@@ -36,16 +37,17 @@ static unsigned row_count(uint64_t entry) {
         return (unsigned)(entry >> 36 & 0xffff);
 }
 
-/* ---- building: from the top down --------------------------------------------------------------------------------- */
+/* ---- building: from the top down ---- */
 
-/* First all layers are read: what counts of each block is counted in its entry, and kept in a list, layer by layer.  Then
- * each element of the list goes to its place, which is known by now.  So memory is walked in order, and nothing is chased
- * from link to link: with many layers this, and reading the BATs, is the time that opening takes.
+/* First all layers are read: what counts of each block is counted in its entry, and kept in a list, layer by
+ * layer.  Then each element of the list goes to its place, which is known by now.  So memory is walked in
+ * order, and nothing is chased from link to link: with many layers this, and reading the BATs, is the time
+ * that opening takes.
  * kept: bit 63 whole, 62..32 block, 31..0 where; the layer follows from where it stands. */
 struct builder {
         struct chain_map *map; /* borrowed from the caller */
         VEC(uint64_t) kept;    /* owned */
-        size_t *begin; /* owned; n_layers + 1: where what is kept of a layer begins, counted from the top layer */
+        size_t *begin; /* owned; n_layers + 1: where what is kept of each layer begins, the top first */
 };
 
 /* While it is built an entry is the number of holders, and whether the lowest has the block whole. */
@@ -172,7 +174,9 @@ void chain_map_free(struct chain_map *map) {
         free(map);
 }
 
-/* ---- one layer more ------------------------------------------------------------------------------------------------ */
+enum { SLOTS_PIECE = 512 };
+
+/* ---- one layer more ---- */
 
 struct row_writer {
         struct chain_map *map; /* borrowed from the caller */
@@ -199,16 +203,12 @@ static uint64_t element_of(const struct chain_map *map, uint64_t entry, unsigned
         return (entry & ~KIND_MASK) | ((entry & KIND_MASK) == KIND_WHOLE ? ROW_WHOLE : 0);
 }
 
-static uint64_t push_onto(struct row_writer *w, const struct chain_map *old, uint64_t entry, unsigned layer,
-                          image_slot slot) {
+static uint64_t push_row(struct row_writer *w, const struct chain_map *old, uint64_t entry, unsigned layer,
+                         image_slot slot) {
         unsigned n = holders_of(entry);
         uint64_t first = w->map->n_rows;
         bool has_top = slot & SLOT_HELD;
 
-        if (has_top && (slot & SLOT_WHOLE || n == 0))
-                return single_make(layer, slot);
-        if (!has_top && (entry & KIND_MASK) != KIND_ROW)
-                return entry;
         if (has_top)
                 row_add(w, row_make(layer, slot));
         for (unsigned i = 0; i < n; i++)
@@ -216,31 +216,43 @@ static uint64_t push_onto(struct row_writer *w, const struct chain_map *old, uin
         return row_entry_make(first, n + has_top);
 }
 
-/* Under a larger top, what was whole at the old end is whole no longer.  Rows are cut when they are resolved. */
+static uint64_t push_onto(struct row_writer *w, const struct chain_map *old, uint64_t entry, unsigned layer,
+                          image_slot slot) {
+        if (slot & SLOT_HELD ? slot & SLOT_WHOLE || (entry & KIND_MASK) == KIND_EMPTY
+                             : (entry & KIND_MASK) != KIND_ROW)
+                return slot & SLOT_HELD ? single_make(layer, slot) : entry;
+        return push_row(w, old, entry, layer, slot);
+}
+
+/* Under a larger top, what was whole at the old end is whole no longer.  Rows are cut when they are
+ * resolved. */
 static uint64_t recut(const struct chain_map *map, uint64_t block, uint64_t entry) {
         if ((entry & KIND_MASK) == KIND_WHOLE && is_cut(map, place_layer(entry), block))
                 return (entry & ~KIND_MASK) | KIND_PART;
         return entry;
 }
 
-struct chain_map *chain_map_pushed(const struct chain_map *old, struct image *top,
-                                   const struct image_slots *slots, uint64_t owners_bytes) {
+/* Writers wait while this runs over all blocks of the disk, a million of them where it is large. */
+struct chain_map *chain_map_pushed(const struct chain_map *old, struct image *top, uint64_t owners_bytes) {
         struct chain_map *map = map_make(top->size, old->n_layers + 1, owners_bytes);
         struct row_writer w = {.map = map};
-        size_t next = 0;
 
         memcpy(map->layers, old->layers, old->n_layers * sizeof *map->layers);
         map->layers[old->n_layers] = top;
         map->seen[old->n_layers] = top->size;
         for (unsigned i = 0; i < old->n_layers; i++)
                 map->seen[i] = min_u64(old->seen[i], top->size);
-        for (uint64_t block = 0; block < map->n_blocks; block++) {
-                uint64_t entry = block < old->n_blocks ? recut(map, block, old->entries[block]) : KIND_EMPTY;
-                image_slot slot = SLOT_ABSENT;
+        for (uint64_t first = 0, n; first < map->n_blocks; first += n) {
+                image_slot slots[SLOTS_PIECE];
 
-                if (next < slots->held.n && slots->held.data[next].block == block)
-                        slot = slots->held.data[next++].slot;
-                map->entries[block] = push_onto(&w, old, entry, old->n_layers, slot);
+                n = min_u64(SLOTS_PIECE, map->n_blocks - first);
+                top->ops->slots(top, first, n, slots);
+                for (uint64_t block = first; block < first + n; block++) {
+                        uint64_t entry =
+                                block < old->n_blocks ? recut(map, block, old->entries[block]) : KIND_EMPTY;
+
+                        map->entries[block] = push_onto(&w, old, entry, old->n_layers, slots[block - first]);
+                }
         }
         return map;
 }
@@ -279,7 +291,8 @@ static enum err read_bits(const struct chain_map *map, uint64_t block, struct ch
         return ERR_NONE;
 }
 
-/* The sectors of one bitmap that no layer above has: they are layer i's.  By words, of which most have nothing left. */
+/* The sectors of one bitmap that no layer above has: they are layer i's.  By words, of which most have
+ * nothing left. */
 static void claim(const uint8_t bits[IMAGE_BITMAP_SIZE], uint16_t i, uint64_t open[OPEN_WORDS],
                   uint16_t of[IMAGE_BLOCK_SECTORS]) {
         for (unsigned w = 0; w < OPEN_WORDS; w++) {

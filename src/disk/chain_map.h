@@ -45,9 +45,8 @@ MUST_USE enum err chain_map_new(struct image *const *layers, unsigned n_layers, 
 void chain_map_free(struct chain_map *);
 DEFINE_AUTO(struct chain_map *, chain_map_free);
 
-/* A map with one more layer on top; the old one stays as it is.  slots: of that layer. */
-struct chain_map *chain_map_pushed(const struct chain_map *, struct image *top,
-                                   const struct image_slots *slots, uint64_t owners_bytes);
+/* A map with one more layer on top, a leaf that nobody writes to any more; the old map stays as it is. */
+struct chain_map *chain_map_pushed(const struct chain_map *, struct image *top, uint64_t owners_bytes);
 
 bool chain_map_is_empty(const struct chain_map *, uint64_t block); /* no layer holds any of it */
 /* The holders, top first, down to the first that has it whole; returns how many.  i: which of them. */

@@ -17,6 +17,11 @@ static image_slot flat_slot(struct image *image, uint64_t block) {
         return slot_make((uint32_t)(block * IMAGE_BLOCK_SECTORS), true);
 }
 
+static void flat_slots(struct image *image, uint64_t first, uint64_t n, image_slot *ret) {
+        for (uint64_t i = 0; i < n; i++)
+                ret[i] = flat_slot(image, first + i);
+}
+
 static enum err flat_load(struct image *image, struct image_slots *ret, struct err_note *note) {
         (void)note;
         for (uint64_t block = 0; block < image_blocks(image); block++)
@@ -82,6 +87,7 @@ static const struct image_ops raw_ops = {
         .load = flat_load,
         .bitmap = flat_bitmap,
         .slot = flat_slot,
+        .slots = flat_slots,
         .look = flat_look,
         .write = flat_write,
         .zero = flat_zero,

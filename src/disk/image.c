@@ -85,19 +85,21 @@ static enum err open_locked(struct images *images, const char *path, bool as_lea
         return err_set(note, ERR_BUSY, "the name is given to another file again and again");
 }
 
-static enum err open_new(struct images *images, const char *path, enum image_kind kind, bool as_leaf,
+enum how { AS_FROZEN, AS_LEAF, AS_FRESH_LEAF };
+
+static enum err open_new(struct images *images, const char *path, enum image_kind kind, enum how how,
                          struct image **ret, struct err_note *note) {
         AUTO(io_close) struct io_file *file = NULL;
         struct image *image = NULL;
         struct io_stat stat;
         enum err e;
 
-        if (open_locked(images, path, as_leaf, &file, &stat, note))
+        if (open_locked(images, path, how != AS_FROZEN, &file, &stat, note))
                 return note->code;
         if (kind == IMAGE_VHD)
-                e = vhd_image_new(images, file, as_leaf, &image, note);
+                e = vhd_image_new(images, file, how != AS_FROZEN, how == AS_FRESH_LEAF, &image, note);
         else
-                e = flat_image_new_raw(images, file, as_leaf, &image, note);
+                e = flat_image_new_raw(images, file, how != AS_FROZEN, &image, note);
         if (e)
                 return e;
         file = NULL;
@@ -109,8 +111,9 @@ static enum err open_new(struct images *images, const char *path, enum image_kin
         return ERR_NONE;
 }
 
-enum err images_open(struct images *images, const char *path, enum image_kind kind, bool as_leaf,
-                     struct image **ret, struct err_note *note) {
+static enum err open_as(struct images *images, const char *path, enum image_kind kind, enum how how,
+                        struct image **ret, struct err_note *note) {
+        bool as_leaf = how != AS_FROZEN;
         struct image *image;
         struct io_stat stat;
 
@@ -127,9 +130,19 @@ enum err images_open(struct images *images, const char *path, enum image_kind ki
                 *ret = image;
                 return ERR_NONE;
         }
-        if (open_new(images, path, kind, as_leaf, ret, note))
+        if (open_new(images, path, kind, how, ret, note))
                 return err_wrap(note, "open %s", path);
         return ERR_NONE;
+}
+
+enum err images_open(struct images *images, const char *path, enum image_kind kind, bool as_leaf,
+                     struct image **ret, struct err_note *note) {
+        return open_as(images, path, kind, as_leaf ? AS_LEAF : AS_FROZEN, ret, note);
+}
+
+enum err images_open_fresh(struct images *images, const char *path, struct image **ret,
+                           struct err_note *note) {
+        return open_as(images, path, IMAGE_VHD, AS_FRESH_LEAF, ret, note);
 }
 
 void image_unref(struct image *image) {

@@ -84,6 +84,8 @@ struct image_ops {
         /* The write side, for leaves; the chain serialises writers that touch one sector, see chain.h. */
         /* now; any thread, under a hold of the chain's readers */
         image_slot (*slot)(struct image *, uint64_t block);
+        /* Those of n blocks at once, for whoever wants all of them while nobody writes. */
+        void (*slots)(struct image *, uint64_t first, uint64_t n, image_slot *ret);
         /* Slot and bitmap of one instant: a trim may give the block another slot between two questions. */
         enum err (*look)(struct image *, uint64_t block, image_slot *ret, uint8_t ret_bits[IMAGE_BITMAP_SIZE],
                          struct err_note *);
@@ -169,6 +171,9 @@ enum image_kind image_kind_of_path(const char *path);
  * open. */
 MUST_USE enum err images_open(struct images *, const char *path, enum image_kind, bool as_leaf,
                               struct image **ret, struct err_note *);
+/* The same of a VHD that vhd_create has just made under a name that nobody else knows, for writing: it holds
+ * nothing yet, so its tables, 4 MiB where the disk is large, are not read. */
+MUST_USE enum err images_open_fresh(struct images *, const char *path, struct image **ret, struct err_note *);
 /* closes with the last count; a leaf is frozen first, by its chain */
 void image_unref(struct image *);
 DEFINE_AUTO(struct image *, image_unref);

@@ -114,6 +114,9 @@ static enum err vhd_bitmap_read(struct image *image, uint64_t block, image_slot 
 static image_slot vhd_slot(struct image *image, uint64_t block) {
         return vhd_leaf_slot(vhd_image_of(image)->leaf, block);
 }
+static void vhd_slots(struct image *image, uint64_t first, uint64_t n, image_slot *ret) {
+        vhd_leaf_slots(vhd_image_of(image)->leaf, first, n, ret);
+}
 static enum err vhd_look(struct image *image, uint64_t block, image_slot *ret,
                          uint8_t ret_bits[IMAGE_BITMAP_SIZE], struct err_note *note) {
         return vhd_leaf_look(vhd_image_of(image)->leaf, block, ret, ret_bits, note);
@@ -153,6 +156,7 @@ static const struct image_ops vhd_ops = {
         .load = vhd_load,
         .bitmap = vhd_bitmap_read,
         .slot = vhd_slot,
+        .slots = vhd_slots,
         .look = vhd_look,
         .write = vhd_write,
         .zero = vhd_zero,
@@ -197,8 +201,8 @@ static void vhd_image_drop(struct vhd_image *vhd) {
 }
 DEFINE_AUTO(struct vhd_image *, vhd_image_drop);
 
-enum err vhd_image_new(struct images *images, struct io_file *file, bool as_leaf, struct image **ret,
-                       struct err_note *note) {
+enum err vhd_image_new(struct images *images, struct io_file *file, bool as_leaf, bool is_fresh,
+                       struct image **ret, struct err_note *note) {
         AUTO(vhd_image_drop) struct vhd_image *vhd = mem_new(struct vhd_image);
 
         if (vhd_meta_read(file, 0, &vhd->meta, note))
@@ -216,7 +220,7 @@ enum err vhd_image_new(struct images *images, struct io_file *file, bool as_leaf
             refuse_what_is_not_ours_to_use(vhd, note))
                 return note->code;
         fill_common(vhd);
-        if (as_leaf && vhd_leaf_open(vhd, &vhd->leaf, note))
+        if (as_leaf && vhd_leaf_open(vhd, is_fresh, &vhd->leaf, note))
                 return note->code;
         *ret = &TAKE(vhd)->image;
         return ERR_NONE;

@@ -29,9 +29,10 @@ static inline struct vhd_image *vhd_image_of(struct image *image) {
         return (struct vhd_image *)image;
 }
 
-/* file is locked already; taken over where this succeeds. */
-MUST_USE enum err vhd_image_new(struct images *, struct io_file *file, bool as_leaf, struct image **ret,
-                                struct err_note *);
+/* file is locked already; taken over where this succeeds.  is_fresh: as a leaf that nothing was written to
+ * yet. */
+MUST_USE enum err vhd_image_new(struct images *, struct io_file *file, bool as_leaf, bool is_fresh,
+                                struct image **ret, struct err_note *);
 
 /* Checks one entry of the BAT; ERR_CORRUPT in words. */
 MUST_USE enum err vhd_image_check_entry(const struct vhd_image *, uint64_t block, uint32_t entry,

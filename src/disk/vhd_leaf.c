@@ -23,14 +23,21 @@ static enum err take_entry(void *user, uint64_t block, uint32_t entry, struct er
         if (vhd_image_check_entry(opening->leaf->vhd, block, entry, note))
                 return note->code;
         opening->leaf->bat_image[block] = be32_put(entry);
+        atomic_init(&opening->leaf->slots[block], slot_make(entry, false));
         opening->leaf->n_held++;
         *vec_add(&opening->blocks.list) = entry;
         return ERR_NONE;
 }
 
+static uint32_t next_bit(const struct vhd_leaf *leaf, const uint8_t *believed, uint32_t from) {
+        uint32_t n = (uint32_t)leaf->n_blocks;
+
+        return believed ? vhd_bitmap_next_set(believed, from, n) : n;
+}
+
 /* A bit of a block that the BAT lacks would be believed once the block is there.  A batmap that cannot be
  * believed starts again from nothing. */
-static enum err take_batmap(struct vhd_leaf *leaf, struct err_note *note) {
+static enum err take_batmap(struct vhd_leaf *leaf, bool is_fresh, struct err_note *note) {
         AUTO_FREE uint8_t *believed = NULL;
 
         if (!leaf->vhd->meta.has_batmap)
@@ -38,28 +45,23 @@ static enum err take_batmap(struct vhd_leaf *leaf, struct err_note *note) {
         leaf->batmap_bytes = vhd_batmap_size(leaf->vhd->meta.header.max_bat_entries);
         leaf->batmap_bytes = min_u64(leaf->batmap_bytes, leaf->vhd->meta.batmap.map_size_bytes);
         leaf->batmap_image = mem_zero(leaf->batmap_bytes);
+        if (is_fresh)
+                return ERR_NONE;
         if (vhd_image_batmap(leaf->vhd, &believed, note))
                 return note->code;
         leaf->is_batmap_stale = !believed;
-        for (uint64_t block = 0; believed && block < leaf->n_blocks; block++) {
-                if (!vhd_bitmap_test(believed, (uint32_t)block))
-                        continue;
-                if (be32_get(leaf->bat_image[block]) != VHD_BAT_UNUSED)
-                        vhd_bitmap_set(leaf->batmap_image, (uint32_t)block);
-                else
+        for (uint32_t block = next_bit(leaf, believed, 0); block < leaf->n_blocks;
+             block = next_bit(leaf, believed, block + 1)) {
+                image_slot slot = atomic_load(&leaf->slots[block]);
+
+                if (!(slot & SLOT_HELD)) {
                         leaf->is_batmap_stale = true;
+                        continue;
+                }
+                vhd_bitmap_set(leaf->batmap_image, block);
+                atomic_init(&leaf->slots[block], slot | SLOT_WHOLE);
         }
         return ERR_NONE;
-}
-
-static void take_slots(struct vhd_leaf *leaf) {
-        for (uint64_t block = 0; block < leaf->n_blocks; block++) {
-                uint32_t entry = be32_get(leaf->bat_image[block]);
-                bool is_whole = leaf->batmap_image && vhd_bitmap_test(leaf->batmap_image, (uint32_t)block);
-
-                if (entry != VHD_BAT_UNUSED)
-                        atomic_init(&leaf->slots[block], slot_make(entry, is_whole));
-        }
 }
 
 static struct vhd_leaf *leaf_new(struct vhd_image *vhd) {
@@ -77,30 +79,32 @@ static struct vhd_leaf *leaf_new(struct vhd_image *vhd) {
 }
 DEFINE_AUTO(struct vhd_leaf *, vhd_leaf_free);
 
-enum err vhd_leaf_open(struct vhd_image *vhd, struct vhd_leaf **ret, struct err_note *note) {
-        AUTO(vhd_leaf_free) struct vhd_leaf *leaf = leaf_new(vhd);
-        struct opening opening = {.leaf = leaf};
-        enum err e;
+static enum err take_tables(struct opening *opening, struct err_note *note) {
+        struct vhd_image *vhd = opening->leaf->vhd;
 
         /* What a killed process left in the page cache is read below: it must not be gone after a power
          * cut. */
-        e = io_sync(vhd->image.file, note);
-        if (!e)
-                e = vhd_image_each_block(vhd, take_entry, &opening, note);
+        if (io_sync(vhd->image.file, note) || vhd_image_each_block(vhd, take_entry, opening, note))
+                return note->code;
         /* A crash between the two footers of one change leaves them different.  The end is made good before
          * data can be written there [D4]. */
-        if (!e)
-                e = vhd_edit_mend_footers(vhd->image.file, &vhd->meta, note);
+        return vhd_edit_mend_footers(vhd->image.file, &vhd->meta, note);
+}
+
+enum err vhd_leaf_open(struct vhd_image *vhd, bool is_fresh, struct vhd_leaf **ret, struct err_note *note) {
+        AUTO(vhd_leaf_free) struct vhd_leaf *leaf = leaf_new(vhd);
+        struct opening opening = {.leaf = leaf};
+        enum err e = is_fresh ? ERR_NONE : take_tables(&opening, note);
+
         if (!e) {
                 vhd_space_init(&leaf->space, vhd->image.file, &vhd->meta.footer, vhd->reserved.end,
                                vhd->meta.end_footer_at, vhd->image.images->options.growth_bytes,
                                &opening.blocks);
-                e = take_batmap(leaf, note);
+                e = take_batmap(leaf, is_fresh, note);
         }
         vec_fini(&opening.blocks.list);
         if (e)
                 return e;
-        take_slots(leaf);
         *ret = TAKE(leaf);
         return ERR_NONE;
 }
@@ -143,6 +147,11 @@ void vhd_leaf_free(struct vhd_leaf *leaf) {
 
 image_slot vhd_leaf_slot(struct vhd_leaf *leaf, uint64_t block) {
         return atomic_load(&leaf->slots[block]);
+}
+
+void vhd_leaf_slots(struct vhd_leaf *leaf, uint64_t first, uint64_t n, image_slot *ret) {
+        for (uint64_t i = 0; i < n; i++)
+                ret[i] = atomic_load_explicit(&leaf->slots[first + i], memory_order_relaxed);
 }
 
 void vhd_leaf_load(struct vhd_leaf *leaf, struct image_slots *ret) {

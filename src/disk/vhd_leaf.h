@@ -31,13 +31,15 @@
 struct vhd_image;
 struct vhd_leaf;
 
-/* Reads BAT and batmap, mends what a crash left: batmap bits without a block, footers that differ. */
-MUST_USE enum err vhd_leaf_open(struct vhd_image *, struct vhd_leaf **ret, struct err_note *);
+/* Reads BAT and batmap, mends what a crash left: batmap bits without a block, footers that differ.  is_fresh:
+ * the file was just made and synced, so there is nothing to read and nothing to mend. */
+MUST_USE enum err vhd_leaf_open(struct vhd_image *, bool is_fresh, struct vhd_leaf **ret, struct err_note *);
 /* flush, tighten: the file is as it should be */
 MUST_USE enum err vhd_leaf_close(struct vhd_leaf *, struct err_note *);
 void vhd_leaf_free(struct vhd_leaf *); /* writes nothing */
 
 image_slot vhd_leaf_slot(struct vhd_leaf *, uint64_t block); /* under a hold of the chain's readers */
+void vhd_leaf_slots(struct vhd_leaf *, uint64_t first, uint64_t n, image_slot *ret); /* likewise */
 void vhd_leaf_load(struct vhd_leaf *, struct image_slots *ret);
 MUST_USE enum err vhd_leaf_look(struct vhd_leaf *, uint64_t block, image_slot *ret,
                                 uint8_t ret_bits[IMAGE_BITMAP_SIZE], struct err_note *);

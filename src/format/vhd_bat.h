@@ -22,8 +22,8 @@ static inline void vhd_bat_put(be32 *bat, uint32_t block, uint32_t sector) {
         bat[block] = be32_put(sector);
 }
 
-/* Which of the next entries are in use, the first one as bit 0: a chain may have to look at millions of entries, of
- * which nearly all are unused, to be opened. */
+/* Which of the next entries are in use, the first one as bit 0: a chain may have to look at millions of
+ * entries, of which nearly all are unused, to be opened. */
 enum { VHD_BAT_GROUP = 16 };
 unsigned vhd_bat_used_of(const be32 bat[VHD_BAT_GROUP]);
 
@@ -47,9 +47,10 @@ enum vhd_bat_fault {
 /* end: bytes that blocks may fill, where the end's footer begins (or would). */
 enum vhd_bat_fault vhd_bat_fault_of(uint32_t entry, const struct vhd_reserved *, uint64_t end);
 
-/* Behind all that is reserved and before the end: so is nearly every block, and then nothing else need be asked.
- * An entry in use. */
-static inline bool vhd_bat_is_plainly_good(uint32_t entry, const struct vhd_reserved *reserved, uint64_t end) {
+/* Behind all that is reserved and before the end: so is nearly every block, and then nothing else need be
+ * asked.  An entry in use. */
+static inline bool vhd_bat_is_plainly_good(uint32_t entry, const struct vhd_reserved *reserved,
+                                           uint64_t end) {
         uint64_t at = (uint64_t)entry * VHD_SECTOR;
 
         return at >= reserved->end && at + VHD_BITMAP_SIZE + VHD_BLOCK_SIZE <= end;

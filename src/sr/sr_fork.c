@@ -79,7 +79,7 @@ static enum err open_leaf(struct sr *sr, const struct uuid *uuid, struct image *
         struct place_name temporary = place_name_new(uuid, IMAGE_VHD);
         AUTO_FREE char *path = place_path(sr->place, &temporary);
 
-        return images_open(&sr->images, path, IMAGE_VHD, true, ret, note);
+        return images_open_fresh(&sr->images, path, ret, note);
 }
 
 /* A writer outside of Catena would go on writing to what becomes a base.  Held while the names change. */

@@ -288,6 +288,56 @@ static void what_differs_is_exact(void **state) {
         world_fini(&w);
 }
 
+/* ---- what opening costs ---- */
+
+static void a_fresh_leaf_is_opened_without_a_look_at_its_tables(void **state) {
+        const uint64_t size = 2040 * GIB;
+        struct io_sim_traffic before;
+        struct image *leaf;
+        struct err_note note;
+        struct world w;
+
+        (void)state;
+        world_init(&w, 1);
+        assert_ok(fixture_vhd(w.io, "/a.vhd", size, NULL, &note));
+        before = io_sim_traffic(w.io);
+        assert_ok(images_open_fresh(&w.images, "/a.vhd", &leaf, &note));
+        assert_true(io_sim_traffic(w.io).bytes_read - before.bytes_read < 8192);
+        assert_int_equal(io_sim_traffic(w.io).syncs, before.syncs);
+        assert_int_equal(leaf->ops->slot(leaf, size / BLOCK - 1), SLOT_ABSENT);
+        image_unref(leaf);
+        world_fini(&w);
+}
+
+static void a_fresh_leaf_takes_writes_as_any_other(void **state) {
+        uint8_t data[4096], got[4096];
+        struct chain *chain;
+        struct image *leaf;
+        struct err_note note;
+        struct world w;
+
+        (void)state;
+        world_init(&w, 1);
+        assert_ok(fixture_vhd(w.io, "/base.vhd", 64 * MIB, NULL, &note));
+        assert_ok(chain_open(&w.images, "/base.vhd", CHAIN_WRITE, &chain, &note));
+        assert_ok(fixture_vhd(w.io, "/leaf.vhd", 64 * MIB, "/base.vhd", &note));
+        assert_ok(images_open_fresh(&w.images, "/leaf.vhd", &leaf, &note));
+        assert_ok(chain_freeze(chain, &note));
+        chain_push_leaf(chain, leaf, "/base.vhd", "/leaf.vhd");
+        chain_thaw(chain);
+        memset(data, 7, sizeof data);
+        for (uint64_t at = 0; at < 64 * MIB; at += 8 * MIB)
+                assert_ok(chain_write(chain, data, sizeof data, at, &note));
+        assert_ok(chain_close(chain, &note));
+        assert_ok(chain_open(&w.images, "/leaf.vhd", CHAIN_READ, &chain, &note));
+        for (uint64_t at = 0; at < 64 * MIB; at += 8 * MIB) {
+                assert_ok(chain_read(chain, got, sizeof got, at, &note));
+                assert_memory_equal(got, data, sizeof got);
+        }
+        assert_ok(chain_close(chain, &note));
+        world_fini(&w);
+}
+
 /* ---- refusals ---- */
 
 static void what_cannot_be_a_chain_is_refused_by_name(void **state) {
@@ -470,6 +520,8 @@ int main(void) {
                 cmocka_unit_test(a_block_that_the_file_cuts_short_reads_as_zeros_from_there),
                 cmocka_unit_test(a_pushed_leaf_takes_the_writes_and_the_old_one_stays),
                 cmocka_unit_test(what_differs_is_exact),
+                cmocka_unit_test(a_fresh_leaf_is_opened_without_a_look_at_its_tables),
+                cmocka_unit_test(a_fresh_leaf_takes_writes_as_any_other),
                 cmocka_unit_test(what_cannot_be_a_chain_is_refused_by_name),
                 cmocka_unit_test(parents_that_form_a_loop_are_refused),
                 cmocka_unit_test(a_chain_for_reading_writes_nothing),
