@@ -135,7 +135,6 @@ static enum err run_release(struct verb_call *call, struct err_note *note) {
         path = mem_text(sr_where(sr));
         if (sr_release(sr, note))
                 return err_wrap(note, "release %s", path);
-        sr = NULL;
         call_put(call, "path", json_of_text(path));
         return registry_drop(call->io, call->state_dir, path, note);
 }
