@@ -257,7 +257,7 @@ struct chain_map *chain_map_pushed(const struct chain_map *old, struct image *to
         return map;
 }
 
-/* ---- looking up ----------------------------------------------------------------------------------------------------- */
+/* ---- looking up ---- */
 
 bool chain_map_is_empty(const struct chain_map *map, uint64_t block) {
         return block >= map->n_blocks || (map->entries[block] & KIND_MASK) == KIND_EMPTY;
