@@ -25,8 +25,8 @@ struct vhd_tables {
 void vhd_tables_fini(struct vhd_tables *);
 DEFINE_AUTO_IN_PLACE(struct vhd_tables, vhd_tables_fini);
 
-/* Reads and checks all of it: no block out of place, cut off or upon another, no part missing.  A batmap whose
- * checksum is wrong is taken for an empty one. */
+/* Reads and checks all of it: no block out of place, cut off or upon another, no part missing.  A batmap
+ * whose checksum is wrong is taken for an empty one. */
 MUST_USE enum err vhd_tables_read(struct io_file *, const struct vhd_meta *, struct vhd_tables *ret,
                                   struct err_note *);
 

@@ -56,7 +56,8 @@ void pending_end(struct world *); /* it is not pending any more */
 
 /* Compares the SR's list with the model's, and settles what is pending. The SR was recovered and scanned. */
 MUST_USE enum err model_settle(struct world *, struct err_note *);
-/* What each closed VDI reads as; of those that were written and not flushed, what a writer's open finds is what stays. */
+/* What each closed VDI reads as; of those that were written and not flushed, what a writer's open finds is
+ * what stays. */
 MUST_USE enum err model_look_at_vdis(struct world *, struct err_note *);
 /* No file that nothing explains: nodes, and what the catalog keeps. After a collection of garbage. */
 MUST_USE enum err model_check_files(struct world *, struct err_note *);

@@ -152,7 +152,8 @@ static void a_batmap_bit_that_the_checksum_left_out_does_not_spoil_it(void **sta
         }
 }
 
-/* As a crash between map and checksum leaves it: a hint that says nothing must not keep a disk from growing. */
+/* As a crash between map and checksum leaves it: a hint that says nothing must not keep a disk from growing.
+ * */
 static void a_torn_batmap_does_not_keep_a_disk_from_growing(void **state) {
         (void)state;
         for (int has_room = 0; has_room < 2; has_room++) {
