@@ -310,21 +310,25 @@ static void plan_old(struct adopter *adopter, const struct place_marked *marked,
                     marked->name);
 }
 
-static enum err do_old(struct adopter *adopter, const struct place_marked *marked, struct err_note *note) {
-        bool may_go;
-
-        if (old_may_go(adopter, marked, &may_go, note))
+static enum err do_old(struct adopter *adopter, const struct place_marked *marked, bool *ret_did_go,
+                       struct err_note *note) {
+        *ret_did_go = false;
+        if (old_may_go(adopter, marked, ret_did_go, note))
                 return note->code == ERR_CORRUPT ? ERR_NONE : note->code;
-        return may_go ? end_step(adopter, marked, note) : ERR_NONE;
+        return *ret_did_go ? end_step(adopter, marked, note) : ERR_NONE;
 }
 
-enum err adopt_collect_old(struct sr *sr, struct err_note *note) {
+enum err adopt_collect_old(struct sr *sr, bool *ret_did_change, struct err_note *note) {
         struct adopter adopter = {
                 .io = sr->io, .place = sr->place, .tree = sr->tree}; /* the SR's tree stays the SR's */
 
+        *ret_did_change = false;
         VEC_EACH (&adopter.tree.listing.marked, each) {
-                if (each->mark == PLACE_OLD && do_old(&adopter, each, note))
+                bool did_go = false;
+
+                if (each->mark == PLACE_OLD && do_old(&adopter, each, &did_go, note))
                         return note->code;
+                *ret_did_change |= did_go;
         }
         return ERR_NONE;
 }
@@ -437,6 +441,8 @@ static void plan_step(struct adopter *adopter, const struct place_marked *marked
 }
 
 static enum err do_step(struct adopter *adopter, const struct place_marked *marked, struct err_note *note) {
+        bool unused;
+
         switch (marked->mark) {
         case PLACE_COALESCE:
                 return end_step(adopter, marked, note);
@@ -445,7 +451,7 @@ static enum err do_step(struct adopter *adopter, const struct place_marked *mark
         case PLACE_LEAF:
                 return do_leaf(adopter, marked, note);
         case PLACE_OLD:
-                return do_old(adopter, marked, note);
+                return do_old(adopter, marked, &unused, note);
         case PLACE_UNDONE:
                 return do_undone(adopter, marked, note);
         case PLACE_FOREIGN:

@@ -10,7 +10,7 @@
 #include "sr_state.h"
 
 /* Removes OLD_ files that sm's last step would have removed: hidden in both footers, no journal about them,
- * their leaf whole.  sr was refreshed, and is to be refreshed afterwards. */
-MUST_USE enum err adopt_collect_old(struct sr *, struct err_note *);
+ * their leaf whole.  sr was refreshed, and is to be refreshed where something changed. */
+MUST_USE enum err adopt_collect_old(struct sr *, bool *ret_did_change, struct err_note *);
 
 #endif

@@ -164,27 +164,14 @@ static enum err collect_layer(struct collection *collection, struct err_note *no
         VEC_EACH (&collection->sr->tree.nodes, each) {
                 struct map_key key = map_key_u64((uint64_t)(uintptr_t)*each);
 
-                if (!(*each)->is_hidden || (*each)->n_claims > 0 || map_get(&collection->settled, key))
+                /* A raw node that others are made upon is hidden, but whether it may go only the catalog says. */
+                bool is_hidden = (*each)->kind == IMAGE_RAW ? (*each)->is_hidden_in_both : (*each)->is_hidden;
+
+                if (!is_hidden || (*each)->n_claims > 0 || map_get(&collection->settled, key))
                         continue;
                 map_put(&collection->settled, key, *each);
                 if (is_free(collection, *each) && try_remove(collection, *each, note))
                         return note->code;
-        }
-        return ERR_NONE;
-}
-
-/* A raw node that others are made upon is hidden in the tree, but whether it may go the catalog says. */
-static enum err keep_raw_bases(struct collection *collection, struct err_note *note) {
-        VEC_EACH (&collection->sr->tree.nodes, each) {
-                bool is_hidden;
-
-                if ((*each)->kind != IMAGE_RAW)
-                        continue;
-                if (catalog_is_hidden(collection->sr->catalog, &(*each)->uuid, &is_hidden, note))
-                        return note->code;
-                (*each)->is_hidden_in_both = is_hidden;
-                if (!is_hidden)
-                        (*each)->is_hidden = false;
         }
         return ERR_NONE;
 }
@@ -194,7 +181,7 @@ enum err garbage_collect(struct sr *sr, unsigned *ret_n, uint64_t *ret_bytes, st
         AUTO(collection_fini) struct collection collection = {.sr = sr, .waiting = waiting};
         enum err err;
 
-        if (catalog_leases(sr->catalog, &collection.leases, note) || keep_raw_bases(&collection, note))
+        if (catalog_leases(sr->catalog, &collection.leases, note))
                 return note->code;
         do {
                 err = collect_layer(&collection, note);
@@ -203,7 +190,7 @@ enum err garbage_collect(struct sr *sr, unsigned *ret_n, uint64_t *ret_bytes, st
                 if (!err)
                         err = settle(&collection, note);
         } while (!err);
-        if (sr_refresh_after(sr, err, note))
+        if ((err || collection.n) && sr_refresh_after(sr, err, note))
                 return note->code;
         *ret_n = collection.n;
         *ret_bytes = collection.bytes;
@@ -219,8 +206,10 @@ enum err garbage_collect_quietly(struct sr *sr, struct err_note *note) {
 
 enum err sr_garbage(struct sr *sr, unsigned *ret_n, uint64_t *ret_bytes, struct sr_notices *waiting,
                     struct err_note *note) {
-        if (sr_begin_change(sr, note) || sr_refresh(sr, note) || adopt_collect_old(sr, note) ||
-            sr_refresh(sr, note) || garbage_collect(sr, ret_n, ret_bytes, waiting, note))
+        bool did_change;
+
+        if (sr_begin_change(sr, note) || sr_refresh(sr, note) || adopt_collect_old(sr, &did_change, note) ||
+            (did_change && sr_refresh(sr, note)) || garbage_collect(sr, ret_n, ret_bytes, waiting, note))
                 return err_wrap(note, "delete garbage of SR %s", sr->place->where);
         return ERR_NONE;
 }
