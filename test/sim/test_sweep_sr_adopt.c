@@ -212,14 +212,16 @@ static enum err check_adopted(struct io *io, void *ctx, enum sweep_outcome outco
 
 static unsigned sweep_scenario(const struct scenario *scenario) {
         struct scenario copy = *scenario;
-        const struct sweep sweep = {.name = copy.name,
-                                    .ctx = &copy,
-                                    .setup = setup_folder,
-                                    .operate = operate_adopt,
-                                    .check = check_adopted,
-                                    .max_points = 20};
+        struct sweep sweep = {.name = copy.name,
+                              .ctx = &copy,
+                              .setup = setup_folder,
+                              .operate = operate_adopt,
+                              .check = check_adopted,
+                              .recoveries = 1};
+        unsigned violations = sweep_crash(&sweep, 9);
 
-        return sweep_all(&sweep, 9);
+        sweep.max_points = 20;
+        return violations + sweep_fail(&sweep, 1);
 }
 
 static void a_folder_is_adopted_whatever_sm_left_and_whatever_happens(void **state) {

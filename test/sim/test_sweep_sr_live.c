@@ -151,15 +151,17 @@ static enum err check_live(struct io *io, void *ctx, enum sweep_outcome outcome,
 
 static unsigned sweep_live(const char *name, bool is_raw, unsigned lacks) {
         struct live live = {.is_raw = is_raw};
-        const struct sweep sweep = {.name = name,
-                                    .ctx = &live,
-                                    .setup = setup_live,
-                                    .operate = operate_live,
-                                    .check = check_live,
-                                    .lacks = lacks,
-                                    .max_points = 30};
+        struct sweep sweep = {.name = name,
+                              .ctx = &live,
+                              .setup = setup_live,
+                              .operate = operate_live,
+                              .check = check_live,
+                              .lacks = lacks,
+                              .recoveries = 1};
+        unsigned violations = sweep_crash(&sweep, 9);
 
-        return sweep_all(&sweep, 9);
+        sweep.max_points = is_raw || lacks ? 20 : 0;
+        return violations + sweep_fail(&sweep, 1);
 }
 
 static void a_running_disk_is_snapshotted_whatever_happens(void **state) {

@@ -312,6 +312,36 @@ static void a_locator_does_not_lead_out_of_the_sr(void **state) {
         sr_close(sr);
 }
 
+/* Written by somebody who was killed before he synced it: what the snapshot reads as must not change with a crash. */
+static void a_snapshot_holds_what_was_not_synced_before_it(void **state) {
+        const struct vdi_options options = {.name = "r", .size = KIT_SIZE, .kind = IMAGE_RAW};
+
+        (void)state;
+        for (uint64_t seed = 0; seed < IO_SIM_STYLES; seed++) {
+                AUTO(io_free) struct io *io = io_sim_new(1, 0);
+                struct sr *sr = kit_create(io);
+                struct err_note note = {0};
+                struct uuid vdi, snapshot;
+                struct io_file *file;
+                uint8_t data[4096];
+
+                assert_ok(sr_vdi_create(sr, &options, &vdi, &note));
+                AUTO_FREE char *path = mem_format("%s/%s.raw", KIT_DIR, uuid_format(&vdi).s);
+                memset(data, 'A', sizeof data);
+                assert_ok(io_open(io, path, IO_WRITE, &file, &note));
+                assert_ok(io_write(file, data, sizeof data, 0, &note));
+                assert_ok(io_write(file, data, 1000, MIB + 77, &note));
+                io_close(file);
+                snapshot = kit_snapshot(sr, &vdi, "s");
+                assert_reads(sr, &snapshot, "A...");
+                sr_close(sr);
+                io_sim_crash(io, seed);
+                sr = kit_open(io);
+                assert_reads(sr, &snapshot, "A...");
+                sr_close(sr);
+        }
+}
+
 static void a_raw_vdi_is_deleted(void **state) {
         const struct vdi_options options = {.name = "r", .size = KIT_SIZE, .kind = IMAGE_RAW};
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
@@ -440,6 +470,7 @@ int main(void) {
                 cmocka_unit_test(without_links_names_move_and_nothing_is_lost),
                 cmocka_unit_test(a_raw_vdi_is_snapshotted_by_vhd_children),
                 cmocka_unit_test(a_locator_does_not_lead_out_of_the_sr),
+                cmocka_unit_test(a_snapshot_holds_what_was_not_synced_before_it),
                 cmocka_unit_test(a_raw_vdi_is_deleted),
                 cmocka_unit_test(names_that_two_share_are_refused_with_both_uuids),
                 cmocka_unit_test(settings_last_and_text_that_cannot_be_kept_is_refused),
