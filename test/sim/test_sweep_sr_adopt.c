@@ -218,7 +218,7 @@ static unsigned sweep_scenario(const struct scenario *scenario) {
                               .operate = operate_adopt,
                               .check = check_adopted,
                               .recoveries = 1};
-        unsigned violations = sweep_crash(&sweep, 9);
+        unsigned violations = sweep_crash(&sweep, 4 * IO_SIM_STYLES);
 
         sweep.max_points = 20;
         return violations + sweep_fail(&sweep, 1);
@@ -274,7 +274,7 @@ static void an_sr_is_made_whole_or_can_be_made_again(void **state) {
                                     .max_points = 40};
 
         (void)state;
-        assert_int_equal(sweep_all(&sweep, 9), 0);
+        assert_int_equal(sweep_all(&sweep, IO_SIM_STYLES), 0);
 }
 
 /* ---- giving one back ---- */
@@ -319,7 +319,7 @@ static void a_released_folder_holds_its_disks(void **state) {
                                     .max_points = 40};
 
         (void)state;
-        assert_int_equal(sweep_all(&sweep, 9), 0);
+        assert_int_equal(sweep_all(&sweep, IO_SIM_STYLES), 0);
 }
 
 int main(void) {

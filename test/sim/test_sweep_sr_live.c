@@ -158,7 +158,7 @@ static unsigned sweep_live(const char *name, bool is_raw, unsigned lacks) {
                               .check = check_live,
                               .lacks = lacks,
                               .recoveries = 1};
-        unsigned violations = sweep_crash(&sweep, 9);
+        unsigned violations = sweep_crash(&sweep, IO_SIM_STYLES);
 
         sweep.max_points = is_raw || lacks ? 20 : 0;
         return violations + sweep_fail(&sweep, 1);
