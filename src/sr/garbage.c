@@ -164,7 +164,8 @@ static enum err collect_layer(struct collection *collection, struct err_note *no
         VEC_EACH (&collection->sr->tree.nodes, each) {
                 struct map_key key = map_key_u64((uint64_t)(uintptr_t)*each);
 
-                /* A raw node that others are made upon is hidden, but whether it may go only the catalog says. */
+                /* A raw node that others are made upon is hidden, but whether it may go only the catalog
+                 * says. */
                 bool is_hidden = (*each)->kind == IMAGE_RAW ? (*each)->is_hidden_in_both : (*each)->is_hidden;
 
                 if (!is_hidden || (*each)->n_claims > 0 || map_get(&collection->settled, key))

@@ -16,7 +16,8 @@ struct verb {
         enum err (*operate)(struct sr *, struct err_note *);
         unsigned lacks;
         unsigned
-                rounds; /* of crash styles; 0: 1.  More where the order of names matters, which few crashes show */
+                /* of crash styles; 0: 1.  More where the order of names matters, which few crashes show */
+                rounds;
 };
 
 /* ---- where verbs begin ---- */

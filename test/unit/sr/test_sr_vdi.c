@@ -312,7 +312,8 @@ static void a_locator_does_not_lead_out_of_the_sr(void **state) {
         sr_close(sr);
 }
 
-/* Written by somebody who was killed before he synced it: what the snapshot reads as must not change with a crash. */
+/* Written by somebody who was killed before he synced it: what the snapshot reads as must not change with a
+ * crash. */
 static void a_snapshot_holds_what_was_not_synced_before_it(void **state) {
         const struct vdi_options options = {.name = "r", .size = KIT_SIZE, .kind = IMAGE_RAW};
 
