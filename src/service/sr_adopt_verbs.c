@@ -127,7 +127,7 @@ static const struct field release_fields[] = {{"path", FIELD_TEXT, "the director
                                               {0}};
 
 static enum err run_release(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         AUTO_FREE char *path = NULL;
 
         if (sr_call_open(call, SR_OWN, &sr, note))

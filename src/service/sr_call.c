@@ -5,6 +5,7 @@
 
 #include "mem.h"
 #include "registry.h"
+#include "turn.h"
 
 enum { WAIT_FOR_OWNER_NS = 1000000000, WAIT_EVERY_NS = 20000000 };
 
@@ -40,17 +41,34 @@ enum err sr_call_open(struct verb_call *call, enum sr_mode mode, struct sr **ret
         const char *text = call_text(call, "sr");
         AUTO_FREE char *path = NULL;
         struct sr_options options = sr_call_options(call, mode);
-        AUTO(sr_close) struct sr *sr = NULL;
         bool read_only = false;
 
         if (registry_resolve(call->io, call->state_dir, text, &path, &read_only, note))
                 return note->code;
         if (read_only || (verbs_find_param(call->verb, "read-only") && call_flag(call, "read-only")))
                 options.mode = SR_READ_ONLY;
-        if (open_patiently(call->io, path, &options, &sr, note) || need_disks(sr, text, note))
+        if (open_patiently(call->io, path, &options, &call->sr, note) || need_disks(call->sr, text, note))
                 return note->code;
-        *ret = TAKE(sr);
+        call->is_read_only = options.mode == SR_READ_ONLY;
+        *ret = call->sr;
         return ERR_NONE;
+}
+
+bool sr_call_is_read_only(const struct verb_call *call) {
+        return call->is_read_only;
+}
+
+void sr_call_rest(struct verb_call *call) {
+        turn_give(call->turn);
+}
+
+void sr_call_resume(struct verb_call *call) {
+        turn_take(call->turn, call->verb->name);
+}
+
+void sr_call_end(struct verb_call *call) {
+        if (call->sr)
+                sr_close(TAKE(call->sr));
 }
 
 enum err sr_call_find(struct verb_call *call, struct sr *sr, const char *param, const struct vdi **ret,

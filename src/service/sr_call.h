@@ -10,8 +10,17 @@
 #include "verbs.h"
 
 /* By the parameter "sr".  SR_READ_ONLY also where the SR was adopted so, or the call has the flag
- * "read-only". */
+ * "read-only"; sr_call_is_read_only says so from then on.  *ret is the call's, which has the SR's turn: both
+ * last until the handler has returned, and the handler returns with the turn.  Called before anything else is
+ * done: where another process owns the SR, the whole call is sent there. */
 MUST_USE enum err sr_call_open(struct verb_call *, enum sr_mode, struct sr **ret, struct err_note *);
+bool sr_call_is_read_only(const struct verb_call *);
+/* A verb that only moves bytes for a while, through chains that it has open, lets others use the SR
+ * meanwhile.  After sr_call_resume, which waits for its turn, whatever was looked up before (struct vdi,
+ * struct node) must be looked up again. */
+void sr_call_rest(struct verb_call *);
+void sr_call_resume(struct verb_call *);
+void sr_call_end(struct verb_call *); /* by verb_call_run, once the handler has returned */
 /* By a parameter that holds a uuid or name. */
 MUST_USE enum err sr_call_find(struct verb_call *, struct sr *, const char *param, const struct vdi **ret,
                                struct err_note *);

@@ -78,7 +78,7 @@ static void put_findings(struct verb_call *call, struct sr *sr, struct sr_findin
 }
 
 static enum err run_check(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         AUTO(sr_findings_fini) struct sr_findings findings = {0};
 
         if (sr_call_open(call, SR_READ_ONLY, &sr, note))

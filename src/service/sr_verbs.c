@@ -153,7 +153,7 @@ static enum err put_sr(struct verb_call *call, struct sr *sr, struct err_note *n
         call_put(call, "description", json_of_text(row->description));
         call_put(call, "created", json_integer(row->created));
         call_put(call, "max_depth", json_integer(row->max_depth));
-        call_put(call, "read_only", json_boolean(sr_is_read_only(sr)));
+        call_put(call, "read_only", json_boolean(sr_call_is_read_only(call)));
         put_counts(call, sr);
         if (sr_space(sr, &space, note))
                 return note->code;
@@ -163,7 +163,7 @@ static enum err put_sr(struct verb_call *call, struct sr *sr, struct err_note *n
 }
 
 static enum err run_show(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
 
         if (sr_call_open(call, SR_READ_ONLY, &sr, note))
                 return note->code;
@@ -193,7 +193,7 @@ static const struct param set_params[] = {
 };
 
 static enum err run_set(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         unsigned max_depth = (unsigned)call_number(call, "max-depth");
         struct sr_settings settings = {.name = call_text(call, "name"),
                                        .description = call_text(call, "description"),
@@ -206,7 +206,7 @@ static enum err run_set(struct verb_call *call, struct err_note *note) {
         if (sr_call_open(call, SR_OWN, &sr, note) || sr_set(sr, &settings, note))
                 return note->code;
         if (settings.name && registry_put(call->io, call->state_dir, &sr_info(sr)->uuid, settings.name,
-                                          sr_where(sr), sr_is_read_only(sr), note))
+                                          sr_where(sr), sr_call_is_read_only(call), note))
                 return err_wrap(note, "the SR has its new name, but it is not known here");
         return put_sr(call, sr, note);
 }
@@ -246,14 +246,14 @@ static json_t *json_of_notices(const struct sr_notices *notices) {
 }
 
 static enum err run_scan(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         AUTO(sr_notices_fini) struct sr_notices waiting = {0};
         unsigned removed = 0;
         uint64_t freed = 0;
 
         if (sr_call_open(call, SR_OWN, &sr, note) || sr_scan(sr, note))
                 return note->code;
-        if (!sr_is_read_only(sr) && sr_garbage(sr, &removed, &freed, &waiting, note))
+        if (!sr_call_is_read_only(call) && sr_garbage(sr, &removed, &freed, &waiting, note))
                 return note->code;
         if (put_sr(call, sr, note))
                 return note->code;

@@ -11,13 +11,11 @@ static const struct field vdi_fields[] = {{"uuid", FIELD_UUID, "of the VDI", fal
 /* The SR, and the VDI of the parameter "vdi". */
 static enum err open_vdi(struct verb_call *call, struct sr **ret, struct uuid *ret_vdi,
                          struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
         const struct vdi *vdi;
 
-        if (sr_call_open(call, SR_OWN, &sr, note) || sr_call_find(call, sr, "vdi", &vdi, note))
+        if (sr_call_open(call, SR_OWN, ret, note) || sr_call_find(call, *ret, "vdi", &vdi, note))
                 return note->code;
         *ret_vdi = vdi->row.uuid;
-        *ret = TAKE(sr);
         return ERR_NONE;
 }
 
@@ -40,7 +38,7 @@ static const struct param create_params[] = {
 };
 
 static enum err run_create(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         const char *kind = call_text(call, "kind");
         struct vdi_options options = {.name = call_text(call, "name"),
                                       .description = call_text(call, "description"),
@@ -75,7 +73,7 @@ typedef enum err (*fork_verb)(struct sr *, const struct uuid *, const struct vdi
                               struct err_note *);
 
 static enum err run_fork(struct verb_call *call, fork_verb fork, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         struct vdi_options options = {.name = call_text(call, "name"),
                                       .description = call_text(call, "description")};
         struct uuid vdi, made;
@@ -124,7 +122,7 @@ static const struct param revert_params[] = {
 };
 
 static enum err run_revert(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         const struct vdi *snapshot;
         struct uuid vdi, from;
 
@@ -150,7 +148,7 @@ static const struct param delete_params[] = {
         SR_PARAM, VDI_PARAM("vdi", "VDI", "The disk or snapshot: its uuid or name."), {0}};
 
 static enum err run_delete(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         struct uuid vdi;
 
         if (open_vdi(call, &sr, &vdi, note))
@@ -186,7 +184,7 @@ static const struct field resize_fields[] = {
         {"uuid", FIELD_UUID, "of the VDI", false}, {"size", FIELD_SIZE, "bytes, now", false}, {0}};
 
 static enum err run_resize(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         struct uuid vdi;
 
         if (open_vdi(call, &sr, &vdi, note) || sr_vdi_resize(sr, &vdi, call_number(call, "size"), note))

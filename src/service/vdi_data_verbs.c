@@ -73,7 +73,7 @@ static void put_export(struct verb_call *call, const struct vdi_export *export,
 }
 
 static enum err run_export(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         const char *path = call_text(call, "output");
         struct vdi_export export = {.io = call->io,
                                     .path = is_stream(path) ? NULL : path,
@@ -92,6 +92,8 @@ static enum err run_export(struct verb_call *call, struct err_note *note) {
         if (sr_call_open(call, SR_OWN, &sr, note) || sr_call_find(call, sr, "vdi", &vdi, note))
                 return note->code;
         export.sr = sr;
+        export.turn = call->turn;
+        export.is_read_only = sr_call_is_read_only(call);
         export.vdi = vdi->row.uuid;
         if (call_has(call, "base")) {
                 if (sr_call_find(call, sr, "base", &base, note))
@@ -174,7 +176,7 @@ static enum err check_import(struct verb_call *call, bool format_is_known, enum 
 }
 
 static enum err run_import(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         const char *path = call_text(call, "file");
         struct vdi_import import = {.io = call->io,
                                     .path = is_stream(path) ? NULL : path,
@@ -192,6 +194,7 @@ static enum err run_import(struct verb_call *call, struct err_note *note) {
         if (check_import(call, is_known, import.format, note) || sr_call_open(call, SR_OWN, &sr, note))
                 return note->code;
         import.sr = sr;
+        import.turn = call->turn;
         if (call_has(call, "onto")) {
                 if (sr_call_find(call, sr, "onto", &onto, note))
                         return note->code;
@@ -270,7 +273,7 @@ static enum err write_input(struct verb_call *call, struct chain *chain, uint64_
 }
 
 static enum err run_write(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         struct err_note close_note = {0};
         struct chain *chain = NULL;
         const struct vdi *vdi;
@@ -282,7 +285,9 @@ static enum err run_write(struct verb_call *call, struct err_note *note) {
         sr_call_put_uuid(call, &vdi->row.uuid);
         if (sr_open_chain(sr, &vdi->row.uuid, CHAIN_WRITE, &chain, note))
                 return err_wrap(note, "write to VDI %s", call_text(call, "vdi"));
+        sr_call_rest(call);
         failed = write_input(call, chain, &written, note);
+        sr_call_resume(call);
         if (sr_close_chain(sr, chain, &close_note) && !failed) {
                 *note = close_note;
                 failed = close_note.code;
@@ -310,7 +315,7 @@ static const struct param map_params[] = {
         SR_PARAM, VDI_PARAM("vdi", "VDI", "The disk: its uuid or name."), {0}};
 
 static enum err run_map(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         struct chain *chain = NULL;
         const struct vdi *vdi;
         json_t *extents = NULL;
@@ -375,7 +380,7 @@ static enum err list_changes(struct verb_call *call, struct chain *chain, struct
 }
 
 static enum err run_diff(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         struct chain *chain = NULL, *base_chain = NULL;
         const struct vdi *vdi, *base;
         struct err_note ignored;

@@ -126,8 +126,12 @@ static enum err send_chains(const struct vdi_export *export, struct vdi_export_r
         failed = sr_open_chain(export->sr, &export->vdi, CHAIN_READ, &chain, note);
         if (!failed && is_delta)
                 failed = sr_open_chain(export->sr, &export->base, CHAIN_READ, &base, note);
-        if (!failed)
+        if (!failed) {
+                /* However slow the reader: the SR goes on. */
+                turn_give(export->turn);
                 failed = send(export, chain, base, ret, note);
+                turn_take(export->turn, "vdi export");
+        }
         if (base && sr_close_chain(export->sr, base, failed ? &ignored : note) && !failed)
                 failed = note->code;
         if (chain && sr_close_chain(export->sr, chain, failed ? &ignored : note) && !failed)
@@ -155,7 +159,7 @@ enum err vdi_export_run(const struct vdi_export *export, struct vdi_export_resul
         }
         if (send_chains(export, ret, note))
                 return note->code;
-        if (export->format != STREAM_VHD || sr_is_read_only(export->sr))
+        if (export->format != STREAM_VHD || export->is_read_only)
                 return ERR_NONE;
         return sr_vdi_set_stream(export->sr, &export->vdi, &ret->uuid, note);
 }

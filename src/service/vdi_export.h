@@ -9,15 +9,17 @@
 #include "progress.h"
 #include "sr.h"
 #include "stream.h"
+#include "turn.h"
 
 struct vdi_export {
         struct io *io;         /* borrowed */
         struct sr *sr;         /* borrowed */
+        struct turn *turn;     /* borrowed; of sr, held; given back while bytes move; NULL: nobody waits */
         struct uuid vdi, base; /* base null: the whole disk */
         enum stream_format format;
         const char *path;       /* borrowed; a file that is made or replaced; NULL: to output */
         struct io_file *output; /* borrowed; a stream */
-        bool ignore_space;
+        bool ignore_space, is_read_only;
         struct progress *progress; /* borrowed */
 };
 
@@ -28,7 +30,7 @@ struct vdi_export_result {
         struct uuid parent;    /* null: no delta */
 };
 
-/* The VDI remembers the uuid, where the SR can be written. */
+/* The VDI remembers the uuid, unless the call is to change nothing. */
 MUST_USE enum err vdi_export_run(const struct vdi_export *, struct vdi_export_result *ret, struct err_note *);
 
 #endif

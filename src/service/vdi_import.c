@@ -65,26 +65,31 @@ static enum err begin_onto(struct taking *taking, const struct stream_head *head
         return sr_import_begin_onto(import->sr, &import->onto, head->size, &taking->into, note);
 }
 
-static enum err begin(void *user, const struct stream_head *head, struct chain **ret, struct err_note *note) {
-        struct taking *taking = user;
+static enum err begin_new(struct taking *taking, const struct stream_head *head, struct err_note *note) {
         const struct vdi_import *import = taking->import;
         struct vdi_options options = {.name = import->name,
                                       .description = import->description,
                                       .size = head->size,
                                       .kind = IMAGE_VHD};
 
-        if (!uuid_is_null(&import->onto)) {
-                if (begin_onto(taking, head, note))
-                        return note->code;
-        } else {
-                if (head->is_delta)
-                        return err_set(
-                                note, ERR_INVALID,
-                                "this is a delta, made against %s: --onto names the VDI that holds that",
-                                uuid_format(&head->parent_uuid).s);
-                if (sr_import_begin(import->sr, &options, &taking->into, note))
-                        return note->code;
-        }
+        if (head->is_delta)
+                return err_set(note, ERR_INVALID,
+                               "this is a delta, made against %s: --onto names the VDI that holds that",
+                               uuid_format(&head->parent_uuid).s);
+        return sr_import_begin(import->sr, &options, &taking->into, note);
+}
+
+/* Called without the turn, once it is known what comes. */
+static enum err begin(void *user, const struct stream_head *head, struct chain **ret, struct err_note *note) {
+        struct taking *taking = user;
+        const struct vdi_import *import = taking->import;
+        enum err failed;
+
+        turn_take(import->turn, "vdi import");
+        failed = uuid_is_null(&import->onto) ? begin_new(taking, head, note) : begin_onto(taking, head, note);
+        turn_give(import->turn);
+        if (failed)
+                return failed;
         *ret = sr_import_chain(taking->into);
         return ERR_NONE;
 }
@@ -214,6 +219,19 @@ static enum err open_kept(const struct vdi_import *import, struct io_file **ret,
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
+static enum err take_bytes(const struct vdi_import *import, struct io_file *file, uint64_t total,
+                           struct stream_sink *sink, struct err_note *note) {
+        enum err failed;
+
+        /* However slow the writer: the SR goes on. */
+        turn_give(import->turn);
+        failed = file ? from_file(import, file, total, sink, note) : from_stream(import, sink, note);
+        if (!failed)
+                failed = stream_sink_end(sink, note);
+        turn_take(import->turn, "vdi import");
+        return failed;
+}
+
 /* file: NULL where it comes from the input. */
 static enum err take(const struct vdi_import *import, struct io_file *file, uint64_t total,
                      struct vdi_import_result *ret, struct err_note *note) {
@@ -224,9 +242,7 @@ static enum err take(const struct vdi_import *import, struct io_file *file, uint
         progress_begin(import->progress, "import", total == UINT64_MAX ? 0 : total);
         if (stream_sink_new(import->format, total, begin, &taking, &sink, note))
                 return note->code;
-        if (file ? from_file(import, file, total, sink, note) : from_stream(import, sink, note))
-                return note->code;
-        if (stream_sink_end(sink, note))
+        if (take_bytes(import, file, total, sink, note))
                 return note->code;
         head = stream_sink_head(sink);
         ret->stream = head->uuid;
@@ -257,10 +273,16 @@ static enum err take_unknown(const struct vdi_import *import, struct vdi_import_
                              struct err_note *note) {
         AUTO(io_close) struct io_file *kept = NULL;
         uint64_t size = 0;
+        enum err failed;
 
         progress_begin(import->progress, "receive", 0);
-        if (open_kept(import, &kept, note) || keep_stream(import, kept, &size, note))
+        if (open_kept(import, &kept, note))
                 return note->code;
+        turn_give(import->turn);
+        failed = keep_stream(import, kept, &size, note);
+        turn_take(import->turn, "vdi import");
+        if (failed)
+                return failed;
         if (size == 0)
                 return err_set(note, ERR_CUT_SHORT, "standard input was empty");
         return take(import, kept, size, ret, note);

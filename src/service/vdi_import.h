@@ -10,10 +10,12 @@
 #include "progress.h"
 #include "sr.h"
 #include "stream.h"
+#include "turn.h"
 
 struct vdi_import {
-        struct io *io; /* borrowed */
-        struct sr *sr; /* borrowed */
+        struct io *io;     /* borrowed */
+        struct sr *sr;     /* borrowed */
+        struct turn *turn; /* borrowed; of sr, held; given back while bytes move; NULL: nobody waits */
         enum stream_format format;
         const char *path;          /* borrowed; NULL: from input */
         struct io_file *input;     /* borrowed; a stream */

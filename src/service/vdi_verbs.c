@@ -15,7 +15,7 @@ const struct verb *const vdi_verbs[] = {
 static const struct param list_params[] = {SR_PARAM, {0}};
 
 static enum err run_list(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         json_t *rows = json_array();
 
         call_put(call, "vdis", rows);
@@ -72,7 +72,7 @@ static json_t *json_of_chain(const struct node *node) {
 }
 
 static enum err run_show(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         AUTO(json_decref) json_t *row = NULL;
         const struct vdi *vdi;
 
@@ -118,7 +118,7 @@ static void show_branch(struct sr *sr, const struct node *node, unsigned level, 
 }
 
 static enum err run_tree(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         const struct tree *tree;
         json_t *rows = json_array();
 
@@ -158,7 +158,7 @@ static const struct param set_params[] = {
 };
 
 static enum err run_set(struct verb_call *call, struct err_note *note) {
-        AUTO(sr_close) struct sr *sr = NULL;
+        struct sr *sr;
         VEC(const char *) tags = {0};
         const struct vdi *vdi;
         struct vdi_settings settings = {.name = call_text(call, "name"),

@@ -9,6 +9,7 @@
 #include "buf.h"
 #include "text.h"
 #include "uuid.h"
+#include "sr_call.h"
 #include "sr_verbs.h"
 #include "vdi_verbs.h"
 #include "vhd_verbs.h"
@@ -219,12 +220,16 @@ static enum err check_params(const struct verb *verb, json_t *params, struct err
 /* ---- calls ---- */
 
 enum err verb_call_run(struct verb_call *call, struct err_note *note) {
+        enum err failed;
+
         if (check_params(call->verb, call->params, note)) {
                 call->outcome = VERB_USAGE;
                 return note->code;
         }
         call->result = json_object();
-        return call->verb->run(call, note);
+        failed = call->verb->run(call, note);
+        sr_call_end(call);
+        return failed;
 }
 
 void verb_call_fini(struct verb_call *call) {

@@ -137,6 +137,11 @@ struct verb_call {
 
         json_t *result; /* owned; an object, filled by the handler */
         enum verb_outcome outcome;
+
+        /* Kept by sr_call.c, from sr_call_open until the handler has returned. */
+        struct sr *sr;     /* owned; NULL: none is open */
+        struct turn *turn; /* borrowed; of the SR; NULL: nobody else wants it */
+        bool is_read_only; /* the verb may change nothing, whatever sr would allow */
 };
 
 MUST_USE enum err verb_call_run(struct verb_call *, struct err_note *);
