@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "progress.h"
 
-#include <string.h>
-
-enum { SHOW_EVERY_NS = 100 * 1000 * 1000, MARK_EVERY_NS = 300 * 1000 * 1000 };
+enum { SHOW_EVERY_NS = 100 * 1000 * 1000 };
 
 void progress_begin(struct progress *p, const char *doing, uint64_t total) {
         p->doing = doing;
@@ -11,18 +9,7 @@ void progress_begin(struct progress *p, const char *doing, uint64_t total) {
         p->total = total;
         p->has_ended = false;
         p->began_ns = p->now_ns = p->shown_ns = io_now_ns(p->io);
-        p->marks[0].at_ns = p->began_ns;
-        p->marks[0].done = 0;
-        p->n_marks = 1;
-}
-
-static void add_mark(struct progress *p) {
-        if (p->now_ns - p->marks[p->n_marks - 1].at_ns < MARK_EVERY_NS)
-                return;
-        if (p->n_marks == PROGRESS_MARKS)
-                memmove(p->marks, p->marks + 1, sizeof *p->marks * --p->n_marks);
-        p->marks[p->n_marks].at_ns = p->now_ns;
-        p->marks[p->n_marks++].done = p->done;
+        rate_begin(&p->rate, p->began_ns, 0);
 }
 
 enum err progress_step(struct progress *p, uint64_t done, struct err_note *note) {
@@ -30,7 +17,7 @@ enum err progress_step(struct progress *p, uint64_t done, struct err_note *note)
                 return err_set(note, ERR_CANCELLED, "interrupted");
         p->done = done;
         p->now_ns = io_now_ns(p->io);
-        add_mark(p);
+        rate_add(&p->rate, p->now_ns, done);
         if (p->show && p->now_ns - p->shown_ns >= SHOW_EVERY_NS) {
                 p->shown_ns = p->now_ns;
                 p->show(p->user, p);
@@ -46,17 +33,9 @@ void progress_end(struct progress *p) {
 }
 
 uint64_t progress_rate(const struct progress *p) {
-        uint64_t ns = p->now_ns - p->marks[0].at_ns, bytes = p->done - p->marks[0].done;
-
-        if (p->n_marks == 0 || p->done < p->marks[0].done || ns < MARK_EVERY_NS)
-                return 0;
-        return (uint64_t)((double)bytes * 1e9 / (double)ns);
+        return rate_now(&p->rate);
 }
 
 uint64_t progress_left_ns(const struct progress *p) {
-        uint64_t rate = progress_rate(p);
-
-        if (p->total == 0 || rate == 0 || p->done > p->total)
-                return UINT64_MAX;
-        return (uint64_t)((double)(p->total - p->done) * 1e9 / (double)rate);
+        return rate_left_ns(&p->rate, p->total);
 }

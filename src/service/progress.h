@@ -17,12 +17,11 @@
 
 #include "err.h"
 #include "io.h"
+#include "rate.h"
 
 struct progress;
 
 typedef void (*progress_show)(void *user, const struct progress *);
-
-enum { PROGRESS_MARKS = 16 };
 
 struct progress {
         struct io *io;             /* borrowed; its clock */
@@ -34,11 +33,7 @@ struct progress {
         uint64_t done, total; /* bytes; total 0: not known */
         bool has_ended;
         uint64_t began_ns, now_ns, shown_ns;
-        /* Where it was at moments of the last seconds, oldest first: what the rate is taken from. */
-        struct {
-                uint64_t at_ns, done;
-        } marks[PROGRESS_MARKS];
-        unsigned n_marks;
+        struct rate rate;
 };
 
 /* doing is a word for people.  total may be 0 where it is not known. */
