@@ -34,7 +34,8 @@ struct run {
         const struct sweep *sweep; /* borrowed from the caller */
         struct io *base;           /* owned; the machine after setup, never changed */
         unsigned seeds;
-        bool is_whole; /* no point is left out */
+        uint64_t share; /* one of so many calls is tried, of those that would be */
+        bool is_whole;  /* no point is left out */
         bool is_quiet;
         bool has_only; /* just that one, with its trace */
         struct point only;
@@ -296,6 +297,8 @@ static void try_calls(struct run *run, enum kind kind, uint64_t n_calls) {
         run->n_calls += n_calls;
         if (run->is_whole || run->has_only || points > n_calls)
                 points = n_calls;
+        if (!run->is_whole && !run->has_only)
+                points = div_up(points, run->share);
         for (uint64_t i = 0; i < points; i++) {
                 uint64_t n = 1 + i * n_calls / points;
 
@@ -319,16 +322,24 @@ static void read_only(struct run *run) {
                         run->only.kind = (enum kind)i;
 }
 
-static bool begin(struct run *run, const struct sweep *sweep, unsigned seeds) {
-        const char *more = getenv("CATENA_SEEDS");
-        struct err_note note;
+static uint64_t number_in(const char *variable) {
+        const char *text = getenv(variable);
         uint64_t n;
 
-        *run = (struct run){.sweep = sweep, .seeds = seeds ? seeds : SEEDS, .is_quiet = sweep->is_quiet};
-        if (more && text_parse_u64(more, &n) && n > 0 && n < 1000000) {
-                run->seeds = (unsigned)n;
-                run->is_whole = true;
-        }
+        return text && text_parse_u64(text, &n) && n < 1000000 ? n : 0;
+}
+
+static bool begin(struct run *run, const struct sweep *sweep, unsigned seeds) {
+        uint64_t more = number_in("CATENA_SEEDS"), share = number_in("CATENA_SHARE");
+        struct err_note note;
+
+        *run = (struct run){.sweep = sweep,
+                            .seeds = seeds ? seeds : SEEDS,
+                            .share = max_u64(1, share),
+                            .is_whole = more > 0 || getenv("CATENA_SOAK"),
+                            .is_quiet = sweep->is_quiet};
+        if (more)
+                run->seeds = (unsigned)more;
         read_only(run);
         run->base = io_sim_new(1, sweep->size);
         io_sim_set_lacks(run->base, sweep->lacks);
