@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the rows of bench/ share: a folder to work in, turns, and ratios.
 
-A row is a file in bench/rows/ with NAMES (of what it measures) and measure(bench), which yields Results. All it
-makes lies below bench.folder and is gone when the row has ended. Each command has a time limit.
+A row is a file in bench/rows/ with NAMES (of what it measures) and measure(bench), which yields Results. All
+it makes lies below bench.folder and is gone when the row has ended. Each command has a time limit.
 """
 import json
 import os
@@ -29,7 +29,8 @@ class Spread:
 class Result:
     """One line of the table.
 
-    wanted is None where nothing is (the row is reported), else ('>=' or '<=', number): the median has to meet it.
+    wanted is None where nothing is (the row is reported), else ('>=' or '<=', number): the median has to
+    meet it.
     unit is '×', 'ms', 's', 'MiB' or 'bytes'; note says in words what else there is to know.
     """
 
@@ -99,8 +100,8 @@ class Bench:
         return time.monotonic() - began
 
     def turns(self, rounds, subjects):
-        """{name: [seconds, one a round]}: subjects is [(name, function that returns seconds)]; each round begins
-        with another of them, so that no one always comes behind the same."""
+        """{name: [seconds, one a round]}: subjects is [(name, function that returns seconds)]; each round
+        begins with another of them, so that no one always comes behind the same."""
         took = {name: [] for name, _ in subjects}
         for r in range(rounds):
             for i in range(len(subjects)):

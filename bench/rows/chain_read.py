@@ -24,7 +24,7 @@ def measure(bench):
                    for d in (1, depth)}
             yield Result('4 KiB random chain_read, depth %d, %s' % (depth, words), 'depth 1', '×',
                          ratios(of(rounds, depth, 'ns'), of(rounds, 1, 'ns')), ('<=', 1.10),
-                         'time; %.0f ns a read at best. Plain pread of the same bytes: %.2f× (median). Ours beside '
-                         'it: %.0f ns of processor, at depth 1 %.0f' % (
+                         'time; %.0f ns a read at best. Plain pread of the same bytes: %.2f× (median). Ours '
+                         'beside it: %.0f ns of processor, at depth 1 %.0f' % (
                              min(of(rounds, depth, 'ns')), sorted(plain)[len(plain) // 2],
                              own[depth][len(own[depth]) // 2], own[1][len(own[1]) // 2]))

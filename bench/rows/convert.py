@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """vhd convert of a raw disk of 4 GiB with 2 GiB of data, beside qemu-img convert and dd.
 
-Both sides in three ways, each synced before the clock stops: as they come; through the page cache; past it on both
-ends. dd copies the same bytes without the holes: a dense file of 2 GiB, in blocks of 2 MiB.
+Both sides in three ways, each synced before the clock stops: as they come; through the page cache; past it
+on both ends. dd copies the same bytes without the holes: a dense file of 2 GiB, in blocks of 2 MiB.
 """
 import os
 import random
@@ -77,8 +77,8 @@ def measure(bench):
         took = bench.turns(bench.rounds(5), [
             ('catena', lambda f=our_flags: timed(bench, ours, sparse, bench.catena(), 'vhd', 'convert', *f,
                                                  sparse, ours)),
-            ('qemu-img', lambda f=their_flags: timed(bench, theirs, sparse, 'qemu-img', 'convert', '-f', 'raw',
-                                                     '-O', 'vpc', *f, sparse, theirs)),
+            ('qemu-img', lambda f=their_flags: timed(bench, theirs, sparse, 'qemu-img', 'convert', '-f',
+                                                     'raw', '-O', 'vpc', *f, sparse, theirs)),
             ('dd', lambda f=dd_flags: timed(bench, copy, dense, 'dd', 'if=' + dense, 'of=' + copy, 'bs=2M',
                                             'conv=fsync', *f)),
         ])

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same reads by qemu-img bench on a qcow2 chain of the same shape: what depth costs others.
 
-Layers are made without a backing file, so that nothing is copied up, and then linked. Where each 4 KiB lies in a
-random layer, clusters have subclusters of 4 KiB. qemu-img bench reads at a fixed step, which is chosen so that it
-jumps about the whole disk.
+Layers are made without a backing file, so that nothing is copied up, and then linked. Where each 4 KiB lies
+in a random layer, clusters have subclusters of 4 KiB. qemu-img bench reads at a fixed step, which is chosen
+so that it jumps about the whole disk.
 """
 import random
 import re

@@ -15,7 +15,8 @@ def measure(bench):
     rounds = found['rounds']
     yield Result('catena sr scan, 1000 files, warm: the whole command', '', 's', took, ('<=', 0.2),
                  'all of it: opening, scanning, looking for garbage')
-    yield Result('the scan by itself, of an SR that is open', '', 's', [r['ns'] / 1e9 for r in rounds], ('<=', 0.2),
+    yield Result('the scan by itself, of an SR that is open', '', 's', [r['ns'] / 1e9 for r in rounds],
+                 ('<=', 0.2),
                  '%.0f ms of processor at best; %d calls' % (min(r['cpu_ns'] for r in rounds) / 1e6,
                                                              found['calls']))
     yield Result('opening that SR, scan and catalog', '', 's', [r['open_ns'] / 1e9 for r in rounds])
