@@ -469,10 +469,8 @@ void chain_push_leaf(struct chain *chain, struct image *new_leaf, const char *ba
         base->readers = NULL;
         chain_map_free(old->map);
         free(old);
-        /* Others may read it from now on.  Where that cannot be had, it stays locked against them: no harm is
-         * done. */
-        if (io_lock(base->file, IO_SHARED, &unused))
-                unused.code = ERR_NONE;
+        /* Others may read it from now on.  Where that cannot be had now: images_share_locks. */
+        base->is_locked_alone = io_lock(base->file, IO_SHARED, &unused) != ERR_NONE;
         pthread_rwlock_unlock(&chain->shape);
 }
 

@@ -159,3 +159,17 @@ enum err image_parent_path(struct image *image, char **ret, struct err_note *not
         return parent_search(image->images->io, image->file, image->path, &vhd_image_of(image)->meta.header,
                              ret, note);
 }
+
+enum err images_share_locks(struct images *images, struct err_note *note) {
+        struct image *image;
+        size_t place = 0;
+
+        while ((image = map_next(&images->open, &place))) {
+                if (!image->is_locked_alone)
+                        continue;
+                if (io_lock(image->file, IO_SHARED, note))
+                        return err_wrap(note, "share the lock of %s", image->path);
+                image->is_locked_alone = false;
+        }
+        return ERR_NONE;
+}

@@ -125,6 +125,7 @@ struct image {
         bool parent_is_raw;
         bool is_hidden;
         bool is_leaf;            /* open for writing */
+        bool is_locked_alone;    /* it was a leaf, and its lock could not be shared yet */
         _Atomic bool has_failed; /* a sync failed: nothing is acknowledged any more */
         unsigned references;
         /* borrowed from the chain that has it as its leaf; NULL while frozen */
@@ -174,6 +175,9 @@ MUST_USE enum err images_open(struct images *, const char *path, enum image_kind
 /* The same of a VHD that vhd_create has just made under a name that nobody else knows, for writing: it holds
  * nothing yet, so its tables, 4 MiB where the disk is large, are not read. */
 MUST_USE enum err images_open_fresh(struct images *, const char *path, struct image **ret, struct err_note *);
+/* Tries once more to share the locks of images that are leaves no longer; until then nobody else can open
+ * them. */
+MUST_USE enum err images_share_locks(struct images *, struct err_note *);
 /* closes with the last count; a leaf is frozen first, by its chain */
 void image_unref(struct image *);
 DEFINE_AUTO(struct image *, image_unref);

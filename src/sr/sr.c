@@ -40,7 +40,8 @@ enum err sr_begin_change(struct sr *sr, struct err_note *note) {
         if (!sr->must_recover)
                 return ERR_NONE;
         /* An import's file is a temporary one too, and is being written to. */
-        if (recover_all(sr, note) || (sr->imports.n == 0 && recover_leftovers(sr, note)))
+        if (images_share_locks(&sr->images, note) || recover_all(sr, note) ||
+            (sr->imports.n == 0 && recover_leftovers(sr, note)))
                 return err_wrap(note, "finish what was begun in SR %s", sr->place->where);
         sr->must_recover = false;
         return sr_refresh(sr, note);

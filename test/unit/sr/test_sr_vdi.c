@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sr_kit.h"
+#include "sr_state.h"
 
 #include "vhd_header.h"
 #include "vhd_footer.h"
@@ -456,6 +457,33 @@ static void a_verb_that_failed_leaves_no_file_behind_once_the_sr_is_changed_agai
         }
 }
 
+static void an_error_in_a_snapshot_of_a_running_vdi_does_not_keep_the_sr_from_being_changed(void **state) {
+        AUTO(io_free) struct io *base = io_sim_new(1, 0);
+        struct sr *sr = kit_create(base);
+        struct uuid vdi = kit_vdi(sr, "a"), unused;
+        struct err_note note = {0};
+        bool did_fire = true;
+
+        (void)state;
+        sr_close(sr);
+        for (uint64_t n = 1; did_fire; n++) {
+                AUTO(io_free) struct io *io = io_sim_fork(base);
+                const struct sr_settings settings = {.name = "changed"};
+                struct chain *chain;
+
+                sr = kit_open(io);
+                assert_ok(sr_open_chain(sr, &vdi, CHAIN_WRITE, &chain, &note));
+                kit_put(chain, 0, 'A');
+                io_sim_fail_at(io, n, ERR_IO, false);
+                (void)!sr_vdi_snapshot(sr, &vdi, NULL, &unused, &note);
+                did_fire = io_sim_fired(io);
+                io_sim_heal(io);
+                assert_ok(sr_set(sr, &settings, &note));
+                sr_abandon_chain(sr, chain);
+                sr_close(sr);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_new_vdi_is_empty_and_keeps_what_is_written),
@@ -476,6 +504,8 @@ int main(void) {
                 cmocka_unit_test(names_that_two_share_are_refused_with_both_uuids),
                 cmocka_unit_test(settings_last_and_text_that_cannot_be_kept_is_refused),
                 cmocka_unit_test(what_a_vdi_gave_out_is_known_until_it_is_written),
+                cmocka_unit_test(
+                        an_error_in_a_snapshot_of_a_running_vdi_does_not_keep_the_sr_from_being_changed),
                 cmocka_unit_test(a_verb_that_failed_leaves_no_file_behind_once_the_sr_is_changed_again),
         };
 
