@@ -35,14 +35,18 @@ char *sr_catena_path(struct sr *sr, const char *name) {
 }
 
 enum err sr_begin_change(struct sr *sr, struct err_note *note) {
+        bool may_clean;
+
         if (sr->is_read_only)
                 return err_set(note, ERR_READ_ONLY, "SR %s was opened read-only", sr->place->where);
-        if (!sr->must_recover)
-                return ERR_NONE;
         /* An import's file is a temporary one too, and is being written to. */
+        may_clean = sr->imports.n == 0;
+        if (!sr->must_recover && !(sr->may_have_leftovers && may_clean))
+                return ERR_NONE;
         if (images_share_locks(&sr->images, note) || recover_all(sr, note) ||
-            (sr->imports.n == 0 && recover_leftovers(sr, note)))
+            (may_clean && recover_leftovers(sr, note)))
                 return err_wrap(note, "finish what was begun in SR %s", sr->place->where);
+        sr->may_have_leftovers = !may_clean;
         sr->must_recover = false;
         return sr_refresh(sr, note);
 }
@@ -50,7 +54,9 @@ enum err sr_begin_change(struct sr *sr, struct err_note *note) {
 enum err sr_sync_names(struct sr *sr, struct err_note *note) {
         if (place_sync(sr->place, note) == ERR_NONE)
                 return ERR_NONE;
-        sr->must_recover = true; /* what is seen now is durable, and may be neither before nor after */
+        /* What is seen now is durable, and may be neither before nor after.  Names that were removed may be
+         * back, also such as undoing a pivot does not look at. */
+        sr->must_recover = sr->may_have_leftovers = true;
         return note->code;
 }
 

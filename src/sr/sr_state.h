@@ -32,7 +32,8 @@ struct sr {
         VEC(struct sr_import *) imports;  /* owned array; each its caller's */
         struct intents unfinished;        /* as the last refresh saw them */
         bool is_read_only;
-        bool must_recover; /* a verb left an intent behind */
+        bool must_recover;       /* a verb left an intent behind */
+        bool may_have_leftovers; /* temporary files that no verb works on any more */
 };
 
 MUST_USE enum err sr_begin_change(struct sr *, struct err_note *);

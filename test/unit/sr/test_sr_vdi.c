@@ -484,6 +484,54 @@ static void an_error_in_a_snapshot_of_a_running_vdi_does_not_keep_the_sr_from_be
         }
 }
 
+struct fault {
+        struct io *io; /* borrowed */
+        unsigned n_failed;
+};
+
+static void fail_at_the_first_sync_of_the_folder(void *user, const char *verb, const char *path) {
+        struct fault *fault = user;
+
+        if (strcmp(verb, "sync directory") == 0 && strcmp(path, KIT_DIR) == 0 && fault->n_failed++ == 0)
+                io_sim_fail_at(fault->io, 1, ERR_IO, false);
+}
+
+static void die_at_the_sync_of_the_catalog(void *user, const char *verb, const char *path) {
+        if (strcmp(verb, "sync directory") == 0 && strcmp(path, KIT_DIR "/.catena") == 0)
+                io_sim_die_at(user, 1, IO_SIM_BEFORE);
+}
+
+/* What an open removed is not durably gone before the folder is synced: where that fails it may be back. */
+static void files_that_a_failed_sync_brings_back_go_before_the_next_change(void **state) {
+        (void)state;
+        for (uint64_t seed = 1; seed <= 20; seed++) {
+                AUTO(io_free) struct io *io = io_sim_new(seed, 0);
+                struct sr *sr = kit_create(io);
+                struct uuid vdi = kit_vdi(sr, "a"), unused;
+                const struct sr_settings settings = {.name = "changed"};
+                struct fault fault = {.io = io};
+                struct err_note note = {0};
+
+                sr_close(sr);
+                sr = kit_open(io); /* whose first commit syncs the catalog's folder */
+                io_sim_set_watch(io, die_at_the_sync_of_the_catalog, io);
+                assert_err(sr_vdi_snapshot(sr, &vdi, NULL, &unused, &note), ERR_IO, "dies");
+                io_sim_set_watch(io, NULL, NULL);
+                sr_close(sr);
+                io_sim_kill(io);
+                sr = kit_open(io);
+        io_sim_set_watch(io, fail_at_the_first_sync_of_the_folder, &fault);
+                assert_err(sr_vdi_snapshot(sr, &vdi, NULL, &unused, &note), ERR_IO, "");
+                assert_true(fault.n_failed >= 1);
+                io_sim_set_watch(io, NULL, NULL);
+                io_sim_heal(io);
+                assert_ok(sr_set(sr, &settings, &note));
+                assert_ok(sr_scan(sr, &note));
+                assert_folder_explained(io, sr);
+                sr_close(sr);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_new_vdi_is_empty_and_keeps_what_is_written),
@@ -506,6 +554,7 @@ int main(void) {
                 cmocka_unit_test(what_a_vdi_gave_out_is_known_until_it_is_written),
                 cmocka_unit_test(
                         an_error_in_a_snapshot_of_a_running_vdi_does_not_keep_the_sr_from_being_changed),
+                cmocka_unit_test(files_that_a_failed_sync_brings_back_go_before_the_next_change),
                 cmocka_unit_test(a_verb_that_failed_leaves_no_file_behind_once_the_sr_is_changed_again),
         };
 
