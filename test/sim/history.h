@@ -29,6 +29,7 @@ struct history {
         uint64_t generation;       /* of the latest write */
         bool is_tight;             /* the file system is small: no space is no surprise */
         bool is_armed;
+        unsigned n_names; /* changes of names until the fault is set; 0: it is set, or there is none */
         bool is_traced;
 
         char last[HISTORY_LAST][HISTORY_LINE]; /* a ring of operations */

@@ -46,13 +46,7 @@ void history_print_last(const struct history *h) {
 
 /* ---- faults ---- */
 
-void history_arm(struct history *h, unsigned of_100) {
-        uint64_t n;
-
-        if (h->is_armed || !history_chance(h, of_100))
-                return;
-        h->is_armed = true;
-        n = 1 + history_roll(h, history_chance(h, 50) ? 4 : 24);
+static void set_fault(struct history *h, uint64_t n) {
         switch (history_roll(h, 4)) {
         case 0:
                 history_say(h, "[death before changing call %" PRIu64 "]", n);
@@ -72,13 +66,40 @@ void history_arm(struct history *h, unsigned of_100) {
         }
 }
 
+/* Between one change of names and the next lies what is most easily got wrong: few calls among many. */
+static void before_change(void *user, const char *verb, const char *path) {
+        struct history *h = user;
+        bool is_name = !strcmp(verb, "rename") || !strcmp(verb, "link") || !strcmp(verb, "sync directory");
+
+        if (!is_name || h->n_names == 0 || --h->n_names > 0)
+                return;
+        history_say(h, "[at %s %s:]", verb, path);
+        set_fault(h, 1);
+}
+
+void history_arm(struct history *h, unsigned of_100) {
+        static const uint64_t reach[] = {4, 24, 60, 200}; /* a verb of an SR makes a hundred calls and more */
+
+        if (h->is_armed || !history_chance(h, of_100))
+                return;
+        h->is_armed = true;
+        if (history_chance(h, 70)) {
+                set_fault(h, 1 + history_roll(h, reach[history_roll(h, 4)]));
+                return;
+        }
+        h->n_names = 1 + (unsigned)history_roll(h, 6);
+        io_sim_set_watch(h->io, before_change, h);
+}
+
 void history_disarm(struct history *h) {
         io_sim_heal(h->io);
+        io_sim_set_watch(h->io, NULL, NULL);
+        h->n_names = 0;
         h->is_armed = false;
 }
 
 enum history_end history_ended(struct history *h, enum err err, struct err_note *note) {
-        bool did_fire = h->is_armed && io_sim_fired(h->io);
+        bool did_fire = h->is_armed && h->n_names == 0 && io_sim_fired(h->io);
 
         if (io_sim_is_dead(h->io)) {
                 history_say(h, "  = dead");

@@ -212,6 +212,7 @@ static enum err fork_vdi(struct world *w, bool is_snapshot, struct err_note *not
                 pending->vdi.snapshot_of = vdi->uuid;
         model_copy(&vdi->disk, &pending->vdi.disk);
         model_flushed(&pending->vdi.disk);
+        history_arm(w->h, 30);
         history_say(w->h, "%s %s of %s%s", is_snapshot ? "snapshot" : "clone", pending->vdi.name, vdi->name,
                     vdi->chain ? ", which is open" : "");
         e = is_snapshot ? sr_vdi_snapshot(w->sr, &vdi->uuid, &options, &uuid, note)

@@ -160,6 +160,13 @@ static enum err check_node(const struct node *node, struct err_note *note) {
         return ERR_NONE;
 }
 
+static bool is_explained(const struct tree *tree, const char *name) {
+        VEC_EACH (&tree->nodes, each)
+                if (strcmp((*each)->name, name) == 0)
+                        return true;
+        return strcmp(name, ".catena") == 0;
+}
+
 enum err model_check_files(struct world *w, struct err_note *note) {
         AUTO(io_names_fini) struct io_names names = {0};
         const struct tree *tree = sr_tree(w->sr);
@@ -169,9 +176,9 @@ enum err model_check_files(struct world *w, struct err_note *note) {
                         return note->code;
         if (io_list(w->h->io, sr_where(w->sr), &names, note))
                 return note->code;
-        if (names.names.n != tree->nodes.n + 1) /* and .catena */
-                return err_set(note, ERR_MISMATCH, "%zu names in the folder for %zu nodes", names.names.n - 1,
-                               tree->nodes.n);
+        VEC_EACH (&names.names, each)
+                if (!is_explained(tree, *each))
+                        return err_set(note, ERR_MISMATCH, "nothing explains the file %s", *each);
         if (w->vdis.n == 0 && tree->nodes.n > 0)
                 return err_set(note, ERR_MISMATCH, "%zu files are left of no VDI", tree->nodes.n);
         return ERR_NONE;
