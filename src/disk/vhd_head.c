@@ -46,20 +46,28 @@ enum err vhd_head_init(struct vhd_head *ret, const struct vhd_head_options *opti
         return ERR_NONE;
 }
 
-void vhd_head_encode(const struct vhd_head *head, const uint32_t *bat, const uint8_t *map, uint8_t *ret) {
+void vhd_head_encode_ends(const struct vhd_head *head, const uint8_t *map, uint8_t *before, uint8_t *behind) {
         const struct vhd_layout *l = &head->layout;
+        uint64_t skipped = l->bat_at + l->bat_size;
         struct vhd_batmap batmap = head->batmap;
 
-        vhd_footer_encode(&head->footer, (struct vhd_footer_disk *)ret);
-        vhd_header_encode(&head->header, (struct vhd_header_disk *)(ret + l->header_at));
+        vhd_footer_encode(&head->footer, (struct vhd_footer_disk *)before);
+        vhd_header_encode(&head->header, (struct vhd_header_disk *)(before + l->header_at));
+        if (map) {
+                memcpy(behind + (l->batmap_at - skipped), map, (size_t)l->batmap_size);
+                vhd_batmap_seal(&batmap, (struct span){map, (size_t)l->batmap_size}, l->size_bytes);
+        }
+        vhd_batmap_encode(&batmap, (struct vhd_batmap_disk *)(behind + (l->batmap_header_at - skipped)));
+        for (unsigned i = 0; i < l->n_locators; i++)
+                memcpy(behind + (l->locator_at[i] - skipped), head->names.payload[i].data,
+                       head->names.payload[i].n);
+}
+
+void vhd_head_encode(const struct vhd_head *head, const uint32_t *bat, const uint8_t *map, uint8_t *ret) {
+        const struct vhd_layout *l = &head->layout;
+
+        vhd_head_encode_ends(head, map, ret, ret + l->bat_at + l->bat_size);
         memset(ret + l->bat_at, 0xFF, (size_t)l->bat_size);
         if (bat)
                 vhd_bat_encode(bat, l->max_bat_entries, (be32 *)(ret + l->bat_at));
-        if (map) {
-                memcpy(ret + l->batmap_at, map, (size_t)l->batmap_size);
-                vhd_batmap_seal(&batmap, (struct span){map, (size_t)l->batmap_size}, l->size_bytes);
-        }
-        vhd_batmap_encode(&batmap, (struct vhd_batmap_disk *)(ret + l->batmap_header_at));
-        for (unsigned i = 0; i < l->n_locators; i++)
-                memcpy(ret + l->locator_at[i], head->names.payload[i].data, head->names.payload[i].n);
 }

@@ -39,5 +39,8 @@ DEFINE_AUTO_IN_PLACE(struct vhd_head, vhd_head_fini);
 /* The bytes [0, layout.headers_end) of a dynamic or differencing one; ret is zeros before.  bat: its
  * layout.max_bat_entries entries, NULL: none is used.  batmap: layout.batmap_size bytes, NULL: zeros. */
 void vhd_head_encode(const struct vhd_head *, const uint32_t *bat, const uint8_t *batmap, uint8_t *ret);
+/* The same without the BAT, which may be large: before takes layout.bat_at bytes, behind those that follow
+ * the BAT's end. */
+void vhd_head_encode_ends(const struct vhd_head *, const uint8_t *batmap, uint8_t *before, uint8_t *behind);
 
 #endif
