@@ -84,7 +84,8 @@ SEAM_HEADERS = {'fcntl.h', 'unistd.h', 'dirent.h', 'time.h', 'aio.h', 'sys/stat.
 SEAM_CALLS = re.compile(r'(?<![\w.>])(fopen|open|openat|creat|opendir|pread|pwrite|fsync|fdatasync|rename|'
                         r'renameat|unlink|ftruncate|fallocate|clock_gettime|gettimeofday|time|rand|random|'
                         r'getrandom|nanosleep|usleep|sleep)\s*\(')
-SEAM_FREE = {'io', 'app'}  # io is the seam; app is the process: arguments, terminal, signals
+# io is the seam; net is the one to sockets; app is the process: arguments, terminal, signals
+SEAM_FREE = {'io', 'net', 'app'}
 
 UNSAFE_EXCEPTIONS = {
     'src/io/io_posix_lock.c: atoi': 'the kernel names what is open in /proc by numbers',

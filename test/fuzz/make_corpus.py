@@ -21,6 +21,15 @@ PATHS = {
     'planes': (2, '.\\\u00fc\u6f22\U0001f4be.vhd'.encode('utf-16-le')),
     'up': (2, '..\\x\\b.vhd'.encode('utf-16-le')),
 }
+# What goes over the owner's socket, one of each.
+MESSAGES = {
+    'call': b'{"jsonrpc":"2.0","id":1,"method":"vdi.snapshot","params":{"params":{"sr":"/sr","vdi":"a"},'
+            b'"state_dir":null,"input":true}}',
+    'notification': b'{"jsonrpc":"2.0","method":"progress","params":{"doing":"export","done":4096,'
+                    b'"total":1.5e3}}',
+    'result': b'{"jsonrpc":"2.0","id":1,"result":{"outcome":0,"result":{"tags":["\\u00fc",null,[{}]]}}}',
+    'error': b'{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"\xc3\xbc","data":{"code":"busy"}}}',
+}
 
 
 def cut(image):
@@ -59,6 +68,8 @@ def wanted():
                 seen.add((target, data))
     for name, (code, payload) in PATHS.items():
         files['vhd_locator/' + name] = bytes([code, 0]) + payload
+    for name, line in MESSAGES.items():
+        files['jsonrpc/' + name] = line
     return files
 
 

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One connection in a loop: bytes in order both ways, in bounded memory; over unix sockets descriptors too.
+ *
+ *      conn_new(loop, fd, &options, &conn, note);
+ *      … options.got: conn_peek, conn_skip; conn_send …
+ *      conn_free(conn);
+ *
+ * Backpressure: of what the other side sends no more than in_max bytes are held; it is read on when some have
+ * been skipped.  What we send waits in up to out_max bytes until the other side takes it; more is refused,
+ * and the sender waits for `drained` or gives the connection up.  Nothing here ever waits.
+ *
+ * The end: `ended` is called once, after all bytes that came, and had room, were shown to `got`; why is
+ * ERR_CLOSED where the other side just closed.  What it had not read of ours is lost then.
+ *
+ * Errors: conn_send is ERR_TOO_LARGE where out_max is not enough.  Threads: the loop's.
+ * Ownership: fd and received descriptors are the connection's; those that are sent stay the caller's.
+ */
+#ifndef NET_CONN_H
+#define NET_CONN_H
+
+#include "loop.h"
+
+struct conn;
+
+enum { CONN_FDS_MAX = 8 };
+
+struct conn_options {
+        size_t in_max, out_max;      /* bytes */
+        void (*got)(void *user);     /* borrowed; bytes came */
+        void (*drained)(void *user); /* borrowed, or NULL; all that was sent is with the kernel */
+        void (*ended)(void *user, const struct err_note *why); /* borrowed; may call conn_free */
+        void *user;                                            /* borrowed; handed to them */
+};
+
+/* fd: a connected stream socket, ours from now on also where it fails. */
+MUST_USE enum err conn_new(struct loop *, int fd, const struct conn_options *, struct conn **ret,
+                           struct err_note *);
+void conn_free(struct conn *); /* closes; in any callback too */
+DEFINE_AUTO(struct conn *, conn_free);
+
+/* Bytes that have come and were not skipped; they lie there until the callback returns or conn_skip. */
+const uint8_t *conn_peek(const struct conn *, size_t *ret_n);
+void conn_skip(struct conn *, size_t n);
+bool conn_is_full(const struct conn *); /* in_max bytes lie there: more comes only after conn_skip */
+int conn_take_fd(struct conn *);        /* the oldest received descriptor, the caller's; -1: there is none */
+
+MUST_USE enum err conn_send(struct conn *, const void *data, size_t n, struct err_note *);
+/* fds arrive no later than the first byte of data; n > 0, n_fds <= CONN_FDS_MAX, none are waiting. */
+MUST_USE enum err conn_send_fds(struct conn *, const void *data, size_t n, const int *fds, unsigned n_fds,
+                                struct err_note *);
+size_t conn_unsent(const struct conn *);   /* bytes not yet with the kernel */
+uint64_t conn_n_sent(const struct conn *); /* bytes ever with the kernel: whether the other side reads */
+
+#endif
