@@ -16,8 +16,14 @@ static void chain_free(struct chain *chain) {
                 chain_map_free(view->map);
                 free(view);
         }
-        while (chain->layers.n > 0)
-                image_unref(chain->layers.data[--chain->layers.n]);
+        while (chain->layers.n > 0) {
+                struct image *layer = chain->layers.data[--chain->layers.n];
+
+                image_remove_readers(layer, &chain->readers);
+                if (layer->is_leaf)
+                        image_end_leaf(layer);
+                image_unref(layer);
+        }
         vec_fini(&chain->layers);
         pthread_cond_destroy(&chain->gate_opened);
         pthread_mutex_destroy(&chain->gate);
@@ -95,9 +101,8 @@ static enum err first_view(struct chain *chain, struct image *leaf, struct err_n
                 return note->code;
         view = mem_new(struct chain_view);
         *view = (struct chain_view){map, leaf};
+        atomic_store(&chain->leaf, leaf);
         atomic_store(&chain->view, view);
-        if (leaf)
-                leaf->readers = &chain->readers;
         return ERR_NONE;
 }
 
@@ -115,6 +120,8 @@ enum err chain_open(struct images *images, const char *path, enum chain_mode mod
                 if (open_parent(chain, note))
                         return note->code;
         turn_bottom_first(chain);
+        VEC_EACH (&chain->layers, layer)
+                image_add_readers(*layer, &chain->readers);
         if (first_view(chain, as_leaf ? top : NULL, note))
                 return note->code;
         *ret = TAKE(chain);
@@ -126,7 +133,7 @@ enum err chain_close(struct chain *chain, struct err_note *note) {
         enum err e = ERR_NONE;
 
         if (leaf)
-                e = leaf->ops->tidy(leaf, note);
+                e = image_tidy(leaf, note);
         chain_free(chain);
         return e;
 }
@@ -145,6 +152,10 @@ unsigned chain_depth(const struct chain *chain) {
 
 const struct image *chain_layer(const struct chain *chain, unsigned i) {
         return chain->layers.data[chain->layers.n - 1 - i];
+}
+
+struct images *chain_images(const struct chain *chain) {
+        return chain->images;
 }
 
 uint64_t chain_map_size(struct chain *chain) {
@@ -189,9 +200,9 @@ static enum err leaf_run(const struct chain_view *view, uint64_t block, unsigned
         return ERR_NONE;
 }
 
-static enum err run_at(struct chain *chain, uint64_t block, unsigned sector, unsigned limit,
+/* The leaf is asked before the map: what leaves it is in the map by then. */
+static enum err run_at(const struct chain_view *view, uint64_t block, unsigned sector, unsigned limit,
                        struct owner_run *ret, struct err_note *note) {
-        const struct chain_view *view = chain_view(chain);
         struct chain_holder holder;
         bool is_held = false;
 
@@ -200,7 +211,8 @@ static enum err run_at(struct chain *chain, uint64_t block, unsigned sector, uns
                 return note->code;
         if (is_held)
                 return ERR_NONE;
-        if (chain_map_owner(view->map, block, sector, ret->end, &holder, &is_held, &ret->end, note))
+        if (chain_map_owner(view->map, block, chain_map_entry(view->map, block), sector, ret->end, &holder,
+                            &is_held, &ret->end, note))
                 return note->code;
         if (is_held) {
                 ret->image = view->map->layers[holder.layer];
@@ -225,20 +237,22 @@ void chain_hold_end(struct chain *chain, struct chain_hold hold) {
 enum err chain_segment_at(struct chain *chain, uint64_t at, uint64_t n, struct chain_segment *ret,
                           struct err_note *note) {
         uint64_t block = at / IMAGE_BLOCK_SIZE, in_block = at % IMAGE_BLOCK_SIZE;
-        uint64_t end = min_u64(in_block + n, IMAGE_BLOCK_SIZE);
+        uint64_t end = min_u64(in_block + n, IMAGE_BLOCK_SIZE), data_end;
         struct owner_run run;
 
-        if (run_at(chain, block, (unsigned)(in_block / SECTOR), (unsigned)div_up(end, SECTOR), &run, note))
+        if (run_at(chain_view(chain), block, (unsigned)(in_block / SECTOR), (unsigned)div_up(end, SECTOR),
+                   &run, note))
                 return note->code;
         *ret = (struct chain_segment){.at = at, .n = min_u64(end, (uint64_t)run.end * SECTOR) - in_block};
         if (!run.image)
                 return ERR_NONE;
         ret->layer = run.layer;
         ret->file_at = image_data_at(run.image, run.slot) + in_block;
-        if (ret->file_at >= run.image->data_end)
+        data_end = atomic_load_explicit(&run.image->data_end, memory_order_relaxed);
+        if (ret->file_at >= data_end)
                 return ERR_NONE; /* a block that the file cuts short reads as zeros from there */
         ret->file = run.image->file;
-        ret->n = min_u64(ret->n, run.image->data_end - ret->file_at);
+        ret->n = min_u64(ret->n, data_end - ret->file_at);
         return ERR_NONE;
 }
 
@@ -284,61 +298,76 @@ static const struct image *layer_of(const struct chain_view *view, unsigned i) {
         return i == view->map->n_layers ? view->leaf : NULL;
 }
 
-/* How many layers the two have in common, counted from the bottom.  Under a hold of both. */
-static unsigned shared_layers(struct chain *a, struct chain *b) {
+/* What one question about extents is about: the views of that moment, under a hold of both chains. */
+struct asking {
+        const struct chain_view *view, *base; /* borrowed under the holds; base may be NULL */
+        unsigned floor;                  /* how many layers the two have in common, counted from the bottom */
+        struct chain *of_view, *of_base; /* borrowed from the caller */
+        struct chain_hold hold, base_hold;
+};
+
+static unsigned shared_layers(const struct chain_view *a, const struct chain_view *b) {
         const struct image *of_a, *of_b;
         unsigned n = 0;
 
-        while ((of_a = layer_of(chain_view(a), n)) && (of_b = layer_of(chain_view(b), n)) &&
-               is_same_file(of_a, of_b))
+        while ((of_a = layer_of(a, n)) && (of_b = layer_of(b, n)) && is_same_file(of_a, of_b))
                 n++;
         return n;
 }
 
-static bool is_block_held_above(struct chain *chain, unsigned floor, uint64_t block) {
-        const struct chain_view *view = chain_view(chain);
+static struct asking ask_begin(struct chain *chain, struct chain *base) {
+        struct asking ask = {.of_view = chain, .of_base = base, .hold = chain_hold_begin(chain)};
+
+        ask.view = chain_view(chain);
+        if (base) {
+                ask.base_hold = chain_hold_begin(base);
+                ask.base = chain_view(base);
+                ask.floor = shared_layers(ask.view, ask.base);
+        }
+        return ask;
+}
+
+static void ask_end(const struct asking *ask) {
+        if (ask->of_base)
+                chain_hold_end(ask->of_base, ask->base_hold);
+        chain_hold_end(ask->of_view, ask->hold);
+}
+
+static bool is_block_held_above(const struct chain_view *view, unsigned floor, uint64_t block) {
+        uint64_t entry = chain_map_entry(view->map, block);
 
         if (block >= view->map->n_blocks)
                 return false;
         if (view->leaf && view->leaf->ops->slot(view->leaf, block) & SLOT_HELD)
                 return true;
-        return chain_map_holders(view->map, block) > 0 &&
-               chain_map_holder(view->map, block, 0).layer >= floor;
+        return chain_map_holders(entry) > 0 && chain_map_holder(view->map, entry, 0).layer >= floor;
 }
 
 /* Of the layers that hold a block only the lowest can be whole; all of them are above the floor if it is. */
-static bool is_block_whole_above(struct chain *chain, unsigned floor, uint64_t block) {
-        const struct chain_view *view = chain_view(chain);
-        unsigned n = chain_map_holders(view->map, block);
+static bool is_block_whole_above(const struct chain_view *view, unsigned floor, uint64_t block) {
+        const struct chain_map *map = view->map;
+        uint64_t entry = chain_map_entry(map, block);
+        unsigned n = chain_map_holders(entry);
         struct chain_holder lowest;
 
-        if (block >= view->map->n_blocks)
+        if (block >= map->n_blocks)
                 return false;
-        if (view->leaf && view->map->n_layers >= floor &&
-            view->leaf->ops->slot(view->leaf, block) & SLOT_WHOLE)
+        if (view->leaf && map->n_layers >= floor && view->leaf->ops->slot(view->leaf, block) & SLOT_WHOLE)
                 return true;
         if (n == 0)
                 return false;
-        lowest = chain_map_holder(view->map, block, n - 1);
+        lowest = chain_map_holder(map, entry, n - 1);
         return lowest.layer >= floor && lowest.slot & SLOT_WHOLE &&
-               view->map->seen[lowest.layer] >= min_u64((block + 1) * IMAGE_BLOCK_SIZE, view->map->size);
+               atomic_load(&map->seen[lowest.layer]) >= min_u64((block + 1) * IMAGE_BLOCK_SIZE, map->size);
 }
 
-typedef bool (*ask_above)(struct chain *, unsigned floor, uint64_t block);
+typedef bool (*ask_above)(const struct chain_view *, unsigned floor, uint64_t block);
 
-static bool ask_block(struct chain *chain, struct chain *base, uint64_t block, ask_above ask) {
-        struct chain_hold hold = chain_hold_begin(chain), base_hold = {0};
-        unsigned floor = 0;
-        bool answer;
+static bool ask_block(struct chain *chain, struct chain *base, uint64_t block, ask_above above) {
+        struct asking ask = ask_begin(chain, base);
+        bool answer = above(ask.view, ask.floor, block) || (base && above(ask.base, ask.floor, block));
 
-        if (base) {
-                base_hold = chain_hold_begin(base);
-                floor = shared_layers(chain, base);
-        }
-        answer = ask(chain, floor, block) || (base && ask(base, floor, block));
-        if (base)
-                chain_hold_end(base, base_hold);
-        chain_hold_end(chain, hold);
+        ask_end(&ask);
         return answer;
 }
 
@@ -351,14 +380,14 @@ bool chain_block_is_whole(struct chain *chain, struct chain *base, uint64_t bloc
 }
 
 /* Whether the sectors from `sector` on are held above the floor; *end is drawn in to where that changes. */
-static enum err kind_above(struct chain *chain, unsigned floor, uint64_t block, unsigned sector,
+static enum err kind_above(const struct chain_view *view, unsigned floor, uint64_t block, unsigned sector,
                            bool *ret_is_held, unsigned *end, struct err_note *note) {
         struct owner_run run;
 
         *ret_is_held = false;
-        if (!is_block_held_above(chain, floor, block))
+        if (!is_block_held_above(view, floor, block))
                 return ERR_NONE;
-        if (run_at(chain, block, sector, *end, &run, note))
+        if (run_at(view, block, sector, *end, &run, note))
                 return note->code;
         *ret_is_held = run.image && run.layer >= floor;
         *end = run.end;
@@ -366,31 +395,31 @@ static enum err kind_above(struct chain *chain, unsigned floor, uint64_t block, 
 }
 
 /* One run within a block. */
-static enum err extent_in_block(struct chain *chain, struct chain *base, unsigned floor, uint64_t at,
-                                uint64_t n, struct extent *ret, struct err_note *note) {
+static enum err extent_in_block(const struct asking *ask, uint64_t at, uint64_t n, struct extent *ret,
+                                struct err_note *note) {
         uint64_t block = at / IMAGE_BLOCK_SIZE, in_block = at % IMAGE_BLOCK_SIZE;
         unsigned end = (unsigned)(min_u64(in_block + n, IMAGE_BLOCK_SIZE) / SECTOR),
                  first = (unsigned)(in_block / SECTOR);
         bool is_held, is_held_in_base = false;
 
-        if (kind_above(chain, floor, block, first, &is_held, &end, note))
+        if (kind_above(ask->view, ask->floor, block, first, &is_held, &end, note))
                 return note->code;
-        if (base && !is_held && kind_above(base, floor, block, first, &is_held_in_base, &end, note))
+        if (ask->base && !is_held &&
+            kind_above(ask->base, ask->floor, block, first, &is_held_in_base, &end, note))
                 return note->code;
         *ret = (struct extent){at, (uint64_t)end * SECTOR - in_block,
                                is_held || is_held_in_base ? EXTENT_DATA : EXTENT_HOLE};
         return ERR_NONE;
 }
 
-static enum err extent_held(struct chain *chain, struct chain *base, uint64_t at, uint64_t n,
-                            struct extent *ret, struct err_note *note) {
-        unsigned floor = base ? shared_layers(chain, base) : 0;
+static enum err extent_held(const struct asking *ask, uint64_t at, uint64_t n, struct extent *ret,
+                            struct err_note *note) {
         struct extent more;
 
-        if (extent_in_block(chain, base, floor, at, n, ret, note))
+        if (extent_in_block(ask, at, n, ret, note))
                 return note->code;
         while (ret->n < n) {
-                if (extent_in_block(chain, base, floor, at + ret->n, n - ret->n, &more, note))
+                if (extent_in_block(ask, at + ret->n, n - ret->n, &more, note))
                         return note->code;
                 if (more.kind != ret->kind)
                         break;
@@ -401,7 +430,7 @@ static enum err extent_held(struct chain *chain, struct chain *base, uint64_t at
 
 enum err chain_extent_at(struct chain *chain, struct chain *base, uint64_t at, uint64_t n, struct extent *ret,
                          struct err_note *note) {
-        struct chain_hold hold, base_hold = {0};
+        struct asking ask;
         enum err e;
 
         if (chain_check_range(chain, "extents of", n, at, note))
@@ -409,81 +438,8 @@ enum err chain_extent_at(struct chain *chain, struct chain *base, uint64_t at, u
         if (!is_multiple(at | n, SECTOR) || n == 0)
                 return err_set(note, ERR_INVALID, "extents of %" PRIu64 " at %" PRIu64 ": not whole sectors",
                                n, at);
-        hold = chain_hold_begin(chain);
-        if (base)
-                base_hold = chain_hold_begin(base);
-        e = extent_held(chain, base, at, n, ret, note);
-        if (base)
-                chain_hold_end(base, base_hold);
-        chain_hold_end(chain, hold);
+        ask = ask_begin(chain, base);
+        e = extent_held(&ask, at, n, ret, note);
+        ask_end(&ask);
         return e;
-}
-
-/* ---- shape ---- */
-
-enum err chain_freeze(struct chain *chain, struct err_note *note) {
-        enum err e = chain_flush(chain, note);
-        struct image *leaf;
-
-        if (e)
-                return e;
-        ranges_freeze(&chain->ranges);
-        pthread_rwlock_wrlock(&chain->shape);
-        leaf = chain_leaf(chain);
-        if (leaf)
-                e = leaf->ops->tidy(leaf, note);
-        pthread_rwlock_unlock(&chain->shape);
-        if (e)
-                ranges_thaw(&chain->ranges);
-        return e;
-}
-
-void chain_thaw(struct chain *chain) {
-        ranges_thaw(&chain->ranges);
-}
-
-static void rename_image(struct image *image, const char *path) {
-        free(image->path);
-        image->path = mem_text(path);
-}
-
-/* The old leaf answers as a frozen layer in the new view, and still as a leaf to readers of the old one: both
- * are true, since all its bits are in the file.  When these have gone, its write side goes. */
-void chain_push_leaf(struct chain *chain, struct image *new_leaf, const char *base_path,
-                     const char *leaf_path) {
-        struct chain_view *old = chain_view(chain), *fresh = mem_new(struct chain_view);
-        struct image *base = old->leaf;
-        struct err_note unused;
-
-        pthread_rwlock_wrlock(&chain->shape);
-        fresh->map = chain_map_pushed(old->map, base, chain->images->options.owners_cache_bytes);
-        fresh->leaf = new_leaf;
-        *vec_add(&chain->layers) = new_leaf;
-        new_leaf->readers = &chain->readers;
-        rename_image(base, base_path);
-        rename_image(new_leaf, leaf_path);
-        atomic_store(&chain->view, fresh);
-        readers_wait(&chain->readers);
-        base->ops->end_leaf(base);
-        base->is_leaf = false;
-        base->readers = NULL;
-        chain_map_free(old->map);
-        free(old);
-        /* Others may read it from now on.  Where that cannot be had now: images_share_locks. */
-        base->is_locked_alone = io_lock(base->file, IO_SHARED, &unused) != ERR_NONE;
-        pthread_rwlock_unlock(&chain->shape);
-}
-
-void chain_hold_flush(struct chain *chain) {
-        pthread_mutex_lock(&chain->gate);
-        chain->is_flush_held = true;
-        pthread_mutex_unlock(&chain->gate);
-}
-
-void chain_release_flush(struct chain *chain, bool did_fail) {
-        pthread_mutex_lock(&chain->gate);
-        chain->is_flush_held = false;
-        chain->did_names_fail = chain->did_names_fail || did_fail;
-        pthread_cond_broadcast(&chain->gate_opened);
-        pthread_mutex_unlock(&chain->gate);
 }

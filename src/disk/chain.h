@@ -3,7 +3,8 @@
  *
  * Opening builds one map: for each block the layer that holds it and where, so that a read is one look-up and
  * one file read at any depth.  Blocks whose sectors lie in several layers are resolved when first needed and
- * kept in a bounded cache that belongs to this generation of the map.
+ * kept in a bounded cache that belongs to this generation of the map.  Blocks may move between the layers
+ * below the leaf all the time (a coalesce): that is published block by block, and a reader sees either place.
  *
  * Invariants, at every instant and after any crash (docs/invariants.md has their tests):
  *   [D1] what a flush acknowledged is there after any crash; an unflushed write is old or new per sector,
@@ -21,8 +22,8 @@
  *
  * Errors: ERR_INVALID past the end; ERR_READ_ONLY; ERR_IO after a failed sync; ERR_NO_SPACE leaves the disk
  * as it was.
- * Threads: read, write, trim, flush, extents: any, at once.  Open, close, freeze … thaw, resize: the owner of
- * the disk.
+ * Threads: read, write, trim, flush, extents: any, at once.  Open, close, layers, changing the shape: the
+ * owner of the disk.
  */
 #ifndef DISK_CHAIN_H
 #define DISK_CHAIN_H
@@ -50,8 +51,9 @@ DEFINE_AUTO(struct chain *, chain_abandon);
 
 uint64_t chain_size(const struct chain *);                         /* bytes */
 unsigned chain_depth(const struct chain *);                        /* layers */
-const struct image *chain_layer(const struct chain *, unsigned i); /* 0 is the top */
-uint64_t chain_map_size(struct chain *);                           /* memory that the present map takes */
+const struct image *chain_layer(const struct chain *, unsigned i); /* 0 is the top; for the owner */
+struct images *chain_images(const struct chain *);
+uint64_t chain_map_size(struct chain *); /* memory that the present map takes */
 
 /* ---- reading ---- */
 
@@ -114,6 +116,20 @@ void chain_thaw(struct chain *);
  * as a leaf by the caller, whose count the chain takes) is on top, named leaf_path.  Cannot fail: all that
  * could was done before. */
 void chain_push_leaf(struct chain *, struct image *new_leaf, const char *base_path, const char *leaf_path);
+/* Blocks moved between frozen layers: of each of the n blocks, what the layers above target and down from top
+ * held is target's now, where it has it at this moment.  target has a write side.  A chain without target is
+ * left as it is; in one without top, or with top as its leaf, all its frozen layers above target count.
+ * Readers that came before may read the old places until image_wait_readers of the images that lost the
+ * blocks: their owner calls forget_left, then that, once for all chains. */
+void chain_publish_moved(struct chain *, const struct image *target, const struct image *top,
+                         const uint64_t *blocks, size_t n);
+/* A layer below the top whose blocks were all moved, and that published, is no part of the chain any more;
+ * its count is given back.  Nothing where the chain does not have it.  What is above it must read the same
+ * without it: whoever moves blocks sees to it that target is at least as large as all that is taken out, and
+ * that nothing of target and below shows that a smaller layer had covered. */
+void chain_take_out(struct chain *, const struct image *layer);
+bool chain_passes(const struct chain *, const struct image *);
+
 /* From hold to release FLUSH waits: the new names are not durable yet.  With did_fail it is an error from
  * then on [D6]. */
 void chain_hold_flush(struct chain *);

@@ -41,7 +41,7 @@ enum err chain_batch_new(struct chain *chain, struct chain_batch **ret, struct e
         batch->chain = chain;
         for (unsigned i = 0; i < DEPTH; i++)
                 batch->idle[batch->n_idle++] = &batch->pieces[i];
-        if (io_queue_new(chain_layer(chain, 0)->images->io, DEPTH, &batch->queue, note))
+        if (io_queue_new(chain_images(chain)->io, DEPTH, &batch->queue, note))
                 return note->code;
         *ret = TAKE(batch);
         return ERR_NONE;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What chain.c (opening, reading, shape) and chain_write.c (changing) share; nobody else includes this.
  *
- * Threads: `view` is replaced by publication, read under a hold, or by who keeps it from being replaced:
- * inside a range, or with `shape`; `layers` is the owner's; `shape` is held by who flushes and, alone, by who
- * changes the leaf; `gate` guards the two booleans below it.  Order: gate, then shape.
+ * Threads: `view` is replaced by publication, at any time, and read under a hold, once for each question, or
+ * by the owner; `leaf` changes only while nobody is inside a range or has `shape`; `layers` is the owner's;
+ * `shape` is held by who flushes and, alone, by who changes the leaf; `gate` guards the two booleans below
+ * it.  Order: gate, then shape.
  */
 #ifndef DISK_CHAIN_INSIDE_H
 #define DISK_CHAIN_INSIDE_H
@@ -15,8 +16,7 @@
 #include "ranges.h"
 #include "readers.h"
 
-/* What a reader sees: the leaf, asked anew each time, over the map of all below it.  Never changes once
- * published. */
+/* What a reader sees: the leaf, asked anew each time, over the map of all below it. */
 struct chain_view {
         struct chain_map *map; /* owned by the view */
         /* borrowed from the chain, whose count holds it; NULL in a chain opened for reading */
@@ -27,7 +27,8 @@ struct chain {
         struct images *images;             /* borrowed, outlives us */
         uint64_t size;                     /* bytes */
         _Atomic(struct chain_view *) view; /* owned */
-        VEC(struct image *) layers;        /* owned counts; [0] is the bottom, the leaf is the last */
+        _Atomic(struct image *) leaf; /* borrowed from layers; the view's, NULL in one opened for reading */
+        VEC(struct image *) layers;   /* owned counts; [0] is the bottom, the leaf is the last */
         struct readers readers;
         struct ranges ranges; /* changes in flight */
         pthread_rwlock_t shape;
@@ -42,8 +43,11 @@ static inline struct chain_view *chain_view(struct chain *chain) {
         return atomic_load(&chain->view);
 }
 static inline struct image *chain_leaf(struct chain *chain) {
-        return chain_view(chain)->leaf;
+        return atomic_load(&chain->leaf);
 }
+
+/* The owner replaces the view; what the old one had for itself is freed when no reader can have it. */
+void chain_replace_view(struct chain *, struct chain_map *, struct image *leaf);
 
 MUST_USE enum err chain_check_range(const struct chain *, const char *what, uint64_t n, uint64_t at,
                                     struct err_note *);

@@ -84,10 +84,12 @@ static enum err write_range(struct chain *chain, const uint8_t *data, uint64_t n
 
 static bool have_bits_waited_too_long(struct chain *chain) {
         const struct images_options *options = &chain->images->options;
+        struct image *leaf;
         uint64_t since;
 
         pthread_rwlock_rdlock(&chain->shape);
-        since = chain_leaf(chain) ? chain_leaf(chain)->ops->unflushed_since(chain_leaf(chain)) : UINT64_MAX;
+        leaf = chain_leaf(chain);
+        since = leaf ? leaf->ops->unflushed_since(leaf) : UINT64_MAX;
         pthread_rwlock_unlock(&chain->shape);
         return since != UINT64_MAX && io_now_ns(chain->images->io) - since > options->unflushed_age_ns;
 }
@@ -116,15 +118,23 @@ enum err chain_write(struct chain *chain, const void *data, size_t n, uint64_t a
 
 /* ---- zeros ---- */
 
+/* Blocks that move from layer to layer meanwhile are held below all the time. */
+static bool is_held_below(struct chain *chain, uint64_t block) {
+        struct chain_hold hold = chain_hold_begin(chain);
+        bool is_held = chain_map_holders(chain_map_entry(chain_view(chain)->map, block)) > 0;
+
+        chain_hold_end(chain, hold);
+        return is_held;
+}
+
 static enum err zero_sectors(struct chain *chain, uint64_t n, uint64_t at, struct err_note *note) {
-        const struct chain_view *view = chain_view(chain);
-        struct image *leaf = view->leaf;
+        struct image *leaf = chain_leaf(chain);
 
         while (n > 0) {
                 uint64_t block = at / IMAGE_BLOCK_SIZE,
                          end = min_u64((block + 1) * IMAGE_BLOCK_SIZE, chain_size(chain));
                 uint64_t piece = min_u64(n, end - at);
-                bool is_over_data = !chain_map_is_empty(view->map, block);
+                bool is_over_data = is_held_below(chain, block);
                 bool is_all = at % IMAGE_BLOCK_SIZE == 0 && at + piece == end;
 
                 if (leaf->ops->zero(leaf, piece, at, is_over_data, is_all && !is_over_data, note))

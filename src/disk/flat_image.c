@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flat_image.h"
 
+#include <assert.h>
+
 #include "mem.h"
 
 struct flat_image {
@@ -82,6 +84,48 @@ static void flat_nothing(struct image *image) {
         (void)image;
 }
 
+/* ---- as the target of moved blocks: each has its place ---- */
+
+static enum err flat_prepare(struct image *image, uint64_t block, image_slot *ret, struct err_note *note) {
+        (void)note;
+        *ret = flat_slot(image, block);
+        return ERR_NONE;
+}
+
+static enum err flat_wrote(struct image *image, uint64_t block, uint32_t first_sector, uint32_t n,
+                           struct err_note *note) {
+        (void)block, (void)first_sector, (void)n, (void)note;
+        atomic_store(&flat_of(image)->has_unsynced, true);
+        return ERR_NONE;
+}
+
+static void flat_leave(struct image *image, uint64_t block) {
+        (void)image, (void)block;
+        assert(!"a flat image has each block for ever");
+}
+
+static enum err flat_punch_left(struct image *image, struct err_note *note) {
+        (void)image, (void)note;
+        return ERR_NONE;
+}
+
+/* A raw file's last sector is filled up: data may be moved to its end. */
+static enum err fill_up(struct io_file *file, uint64_t size, struct err_note *note) {
+        if (is_multiple(size, SECTOR))
+                return ERR_NONE;
+        if (io_truncate(file, round_up(size, SECTOR), note) || io_sync(file, note))
+                return err_wrap(note, "fill up the last sector");
+        return ERR_NONE;
+}
+
+static enum err flat_begin(struct image *image, struct err_note *note) {
+        if (atomic_load(&image->data_end) < image->size &&
+            fill_up(image->file, atomic_load(&image->data_end), note))
+                return note->code;
+        atomic_store(&image->data_end, UINT64_MAX);
+        return ERR_NONE;
+}
+
 static const struct image_ops raw_ops = {
         .kind = "raw",
         .load = flat_load,
@@ -93,14 +137,21 @@ static const struct image_ops raw_ops = {
         .zero = flat_zero,
         .flush = flat_flush,
         .unflushed_since = flat_unflushed_since,
+        .prepare = flat_prepare,
+        .wrote = flat_wrote,
+        .leave = flat_leave,
+        .forget_left = flat_nothing,
+        .punch_left = flat_punch_left,
+        .begin = flat_begin,
         .tidy = flat_flush,
-        .end_leaf = flat_nothing,
+        .end = flat_nothing,
         .free = flat_nothing,
 };
 
 static struct image *flat_new(struct images *images, struct io_file *file, bool as_leaf, uint64_t size) {
         struct flat_image *flat = mem_new(struct flat_image);
 
+        image_init(&flat->image);
         flat->image.ops = &raw_ops;
         flat->image.images = images;
         flat->image.file = file;
@@ -120,11 +171,8 @@ enum err flat_image_new_raw(struct images *images, struct io_file *file, bool as
         if (stat.size > VHD_MAX_SIZE)
                 return err_set(note, ERR_UNSUPPORTED, "%s: %llu bytes are more than 2040 GiB", io_path(file),
                                (unsigned long long)stat.size);
-        if (as_leaf && !is_multiple(stat.size, SECTOR)) {
-                stat.size = round_up(stat.size, SECTOR);
-                if (io_truncate(file, stat.size, note) || io_sync(file, note))
-                        return err_wrap(note, "fill up the last sector");
-        }
+        if (as_leaf && fill_up(file, stat.size, note))
+                return note->code;
         *ret = flat_new(images, file, as_leaf, stat.size);
         return ERR_NONE;
 }

@@ -3,6 +3,7 @@
 
 #include "flat_image.h"
 #include "mem.h"
+#include "readers.h"
 #include "text.h"
 #include "vhd_image.h"
 #include "parent_search.h"
@@ -50,35 +51,50 @@ static struct map_key key_of(uint64_t device, uint64_t inode) {
 
 /* ---- opening ---- */
 
+struct opened {
+        struct io_file *file; /* owned */
+        struct io_stat stat;
+        bool is_writable;
+};
+
+static void opened_fini(struct opened *opened) {
+        if (opened->file)
+                io_close(opened->file);
+}
+DEFINE_AUTO_IN_PLACE(struct opened, opened_fini);
+
 /* Frozen layers may lie where we cannot write; they are then opened for reading, and nothing can be done to
  * them. */
-static enum err open_file(struct images *images, const char *path, bool as_leaf, struct io_file **ret,
+static enum err open_file(struct images *images, const char *path, bool as_leaf, struct opened *ret,
                           struct err_note *note) {
         enum err e;
 
+        ret->is_writable = false;
         if (images->options.is_read_only)
-                return io_open(images->io, path, IO_READ, ret, note);
-        e = io_open(images->io, path, IO_WRITE, ret, note);
+                return io_open(images->io, path, IO_READ, &ret->file, note);
+        e = io_open(images->io, path, IO_WRITE, &ret->file, note);
         if ((e == ERR_READ_ONLY || e == ERR_DENIED) && !as_leaf)
-                e = io_open(images->io, path, IO_READ, ret, note);
+                return io_open(images->io, path, IO_READ, &ret->file, note);
+        ret->is_writable = true;
         return e;
 }
 
 /* Opened, locked, and still the file of that name: a rename may have swapped it before the lock was there. */
-static enum err open_locked(struct images *images, const char *path, bool as_leaf, struct io_file **ret,
-                            struct io_stat *ret_stat, struct err_note *note) {
+static enum err open_locked(struct images *images, const char *path, bool as_leaf, struct opened *ret,
+                            struct err_note *note) {
         for (int i = 0; i < LOOK_AGAIN; i++) {
-                AUTO(io_close) struct io_file *file = NULL;
+                AUTO(opened_fini) struct opened opened = {0};
                 struct io_stat named;
 
-                if (open_file(images, path, as_leaf, &file, note))
+                if (open_file(images, path, as_leaf, &opened, note))
                         return note->code;
-                if (io_lock(file, as_leaf ? IO_EXCLUSIVE : IO_SHARED, note))
+                if (io_lock(opened.file, as_leaf ? IO_EXCLUSIVE : IO_SHARED, note))
                         return note->code;
-                if (io_stat(file, ret_stat, note) || io_stat_path(images->io, path, &named, note))
+                if (io_stat(opened.file, &opened.stat, note) || io_stat_path(images->io, path, &named, note))
                         return note->code;
-                if (named.device == ret_stat->device && named.inode == ret_stat->inode) {
-                        *ret = TAKE(file);
+                if (named.device == opened.stat.device && named.inode == opened.stat.inode) {
+                        *ret = opened;
+                        opened.file = NULL;
                         return ERR_NONE;
                 }
         }
@@ -89,24 +105,25 @@ enum how { AS_FROZEN, AS_LEAF, AS_FRESH_LEAF };
 
 static enum err open_new(struct images *images, const char *path, enum image_kind kind, enum how how,
                          struct image **ret, struct err_note *note) {
-        AUTO(io_close) struct io_file *file = NULL;
+        AUTO(opened_fini) struct opened opened = {0};
         struct image *image = NULL;
-        struct io_stat stat;
         enum err e;
 
-        if (open_locked(images, path, how != AS_FROZEN, &file, &stat, note))
+        if (open_locked(images, path, how != AS_FROZEN, &opened, note))
                 return note->code;
         if (kind == IMAGE_VHD)
-                e = vhd_image_new(images, file, how != AS_FROZEN, how == AS_FRESH_LEAF, &image, note);
+                e = vhd_image_new(images, opened.file, how != AS_FROZEN, how == AS_FRESH_LEAF, &image, note);
         else
-                e = flat_image_new_raw(images, file, how != AS_FROZEN, &image, note);
+                e = flat_image_new_raw(images, opened.file, how != AS_FROZEN, &image, note);
         if (e)
                 return e;
-        file = NULL;
-        image->device = stat.device;
-        image->inode = stat.inode;
+        opened.file = NULL;
+        image->is_writable = opened.is_writable;
+        image->device = opened.stat.device;
+        image->inode = opened.stat.inode;
         image->references = 1;
-        map_put(&images->open, key_of(stat.device, stat.inode), image);
+        atomic_store(&image->writers, how != AS_FROZEN);
+        map_put(&images->open, key_of(image->device, image->inode), image);
         *ret = image;
         return ERR_NONE;
 }
@@ -151,8 +168,102 @@ void image_unref(struct image *image) {
         map_remove(&image->images->open, key_of(image->device, image->inode));
         image->ops->free(image);
         io_close(image->file);
+        vec_fini(&image->readers);
+        vec_fini(&image->unpublished);
+        pthread_mutex_destroy(&image->readers_lock);
         free(image->path);
         free(image);
+}
+
+/* ---- the write side of a frozen image ---- */
+
+void image_init(struct image *image) {
+        pthread_mutex_init(&image->readers_lock, NULL);
+}
+
+/* Others may read it from now on.  Where that cannot be had now: images_share_locks. */
+static void share_lock(struct image *image) {
+        struct err_note unused;
+
+        image->is_locked_alone = io_lock(image->file, IO_SHARED, &unused) != ERR_NONE;
+}
+
+static enum err begin_first(struct image *image, struct err_note *note) {
+        if (image->images->options.is_read_only || !image->is_writable)
+                return err_set(note, ERR_READ_ONLY, "it is open for reading only");
+        if (atomic_load(&image->has_failed))
+                return err_set(note, ERR_IO, "an earlier sync of it failed; close what has it open");
+        if (io_lock(image->file, IO_EXCLUSIVE, note))
+                return note->code;
+        if (image->ops->begin(image, note)) {
+                share_lock(image);
+                return note->code;
+        }
+        image->is_locked_alone = false;
+        return ERR_NONE;
+}
+
+enum err image_begin_write(struct image *image, struct err_note *note) {
+        if (!image_has_write(image) && begin_first(image, note))
+                return err_wrap(note, "open %s for moving blocks", image->path);
+        atomic_fetch_add(&image->writers, 1);
+        return ERR_NONE;
+}
+
+static void drop_writer(struct image *image) {
+        if (atomic_fetch_sub(&image->writers, 1) > 1)
+                return;
+        image->ops->end(image);
+        share_lock(image);
+}
+
+enum err image_end_write(struct image *image, struct err_note *note) {
+        enum err e = image_tidy(image, note);
+
+        drop_writer(image);
+        return e;
+}
+
+void image_abandon_write(struct image *image) {
+        drop_writer(image);
+}
+
+void image_end_leaf(struct image *image) {
+        image->is_leaf = false;
+        drop_writer(image);
+}
+
+enum err image_tidy(struct image *image, struct err_note *note) {
+        return atomic_load(&image->writers) > 1 ? image->ops->flush(image, note)
+                                                : image->ops->tidy(image, note);
+}
+
+bool image_has_write(const struct image *image) {
+        return atomic_load(&image->writers) > 0;
+}
+
+void image_add_readers(struct image *image, struct readers *readers) {
+        pthread_mutex_lock(&image->readers_lock);
+        *vec_add(&image->readers) = readers;
+        pthread_mutex_unlock(&image->readers_lock);
+}
+
+void image_remove_readers(struct image *image, struct readers *readers) {
+        pthread_mutex_lock(&image->readers_lock);
+        for (size_t i = 0; i < image->readers.n; i++)
+                if (image->readers.data[i] == readers) {
+                        vec_remove_at(&image->readers, i);
+                        break;
+                }
+        pthread_mutex_unlock(&image->readers_lock);
+}
+
+/* A reader takes no lock that is held here, so each of them goes. */
+void image_wait_readers(struct image *image) {
+        pthread_mutex_lock(&image->readers_lock);
+        VEC_EACH (&image->readers, readers)
+                readers_wait(*readers);
+        pthread_mutex_unlock(&image->readers_lock);
 }
 
 enum err image_parent_path(struct image *image, char **ret, struct err_note *note) {

@@ -6,9 +6,21 @@
  * the image's file at where * 512 + data_skip, so that a caller who has looked up a slot reads the file
  * itself, plainly or by queue.
  *
- * An image is frozen or a leaf.  A frozen image is never written through this interface: all its answers are
- * stable, so chains copy its slots into their map once.  A leaf is open for writing by exactly one chain: its
- * slots change under the chain's readers and are asked anew for each read.
+ * An image is frozen or a leaf.  A frozen image's answers are stable, so chains copy its slots into their map
+ * once.  A leaf is open for writing by exactly one chain: its slots change under the chain's readers and are
+ * asked anew for each read.
+ *
+ * A frozen image is given a write side by who moves its blocks (a coalesce), with chains reading through it
+ * all the time.  It then answers from memory, and its blocks change only so that these chains stay right:
+ *   - a block that is new, or new sectors of one, are what an upper layer covers until they are published
+ *     (chain_publish_moved)
+ *   - a block goes in four steps, and reads and writes go on using its slot until the third:
+ *        leave        the next flush takes it out of the batmap, then out of the BAT
+ *        (published)  all chains read it elsewhere
+ *        forget_left  it is absent from now on, for whoever asks
+ *        punch_left   when no reader can resolve to it any more, image_wait_readers, its bytes go [C3]
+ *   A write side that ends between leave and forget_left keeps the slots of such blocks in mind: chains may
+ *   read there, so the next write side neither punches nor reuses them, and has them as held still.
  *
  * A file is opened once per process however many chains pass through it: struct images is the table of open
  * files, by device and inode.  Locks: a leaf holds an exclusive lock, a frozen image a shared one; after
@@ -17,14 +29,15 @@
  *
  * Errors: ERR_CORRUPT with file and offset where stored bytes contradict themselves, ERR_BUSY with the
  * holder.
- * Threads: struct images: the owner of the SR or command.  Reading a struct image: any.  The write side: see
- * each verb.
+ * Threads: struct images, opening, closing, beginning and ending a write side, forget_left: the owner of the
+ * SR or command.  Reading a struct image, and the rest of its write side: any.
  * Ownership: struct images outlives its images; an image is counted, one count for each chain that passes
  * through it.
  */
 #ifndef DISK_IMAGE_H
 #define DISK_IMAGE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -76,12 +89,13 @@ struct image_ops {
         /* Appends the slots of all blocks that are held: of a frozen image as they are in the file, of a leaf
          * as they are now.  Slots are checked to lie within the file. */
         enum err (*load)(struct image *, struct image_slots *ret, struct err_note *);
-        /* Of a frozen image: which sectors of a part block are here, MSB first.  Sectors past the image's
-         * size may be set: the caller cuts. */
+        /* Of a frozen image: which sectors of a part block are here, MSB first; from memory where they wait
+         * there. Sectors past the image's size may be set: the caller cuts.  Under a hold of the chain's
+         * readers. */
         enum err (*bitmap)(struct image *, uint64_t block, image_slot, uint8_t ret[IMAGE_BITMAP_SIZE],
                            struct err_note *);
 
-        /* The write side, for leaves; the chain serialises writers that touch one sector, see chain.h. */
+        /* The write side; the chain serialises writers that touch one sector, see chain.h. */
         /* now; any thread, under a hold of the chain's readers */
         image_slot (*slot)(struct image *, uint64_t block);
         /* Those of n blocks at once, for whoever wants all of them while nobody writes. */
@@ -101,11 +115,23 @@ struct image_ops {
         /* when the oldest bit that waits was set (io_now_ns); UINT64_MAX: none */
         uint64_t (*unflushed_since)(struct image *);
 
+        /* Moving blocks, see above.  prepare: the slot to write to, allocated if need be.  wrote: data lies
+         * in that many sectors of it now, so they are here from now on.  leave: of a block that is held;
+         * twice is once.  punch_left: of what was forgotten, after image_wait_readers; it waits for a flush
+         * in flight. */
+        enum err (*prepare)(struct image *, uint64_t block, image_slot *ret, struct err_note *);
+        enum err (*wrote)(struct image *, uint64_t block, uint32_t first_sector, uint32_t n,
+                          struct err_note *);
+        void (*leave)(struct image *, uint64_t block);
+        void (*forget_left)(struct image *);
+        enum err (*punch_left)(struct image *, struct err_note *);
+
+        /* Called by image_begin_write. */
+        enum err (*begin)(struct image *, struct err_note *);
         /* The end of the write side, with no writer in flight.  tidy: flushed, and as it should be on disk,
-         * so that `bitmap` may be asked.  end_leaf, when no reader can have it as a leaf any more: releases
-         * the rest. */
+         * so that `bitmap` may be asked.  end, waits for readers: releases the rest. */
         enum err (*tidy)(struct image *, struct err_note *);
-        void (*end_leaf)(struct image *);
+        void (*end)(struct image *);
         void (*free)(struct image *); /* releases what is not the struct's common part */
 };
 
@@ -118,19 +144,26 @@ struct image {
         uint64_t size;      /* virtual bytes, a multiple of 512 */
         uint64_t data_skip; /* from a slot's first byte to its first data byte */
         /* of a frozen image: file bytes from here on read as zeros (a block cut short) */
-        uint64_t data_end;
+        _Atomic uint64_t data_end;
         struct uuid uuid; /* of the VHD's footer; null for raw */
         struct uuid parent_uuid;
         bool has_parent;
         bool parent_is_raw;
         bool is_hidden;
-        bool is_leaf;            /* open for writing */
-        bool is_locked_alone;    /* it was a leaf, and its lock could not be shared yet */
+        bool is_leaf;            /* a chain has it, or will have it, on top for writing */
+        bool is_writable;        /* the file is open for writing */
+        bool is_locked_alone;    /* it had a write side, and its lock could not be shared yet */
         _Atomic bool has_failed; /* a sync failed: nothing is acknowledged any more */
         unsigned references;
-        /* borrowed from the chain that has it as its leaf; NULL while frozen */
-        struct readers *readers;
+        _Atomic unsigned writers; /* who keeps the write side: the chain whose leaf it is, a coalesce */
+        pthread_mutex_t readers_lock;
+        VEC(struct readers *) readers; /* owned array; borrowed from each chain that passes through it */
+        /* owned; blocks that left it, which chains may still read here: see above */
+        VEC(struct image_held) unpublished;
 };
+
+/* What every maker of images begins with: the common part, zeroed before. */
+void image_init(struct image *);
 
 static inline uint64_t image_blocks(const struct image *image) {
         return div_up(image->size, IMAGE_BLOCK_SIZE);
@@ -141,6 +174,28 @@ static inline uint64_t image_data_at(const struct image *image, image_slot slot)
 
 /* [at, at + n) of the file reads as zeros: punched where the file system can, else written. */
 MUST_USE enum err image_zero_file(struct io_file *, uint64_t n, uint64_t at, struct err_note *);
+
+/* ---- the write side of a frozen image ---- */
+
+/* Locks the file alone, looks at its metadata again, mends what a crash left, and opens the write side.  A
+ * hidden image stays hidden.  ERR_BUSY: another process has the file, who; ERR_READ_ONLY; ERR_IO after a
+ * failed sync; ERR_CORRUPT also for what may only be read (a block that the file cuts short).  Each must be
+ * ended once; a leaf of this process may have one more, and it then keeps its write side until the last has
+ * ended. While it is open nobody changes the file's footers and headers by other ways (vhd_edit, vhd_resize).
+ */
+MUST_USE enum err image_begin_write(struct image *, struct err_note *);
+/* Flushed and tidied, its write side gone and the lock shared again; gone also where that failed. */
+MUST_USE enum err image_end_write(struct image *, struct err_note *);
+void image_abandon_write(struct image *); /* the same after an error: nothing more is written */
+bool image_has_write(const struct image *);
+/* Until every reader that may have found an old slot of it has gone, of all chains through it. */
+void image_wait_readers(struct image *);
+/* For chain.c alone: who passes through it; and the end of being a leaf. */
+void image_add_readers(struct image *, struct readers *);
+void image_remove_readers(struct image *, struct readers *);
+void image_end_leaf(struct image *);
+/* What a chain does before its leaf is frozen or closed: tidied, or only flushed where another writes too. */
+MUST_USE enum err image_tidy(struct image *, struct err_note *);
 
 /* ---- the table of open files ---- */
 
@@ -175,8 +230,8 @@ MUST_USE enum err images_open(struct images *, const char *path, enum image_kind
 /* The same of a VHD that vhd_create has just made under a name that nobody else knows, for writing: it holds
  * nothing yet, so its tables, 4 MiB where the disk is large, are not read. */
 MUST_USE enum err images_open_fresh(struct images *, const char *path, struct image **ret, struct err_note *);
-/* Tries once more to share the locks of images that are leaves no longer; until then nobody else can open
- * them. */
+/* Tries once more to share the locks of images that have a write side no longer; until then nobody else can
+ * open them. */
 MUST_USE enum err images_share_locks(struct images *, struct err_note *);
 /* closes with the last count; a leaf is frozen first, by its chain */
 void image_unref(struct image *);

@@ -115,7 +115,7 @@ static void place_frames(struct stream_source *source, const struct vhd_layout *
 
 static enum err make_head(struct stream_source *source, const struct stream_source_options *options,
                           struct vhd_head *ret, struct err_note *note) {
-        struct io *io = chain_layer(source->chain, 0)->images->io;
+        struct io *io = chain_images(source->chain)->io;
         AUTO(vhd_parent_names_fini) struct vhd_parent_names names = {0};
         struct vhd_head_options plan = {
                 .type = source->base ? VHD_DIFFERENCING : VHD_DYNAMIC,

@@ -8,6 +8,7 @@
 struct set_aside {
         VEC(struct leaf_bitmap) bitmaps; /* owned copies: bits as they were when the flush began */
         VEC(struct left_slot) left;      /* owned */
+        struct left_slots leaving;       /* owned; they keep their slots */
         size_t n_punched;                /* slots whose punch the first sync makes durable */
 };
 
@@ -28,7 +29,7 @@ static void set_aside(struct vhd_leaf *leaf, struct set_aside *set) {
                         continue;
                 *vec_add(&set->bitmaps) = *bitmap;
                 if (bitmap->is_dirty)
-                        atomic_fetch_sub(&leaf->vhd->image.images->unflushed, IMAGE_BITMAP_SIZE);
+                        leaf_count_unflushed(leaf, -1);
                 bitmap->is_dirty = false;
                 bitmap->in_flush = true;
         }
@@ -36,6 +37,7 @@ static void set_aside(struct vhd_leaf *leaf, struct set_aside *set) {
         VEC_EACH (&leaf->left, each)
                 *vec_add(&set->left) = *each;
         leaf->left.n = 0;
+        leave_collect(leaf, &set->leaving);
         set->n_punched = leaf->space.punched.list.n;
 }
 
@@ -80,33 +82,53 @@ static enum err write_batmap(struct vhd_leaf *leaf, struct err_note *note) {
         return ERR_NONE;
 }
 
+static void clear_batmap_bit(struct vhd_leaf *leaf, uint64_t block) {
+        if (vhd_bitmap_test(leaf->batmap_image, (uint32_t)block)) {
+                vhd_bitmap_clear(leaf->batmap_image, (uint32_t)block);
+                leaf->is_batmap_stale = true;
+        }
+}
+
 /* A block that leaves its slot loses its batmap bit before the BAT can name another slot for it. */
 static enum err clear_batmap_bits(struct vhd_leaf *leaf, struct set_aside *set, struct err_note *note) {
         if (!leaf->batmap_image)
                 return ERR_NONE;
         VEC_EACH (&set->left, each)
-                if (vhd_bitmap_test(leaf->batmap_image, (uint32_t)each->block)) {
-                        vhd_bitmap_clear(leaf->batmap_image, (uint32_t)each->block);
-                        leaf->is_batmap_stale = true;
-                }
+                clear_batmap_bit(leaf, each->block);
+        VEC_EACH (&set->leaving.list, each)
+                clear_batmap_bit(leaf, each->block);
         return leaf->is_batmap_stale ? write_batmap(leaf, note) : ERR_NONE;
 }
 
-/* The entries enter the BAT's image here and nowhere else: these blocks' bitmaps are durable. */
+static void mark_changed(uint8_t *changed, uint64_t block) {
+        vhd_bitmap_set(changed, (uint32_t)(block * sizeof(be32) / SECTOR));
+}
+
+static void clear_entry(struct vhd_leaf *leaf, const struct left_slot *left, uint8_t *changed) {
+        if (be32_get(leaf->bat_image[left->block]) == left->where)
+                leaf->bat_image[left->block] = be32_put(VHD_BAT_UNUSED);
+        mark_changed(changed, left->block);
+}
+
+/* The entries enter the BAT's image here and nowhere else: these blocks' bitmaps are durable.  What leaves is
+ * cleared last: it stays out even if it came with this same flush. */
+static void change_bat(struct vhd_leaf *leaf, struct set_aside *set, uint8_t *changed) {
+        VEC_EACH (&set->left, each)
+                clear_entry(leaf, each, changed);
+        VEC_EACH (&set->bitmaps, copy)
+                if (copy->is_new) {
+                        leaf->bat_image[copy->block] = be32_put(copy->where);
+                        mark_changed(changed, copy->block);
+                }
+        VEC_EACH (&set->leaving.list, each)
+                clear_entry(leaf, each, changed);
+}
+
 static enum err write_bat(struct vhd_leaf *leaf, struct set_aside *set, struct err_note *note) {
         uint64_t n_sectors = leaf->bat_bytes / SECTOR, end;
         AUTO_FREE uint8_t *changed = mem_zero(round_up(div_up(n_sectors, 8), sizeof(uint64_t)));
 
-        VEC_EACH (&set->left, each) {
-                if (be32_get(leaf->bat_image[each->block]) == each->where)
-                        leaf->bat_image[each->block] = be32_put(VHD_BAT_UNUSED);
-                vhd_bitmap_set(changed, (uint32_t)(each->block * sizeof(be32) / SECTOR));
-        }
-        VEC_EACH (&set->bitmaps, copy)
-                if (copy->is_new) {
-                        leaf->bat_image[copy->block] = be32_put(copy->where);
-                        vhd_bitmap_set(changed, (uint32_t)(copy->block * sizeof(be32) / SECTOR));
-                }
+        change_bat(leaf, set, changed);
         for (uint64_t i = vhd_bitmap_next_set(changed, 0, (uint32_t)n_sectors); i < n_sectors;
              i = vhd_bitmap_next_set(changed, (uint32_t)end, (uint32_t)n_sectors)) {
                 end = vhd_bitmap_next_clear(changed, (uint32_t)i, (uint32_t)n_sectors);
@@ -134,7 +156,7 @@ static enum err first_half(struct vhd_leaf *leaf, struct set_aside *set, struct 
 
 /* Step 2: what makes it visible to whoever opens the file. */
 static enum err second_half(struct vhd_leaf *leaf, struct set_aside *set, struct err_note *note) {
-        if (set->bitmaps.n == 0 && set->left.n == 0)
+        if (set->bitmaps.n == 0 && set->left.n == 0 && set->leaving.list.n == 0)
                 return ERR_NONE;
         if (write_bat(leaf, set, note) || write_bitmaps(leaf, set, false, note))
                 return note->code;
@@ -147,8 +169,8 @@ static enum err punch_left(struct vhd_leaf *leaf, struct set_aside *set, struct 
         enum err e = ERR_NONE;
         bool has_any;
 
-        if (set->left.n > 0 && leaf->vhd->image.readers)
-                readers_wait(leaf->vhd->image.readers);
+        if (set->left.n > 0)
+                image_wait_readers(&leaf->vhd->image);
         pthread_mutex_lock(&leaf->lock);
         VEC_EACH (&set->left, each)
                 *vec_add(&leaf->space.punchable.list) = each->where;
@@ -190,6 +212,7 @@ static void settle(struct vhd_leaf *leaf, struct set_aside *set) {
                 bitmap->is_new = false;
                 bitmap->in_flush = false;
         }
+        leave_done(leaf, &set->leaving);
         leaf_bitmaps_trim(leaf);
         pthread_mutex_unlock(&leaf->lock);
 }
@@ -219,13 +242,14 @@ enum err vhd_leaf_flush(struct vhd_leaf *leaf, struct err_note *note) {
                 pthread_mutex_lock(&leaf->lock);
                 set_aside(leaf, &set);
                 pthread_mutex_unlock(&leaf->lock);
-                if (set.bitmaps.n > 0 || set.left.n > 0 || atomic_load(&leaf->has_unsynced) ||
-                    leaf->is_batmap_stale)
+                if (set.bitmaps.n > 0 || set.left.n > 0 || set.leaving.list.n > 0 ||
+                    atomic_load(&leaf->has_unsynced) || leaf->is_batmap_stale)
                         e = bring_down(leaf, &set, note);
         }
         pthread_mutex_unlock(&leaf->flush_turn);
         vec_fini(&set.bitmaps);
         vec_fini(&set.left);
+        vec_fini(&set.leaving.list);
         return e;
 }
 
@@ -233,7 +257,7 @@ uint64_t vhd_leaf_unflushed_since(struct vhd_leaf *leaf) {
         uint64_t since;
 
         pthread_mutex_lock(&leaf->lock);
-        since = leaf->n_dirty || leaf->left.n ? leaf->dirty_since : UINT64_MAX;
+        since = leaf->n_dirty || leaf->left.n || leaf->n_asked ? leaf->dirty_since : UINT64_MAX;
         pthread_mutex_unlock(&leaf->lock);
         return since;
 }

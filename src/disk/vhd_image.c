@@ -10,11 +10,11 @@
 
 enum { BAT_PIECE = 16384 }; /* entries read at a time */
 
-enum err vhd_image_check_entry(const struct vhd_image *vhd, uint64_t block, uint32_t entry,
+enum err vhd_image_check_entry(const struct vhd_image *vhd, uint64_t block, uint32_t entry, bool may_be_cut,
                                struct err_note *note) {
         enum vhd_bat_fault fault = vhd_bat_fault_of(entry, &vhd->reserved, vhd->meta.end_footer_at);
 
-        if (fault == VHD_BAT_GOOD || (fault == VHD_BAT_CUT && !vhd->image.is_leaf))
+        if (fault == VHD_BAT_GOOD || (fault == VHD_BAT_CUT && may_be_cut))
                 return ERR_NONE;
         if (vhd_bat_check_entry((uint32_t)block, entry, &vhd->reserved, vhd->meta.end_footer_at, note))
                 return err_wrap(note, "%s (see `catena vhd check`)", vhd->image.path);
@@ -73,6 +73,10 @@ enum err vhd_image_batmap(struct vhd_image *vhd, uint8_t **ret, struct err_note 
         return ERR_NONE;
 }
 
+static struct vhd_leaf *leaf_of(struct image *image) {
+        return atomic_load(&vhd_image_of(image)->leaf);
+}
+
 struct load {
         struct vhd_image *vhd;     /* borrowed */
         struct image_slots *slots; /* borrowed */
@@ -83,7 +87,7 @@ static enum err load_block(void *user, uint64_t block, uint32_t entry, struct er
         struct load *load = user;
 
         if (!vhd_bat_is_plainly_good(entry, &load->vhd->reserved, load->vhd->meta.end_footer_at) &&
-            vhd_image_check_entry(load->vhd, block, entry, note))
+            vhd_image_check_entry(load->vhd, block, entry, true, note))
                 return note->code;
         *vec_add(&load->slots->held) = (struct image_held){
                 block, slot_make(entry, load->batmap && vhd_bitmap_test(load->batmap, (uint32_t)block))};
@@ -94,8 +98,8 @@ static enum err vhd_load(struct image *image, struct image_slots *ret, struct er
         struct vhd_image *vhd = vhd_image_of(image);
         AUTO_FREE uint8_t *batmap = NULL;
 
-        if (vhd->leaf) {
-                vhd_leaf_load(vhd->leaf, ret);
+        if (leaf_of(image)) {
+                vhd_leaf_load(leaf_of(image), ret);
                 return ERR_NONE;
         }
         if (vhd_image_batmap(vhd, &batmap, note))
@@ -103,8 +107,13 @@ static enum err vhd_load(struct image *image, struct image_slots *ret, struct er
         return vhd_image_each_block(vhd, load_block, &(struct load){vhd, ret, batmap}, note);
 }
 
+/* A bitmap that is not in memory is on disk as it is. */
 static enum err vhd_bitmap_read(struct image *image, uint64_t block, image_slot slot,
                                 uint8_t ret[IMAGE_BITMAP_SIZE], struct err_note *note) {
+        struct vhd_leaf *leaf = leaf_of(image);
+
+        if (leaf && vhd_leaf_bits(leaf, block, slot_where(slot), ret))
+                return ERR_NONE;
         if (io_read(image->file, ret, IMAGE_BITMAP_SIZE, (uint64_t)slot_where(slot) * SECTOR, note))
                 return err_wrap(note, "%s: read bitmap of block %llu", image->path,
                                 (unsigned long long)block);
@@ -112,43 +121,115 @@ static enum err vhd_bitmap_read(struct image *image, uint64_t block, image_slot 
 }
 
 static image_slot vhd_slot(struct image *image, uint64_t block) {
-        return vhd_leaf_slot(vhd_image_of(image)->leaf, block);
+        return vhd_leaf_slot(leaf_of(image), block);
 }
 static void vhd_slots(struct image *image, uint64_t first, uint64_t n, image_slot *ret) {
-        vhd_leaf_slots(vhd_image_of(image)->leaf, first, n, ret);
+        vhd_leaf_slots(leaf_of(image), first, n, ret);
 }
 static enum err vhd_look(struct image *image, uint64_t block, image_slot *ret,
                          uint8_t ret_bits[IMAGE_BITMAP_SIZE], struct err_note *note) {
-        return vhd_leaf_look(vhd_image_of(image)->leaf, block, ret, ret_bits, note);
+        return vhd_leaf_look(leaf_of(image), block, ret, ret_bits, note);
 }
 static enum err vhd_write(struct image *image, const void *data, uint64_t n, uint64_t at,
                           struct err_note *note) {
-        return vhd_leaf_write(vhd_image_of(image)->leaf, data, n, at, note);
+        return vhd_leaf_write(leaf_of(image), data, n, at, note);
 }
 static enum err vhd_zero(struct image *image, uint64_t n, uint64_t at, bool is_over_data, bool may_free,
                          struct err_note *note) {
-        return vhd_leaf_zero(vhd_image_of(image)->leaf, n, at, is_over_data, may_free, note);
+        return vhd_leaf_zero(leaf_of(image), n, at, is_over_data, may_free, note);
 }
 static enum err vhd_flush(struct image *image, struct err_note *note) {
-        return vhd_leaf_flush(vhd_image_of(image)->leaf, note);
+        return vhd_leaf_flush(leaf_of(image), note);
 }
 static uint64_t vhd_unflushed_since(struct image *image) {
-        return vhd_leaf_unflushed_since(vhd_image_of(image)->leaf);
+        return vhd_leaf_unflushed_since(leaf_of(image));
 }
 
 static enum err vhd_tidy(struct image *image, struct err_note *note) {
-        return vhd_leaf_close(vhd_image_of(image)->leaf, note);
+        return vhd_leaf_close(leaf_of(image), note);
 }
 
-static void vhd_end_leaf(struct image *image) {
-        struct vhd_image *vhd = vhd_image_of(image);
+static enum err vhd_prepare(struct image *image, uint64_t block, image_slot *ret, struct err_note *note) {
+        return vhd_leaf_prepare(leaf_of(image), block, ret, note);
+}
+static enum err vhd_wrote(struct image *image, uint64_t block, uint32_t first_sector, uint32_t n,
+                          struct err_note *note) {
+        return vhd_leaf_wrote(leaf_of(image), block, first_sector, n, note);
+}
+static void vhd_leave(struct image *image, uint64_t block) {
+        vhd_leaf_leave(leaf_of(image), block);
+}
+static void vhd_forget_left(struct image *image) {
+        vhd_leaf_forget_left(leaf_of(image));
+}
+static enum err vhd_punch_left(struct image *image, struct err_note *note) {
+        return vhd_leaf_punch_left(leaf_of(image), note);
+}
 
-        if (!vhd->leaf)
+static enum err refuse_what_is_not_ours_to_use(const struct vhd_image *vhd, bool for_writing,
+                                               struct err_note *note) {
+        if (vhd->meta.footer.is_poisoned && for_writing)
+                return err_set(
+                        note, ERR_BUSY,
+                        "a resize of this file was interrupted; finish or undo it with vhd-util revert");
+        if (vhd_header_check_size(&vhd->meta.header, vhd->meta.footer.size_bytes, note))
+                return note->code;
+        if (vhd->meta.has_batmap && vhd_batmap_check_plain(&vhd->meta.batmap, note))
+                return note->code;
+        return ERR_NONE;
+}
+
+/* ---- beginning and ending a write side ---- */
+
+static enum err check_same(const struct vhd_image *vhd, const struct vhd_meta *now, struct err_note *note) {
+        const struct vhd_meta *then = &vhd->meta;
+
+        if (now->footer.type != VHD_FIXED && now->footer.size_bytes == vhd->image.size &&
+            uuid_equal(&now->footer.uuid, &then->footer.uuid) &&
+            now->header.table_offset == then->header.table_offset)
+                return ERR_NONE;
+        return err_set(note, ERR_MISMATCH, "%s was given another size or table while it was open",
+                       vhd->image.path);
+}
+
+static enum err look_again(struct vhd_image *vhd, struct err_note *note) {
+        struct vhd_meta meta;
+
+        if (vhd_meta_read(vhd->image.file, 0, &meta, note) || check_same(vhd, &meta, note))
+                return note->code;
+        vhd->meta = meta;
+        vhd->image.is_hidden = meta.footer.is_hidden;
+        if (vhd_meta_reserved(&vhd->meta, &vhd->reserved, note) ||
+            refuse_what_is_not_ours_to_use(vhd, true, note))
+                return note->code;
+        return ERR_NONE;
+}
+
+/* Footers and parent may have been changed since it was opened: all that is written from now on is made of
+ * what they say now. */
+static enum err vhd_begin(struct image *image, struct err_note *note) {
+        struct vhd_image *vhd = vhd_image_of(image);
+        struct vhd_leaf *leaf;
+
+        if (look_again(vhd, note) || vhd_leaf_open(vhd, false, &leaf, note))
+                return note->code;
+        image->unpublished.n = 0;
+        atomic_store(&image->data_end, UINT64_MAX);
+        atomic_store(&vhd->leaf, leaf);
+        return ERR_NONE;
+}
+
+static void vhd_end(struct image *image) {
+        struct vhd_image *vhd = vhd_image_of(image);
+        struct vhd_leaf *leaf = atomic_exchange(&vhd->leaf, NULL);
+
+        if (!leaf)
                 return;
-        vhd->meta.end_footer_at = vhd_leaf_footer_at(vhd->leaf);
+        image_wait_readers(image);
+        vhd_leaf_keep_unpublished(leaf, image);
+        vhd->meta.end_footer_at = vhd_leaf_footer_at(leaf);
         vhd->meta.file_size = vhd->meta.end_footer_at + VHD_FOOTER_SIZE;
-        vhd_leaf_free(vhd->leaf);
-        vhd->leaf = NULL;
+        vhd_leaf_free(leaf);
 }
 
 static const struct image_ops vhd_ops = {
@@ -163,21 +244,15 @@ static const struct image_ops vhd_ops = {
         .flush = vhd_flush,
         .unflushed_since = vhd_unflushed_since,
         .tidy = vhd_tidy,
-        .end_leaf = vhd_end_leaf,
-        .free = vhd_end_leaf,
+        .prepare = vhd_prepare,
+        .wrote = vhd_wrote,
+        .leave = vhd_leave,
+        .forget_left = vhd_forget_left,
+        .punch_left = vhd_punch_left,
+        .begin = vhd_begin,
+        .end = vhd_end,
+        .free = vhd_end,
 };
-
-static enum err refuse_what_is_not_ours_to_use(const struct vhd_image *vhd, struct err_note *note) {
-        if (vhd->meta.footer.is_poisoned && vhd->image.is_leaf)
-                return err_set(
-                        note, ERR_BUSY,
-                        "a resize of this file was interrupted; finish or undo it with vhd-util revert");
-        if (vhd_header_check_size(&vhd->meta.header, vhd->meta.footer.size_bytes, note))
-                return note->code;
-        if (vhd->meta.has_batmap && vhd_batmap_check_plain(&vhd->meta.batmap, note))
-                return note->code;
-        return ERR_NONE;
-}
 
 static void fill_common(struct vhd_image *vhd) {
         const struct vhd_footer *footer = &vhd->meta.footer;
@@ -195,7 +270,8 @@ static void fill_common(struct vhd_image *vhd) {
 }
 
 static void vhd_image_drop(struct vhd_image *vhd) {
-        vhd_end_leaf(&vhd->image);
+        vhd_end(&vhd->image);
+        pthread_mutex_destroy(&vhd->image.readers_lock);
         free(vhd->image.path);
         free(vhd);
 }
@@ -204,7 +280,9 @@ DEFINE_AUTO(struct vhd_image *, vhd_image_drop);
 enum err vhd_image_new(struct images *images, struct io_file *file, bool as_leaf, bool is_fresh,
                        struct image **ret, struct err_note *note) {
         AUTO(vhd_image_drop) struct vhd_image *vhd = mem_new(struct vhd_image);
+        struct vhd_leaf *leaf = NULL;
 
+        image_init(&vhd->image);
         if (vhd_meta_read(file, 0, &vhd->meta, note))
                 return note->code;
         if (vhd->meta.footer.type == VHD_FIXED)
@@ -217,11 +295,12 @@ enum err vhd_image_new(struct images *images, struct io_file *file, bool as_leaf
         if (vhd_reserved_of(&vhd->meta.footer, &vhd->meta.header, vhd->meta.has_batmap,
                             vhd->meta.batmap.map_offset, vhd->meta.batmap.map_size_bytes, &vhd->reserved,
                             note) ||
-            refuse_what_is_not_ours_to_use(vhd, note))
+            refuse_what_is_not_ours_to_use(vhd, as_leaf, note))
                 return note->code;
         fill_common(vhd);
-        if (as_leaf && vhd_leaf_open(vhd, is_fresh, &vhd->leaf, note))
+        if (as_leaf && vhd_leaf_open(vhd, is_fresh, &leaf, note))
                 return note->code;
+        atomic_store(&vhd->leaf, leaf);
         *ret = &TAKE(vhd)->image;
         return ERR_NONE;
 }

@@ -20,7 +20,7 @@ struct opening {
 static enum err take_entry(void *user, uint64_t block, uint32_t entry, struct err_note *note) {
         struct opening *opening = user;
 
-        if (vhd_image_check_entry(opening->leaf->vhd, block, entry, note))
+        if (vhd_image_check_entry(opening->leaf->vhd, block, entry, false, note))
                 return note->code;
         opening->leaf->bat_image[block] = be32_put(entry);
         atomic_init(&opening->leaf->slots[block], slot_make(entry, false));
@@ -68,6 +68,7 @@ static struct vhd_leaf *leaf_new(struct vhd_image *vhd) {
         struct vhd_leaf *leaf = mem_new(struct vhd_leaf);
 
         leaf->vhd = vhd;
+        leaf->is_counted = vhd->image.is_leaf;
         leaf->n_blocks = image_blocks(&vhd->image);
         leaf->slots = mem_zero(leaf->n_blocks * sizeof *leaf->slots);
         leaf->bat_bytes = round_up(leaf->n_blocks * sizeof(be32), SECTOR);
@@ -97,6 +98,7 @@ enum err vhd_leaf_open(struct vhd_image *vhd, bool is_fresh, struct vhd_leaf **r
         enum err e = is_fresh ? ERR_NONE : take_tables(&opening, note);
 
         if (!e) {
+                leave_take_unpublished(leaf, &opening.blocks);
                 vhd_space_init(&leaf->space, vhd->image.file, &vhd->meta.footer, vhd->reserved.end,
                                vhd->meta.end_footer_at, vhd->image.images->options.growth_bytes,
                                &opening.blocks);
@@ -130,7 +132,8 @@ enum err vhd_leaf_close(struct vhd_leaf *leaf, struct err_note *note) {
 void vhd_leaf_free(struct vhd_leaf *leaf) {
         VEC_EACH (&leaf->all, bitmap)
                 free(*bitmap);
-        atomic_fetch_sub(&leaf->vhd->image.images->unflushed, leaf->n_dirty * IMAGE_BITMAP_SIZE);
+        leaf_count_unflushed(leaf, -(int64_t)leaf->n_dirty);
+        leave_fini(leaf);
         vec_fini(&leaf->all);
         vec_fini(&leaf->left);
         map_fini(&leaf->bitmaps);
@@ -182,6 +185,19 @@ enum err vhd_leaf_look(struct vhd_leaf *leaf, uint64_t block, image_slot *ret,
         return e;
 }
 
+bool vhd_leaf_bits(struct vhd_leaf *leaf, uint64_t block, uint32_t where, uint8_t ret[IMAGE_BITMAP_SIZE]) {
+        const struct leaf_bitmap *bitmap;
+        bool is_here;
+
+        pthread_mutex_lock(&leaf->lock);
+        bitmap = map_get(&leaf->bitmaps, map_key_u64(block));
+        is_here = bitmap && bitmap->where == where;
+        if (is_here)
+                memcpy(ret, bitmap->bits, IMAGE_BITMAP_SIZE);
+        pthread_mutex_unlock(&leaf->lock);
+        return is_here;
+}
+
 uint64_t vhd_leaf_footer_at(struct vhd_leaf *leaf) {
         return leaf->space.limit * SECTOR;
 }
@@ -194,6 +210,7 @@ static struct leaf_bitmap *bitmap_add(struct vhd_leaf *leaf, uint64_t block, uin
         leaf_bitmaps_trim(leaf);
         bitmap->block = block;
         bitmap->where = where;
+        bitmap->at = leaf->all.n;
         map_put(&leaf->bitmaps, map_key_u64(block), bitmap);
         *vec_add(&leaf->all) = bitmap;
         return bitmap;
@@ -216,26 +233,39 @@ enum err leaf_bitmap_get(struct vhd_leaf *leaf, uint64_t block, struct leaf_bitm
         return ERR_NONE;
 }
 
+/* Only leaves count: what waits of blocks that are moved is bounded by whoever moves them, and flushing a
+ * leaf would not make it less. */
+void leaf_count_unflushed(struct vhd_leaf *leaf, int64_t n_bitmaps) {
+        if (leaf->is_counted)
+                atomic_fetch_add(&leaf->vhd->image.images->unflushed,
+                                 (uint64_t)(n_bitmaps * IMAGE_BITMAP_SIZE));
+}
+
+void leaf_note_waiting(struct vhd_leaf *leaf) {
+        if (leaf->left.n == 0 && leaf->n_dirty == 0 && leaf->n_asked == 0)
+                leaf->dirty_since = io_now_ns(leaf->vhd->image.images->io);
+}
+
 void leaf_bitmap_set_dirty(struct vhd_leaf *leaf, struct leaf_bitmap *bitmap) {
         if (bitmap->is_dirty)
                 return;
+        leaf_note_waiting(leaf);
         bitmap->is_dirty = true;
-        if (leaf->n_dirty++ == 0)
-                leaf->dirty_since = io_now_ns(leaf->vhd->image.images->io);
-        atomic_fetch_add(&leaf->vhd->image.images->unflushed, IMAGE_BITMAP_SIZE);
+        leaf->n_dirty++;
+        leaf_count_unflushed(leaf, 1);
 }
 
 void leaf_bitmap_forget(struct vhd_leaf *leaf, struct leaf_bitmap *bitmap) {
+        struct leaf_bitmap *last = leaf->all.data[leaf->all.n - 1];
+
         if (bitmap->is_dirty) {
                 leaf->n_dirty--;
-                atomic_fetch_sub(&leaf->vhd->image.images->unflushed, IMAGE_BITMAP_SIZE);
+                leaf_count_unflushed(leaf, -1);
         }
         map_remove(&leaf->bitmaps, map_key_u64(bitmap->block));
-        for (size_t i = 0; i < leaf->all.n; i++)
-                if (leaf->all.data[i] == bitmap) {
-                        leaf->all.data[i] = leaf->all.data[--leaf->all.n];
-                        break;
-                }
+        leaf->all.data[bitmap->at] = last;
+        last->at = bitmap->at;
+        leaf->all.n--;
         free(bitmap);
 }
 
@@ -248,6 +278,7 @@ void leaf_bitmaps_trim(struct vhd_leaf *leaf) {
                 struct leaf_bitmap *bitmap = leaf->all.data[i];
 
                 if (bitmap->is_dirty || bitmap->is_new || bitmap->in_flush || i % 2) {
+                        bitmap->at = kept;
                         leaf->all.data[kept++] = bitmap;
                         continue;
                 }
@@ -281,7 +312,7 @@ static enum err allocate(struct vhd_leaf *leaf, uint64_t block, struct err_note 
 }
 
 /* The slot to write to, with its bitmap in memory unless it is whole. */
-static enum err prepare(struct vhd_leaf *leaf, uint64_t block, image_slot *ret, struct err_note *note) {
+enum err vhd_leaf_prepare(struct vhd_leaf *leaf, uint64_t block, image_slot *ret, struct err_note *note) {
         struct leaf_bitmap *unused;
         enum err e = ERR_NONE;
 
@@ -316,6 +347,12 @@ static enum err set_bits(struct vhd_leaf *leaf, uint64_t block, uint32_t first, 
         return e;
 }
 
+enum err vhd_leaf_wrote(struct vhd_leaf *leaf, uint64_t block, uint32_t first, uint32_t n,
+                        struct err_note *note) {
+        atomic_store(&leaf->has_unsynced, true);
+        return set_bits(leaf, block, first, n, note);
+}
+
 enum err vhd_leaf_write(struct vhd_leaf *leaf, const void *data, uint64_t n, uint64_t at,
                         struct err_note *note) {
         uint64_t block = at / IMAGE_BLOCK_SIZE, in_block = at % IMAGE_BLOCK_SIZE;
@@ -323,7 +360,7 @@ enum err vhd_leaf_write(struct vhd_leaf *leaf, const void *data, uint64_t n, uin
         image_slot slot;
         enum err e;
 
-        if (prepare(leaf, block, &slot, note))
+        if (vhd_leaf_prepare(leaf, block, &slot, note))
                 return note->code;
         e = io_write(image->file, data, n, image_data_at(image, slot) + in_block, note);
         atomic_store(&leaf->has_unsynced, true);
@@ -333,21 +370,26 @@ enum err vhd_leaf_write(struct vhd_leaf *leaf, const void *data, uint64_t n, uin
 }
 
 /* Nothing below holds the block and nobody writes to it: its slot is let go, its batmap bit goes with the
- * next flush. */
-static void let_go(struct vhd_leaf *leaf, uint64_t block) {
+ * next flush.  False: it is being moved, and what was copied below must not show: zeros are written instead.
+ */
+static bool let_go(struct vhd_leaf *leaf, uint64_t block) {
         struct leaf_bitmap *bitmap;
         image_slot slot;
 
         pthread_mutex_lock(&leaf->lock);
+        if (leave_is_under_way(leaf, block)) {
+                pthread_mutex_unlock(&leaf->lock);
+                return false;
+        }
         slot = atomic_exchange(&leaf->slots[block], SLOT_ABSENT);
         bitmap = map_get(&leaf->bitmaps, map_key_u64(block));
         if (bitmap)
                 leaf_bitmap_forget(leaf, bitmap);
         leaf->n_held--;
-        if (leaf->left.n == 0 && leaf->n_dirty == 0)
-                leaf->dirty_since = io_now_ns(leaf->vhd->image.images->io);
+        leaf_note_waiting(leaf);
         *vec_add(&leaf->left) = (struct left_slot){block, slot_where(slot)};
         pthread_mutex_unlock(&leaf->lock);
+        return true;
 }
 
 enum err vhd_leaf_zero(struct vhd_leaf *leaf, uint64_t n, uint64_t at, bool is_over_data, bool may_free,
@@ -360,10 +402,11 @@ enum err vhd_leaf_zero(struct vhd_leaf *leaf, uint64_t n, uint64_t at, bool is_o
         if (!(slot & SLOT_HELD) && !is_over_data)
                 return ERR_NONE;
         if (slot & SLOT_HELD && may_free) {
-                let_go(leaf, block);
-                return ERR_NONE;
+                if (let_go(leaf, block))
+                        return ERR_NONE;
+                is_over_data = true;
         }
-        if (prepare(leaf, block, &slot, note))
+        if (vhd_leaf_prepare(leaf, block, &slot, note))
                 return note->code;
         e = image_zero_file(image->file, n, image_data_at(image, slot) + in_block, note);
         atomic_store(&leaf->has_unsynced, true);

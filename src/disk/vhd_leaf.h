@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The write side of a VHD image that is open for writing.
+/* The write side of a VHD image: of a leaf, or of a frozen image whose blocks are moved.
  *
  * Data goes to the file at once; what says that it is there waits in memory: bits of bitmaps, BAT entries,
  * bits of the batmap.  A flush brings it down in this order [D3]:
@@ -8,6 +8,10 @@
  *   1  write: bitmaps of blocks that are not in the BAT on disk; cleared batmap bits.            SYNC
  *   2  write: BAT entries of those blocks, cleared BAT entries, bitmaps of the other blocks.     SYNC
  *   3  punch slots that were let go, once no reader resolves to them.  Write: set batmap bits.
+ *
+ * A slot that a trim let go of is absent at once and punched by the flush.  A block that leaves (image.h)
+ * keeps its slot: the flush only clears its batmap bit and its BAT entry, which no flush ever writes again;
+ * bits that are set in it meanwhile go to its old bitmap.
  *
  * Why this order: a BAT entry that lands before its bitmap lets old bytes be read as bits.  A bit that lands
  * before its data shows what was there before.  A batmap bit that lands before its bitmap makes two readers
@@ -49,6 +53,16 @@ MUST_USE enum err vhd_leaf_write(struct vhd_leaf *, const void *data, uint64_t n
                                  struct err_note *);
 MUST_USE enum err vhd_leaf_zero(struct vhd_leaf *, uint64_t n, uint64_t at, bool is_over_data, bool may_free,
                                 struct err_note *);
+/* See struct image_ops.  bits: false where the bitmap at `where` is not in memory, so the file's is true. */
+bool vhd_leaf_bits(struct vhd_leaf *, uint64_t block, uint32_t where, uint8_t ret[IMAGE_BITMAP_SIZE]);
+MUST_USE enum err vhd_leaf_prepare(struct vhd_leaf *, uint64_t block, image_slot *ret, struct err_note *);
+MUST_USE enum err vhd_leaf_wrote(struct vhd_leaf *, uint64_t block, uint32_t first, uint32_t n,
+                                 struct err_note *);
+void vhd_leaf_leave(struct vhd_leaf *, uint64_t block);
+void vhd_leaf_forget_left(struct vhd_leaf *);
+MUST_USE enum err vhd_leaf_punch_left(struct vhd_leaf *, struct err_note *);
+/* Before it is freed: the blocks that left and were not forgotten are noted in image->unpublished. */
+void vhd_leaf_keep_unpublished(struct vhd_leaf *, struct image *);
 MUST_USE enum err vhd_leaf_flush(struct vhd_leaf *, struct err_note *);
 uint64_t vhd_leaf_unflushed_since(struct vhd_leaf *);
 uint64_t vhd_leaf_footer_at(struct vhd_leaf *); /* where the file's end is now, bytes */

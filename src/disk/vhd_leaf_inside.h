@@ -21,6 +21,7 @@
 /* The bitmap of one block that is not whole, or whose bits wait. */
 struct leaf_bitmap {
         uint64_t block;
+        size_t at;      /* in `all` */
         uint32_t where; /* sector of its slot */
         bool is_dirty;  /* bits wait for a flush */
         bool is_new;    /* the BAT on disk does not name this slot */
@@ -32,6 +33,18 @@ struct leaf_bitmap {
 struct left_slot {
         uint64_t block;
         uint32_t where;
+};
+
+/* A block on its way out, see vhd_leave.c: the slot stays its own until it is forgotten. */
+enum leave_state {
+        LEAVE_ASKED,     /* the next flush takes it out of the BAT */
+        LEAVE_DONE,      /* the BAT on disk does not name it */
+        LEAVE_FORGOTTEN, /* absent in memory too: its bytes can go */
+};
+struct leaver {
+        uint64_t block;
+        uint32_t where;
+        enum leave_state state;
 };
 
 struct vhd_leaf {
@@ -53,9 +66,13 @@ struct vhd_leaf {
         struct map bitmaps;            /* block -> struct leaf_bitmap, which `all` owns */
         VEC(struct leaf_bitmap *) all; /* owned, and each bitmap */
         size_t n_dirty;
-        uint64_t dirty_since;       /* io_now_ns of the oldest */
-        VEC(struct left_slot) left; /* owned */
+        uint64_t dirty_since;         /* io_now_ns of the oldest */
+        VEC(struct left_slot) left;   /* owned */
+        struct map leaving;           /* block -> struct leaver, not yet forgotten, which `leavers` owns */
+        VEC(struct leaver *) leavers; /* owned, and each */
+        size_t n_asked;               /* of them in LEAVE_ASKED */
         struct vhd_space space;
+        bool is_counted; /* its waiting bits count against the bound of all leaves */
 
         _Atomic bool has_unsynced; /* something was written since the last sync began */
 };
@@ -68,5 +85,18 @@ MUST_USE enum err leaf_bitmap_get(struct vhd_leaf *, uint64_t block, struct leaf
 void leaf_bitmap_set_dirty(struct vhd_leaf *, struct leaf_bitmap *);
 void leaf_bitmap_forget(struct vhd_leaf *, struct leaf_bitmap *); /* frees it */
 void leaf_bitmaps_trim(struct vhd_leaf *);                        /* lets go of clean ones over the bound */
+void leaf_count_unflushed(struct vhd_leaf *, int64_t n_bitmaps);
+void leaf_note_waiting(struct vhd_leaf *); /* before something begins to wait for a flush: since when */
+
+/* Under the lock, for the flush: what leaves with it; and that it has. */
+struct left_slots {
+        VEC(struct left_slot) list; /* owned */
+};
+void leave_collect(struct vhd_leaf *, struct left_slots *ret);
+void leave_done(struct vhd_leaf *, const struct left_slots *);
+bool leave_is_under_way(const struct vhd_leaf *, uint64_t block);
+/* At opening: what an earlier write side left unpublished is held still.  Its slots are added to blocks. */
+void leave_take_unpublished(struct vhd_leaf *, struct vhd_slots *blocks);
+void leave_fini(struct vhd_leaf *);
 
 #endif

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The changing half of chain_map.h: one layer more, one less, blocks that moved from layer to layer. */
+#include <assert.h>
+
+#include "chain_map_inside.h"
+#include "mem.h"
+
+enum { SLOTS_PIECE = 512 };
+
+/* ---- copying into a new map ---- */
+
+struct copying {
+        const struct chain_map *old; /* borrowed from the caller */
+        struct chain_map *map;       /* borrowed from the caller */
+        unsigned without;            /* this layer is left out, those above it go one down */
+};
+
+/* The new map is nobody else's yet: its rows may move. */
+static void row_add(struct chain_map *map, uint64_t element) {
+        if (map->n_rows == map->rows_room) {
+                map->rows_room *= 2;
+                map->rows = mem_grow(map->rows, map->rows_room, sizeof *map->rows);
+        }
+        map->rows[map->n_rows++] = element;
+}
+
+static uint64_t renumber(const struct copying *c, uint64_t word) {
+        unsigned layer = place_layer(word);
+
+        assert(layer != c->without); /* it was emptied, and that published */
+        return layer > c->without ? word - ((uint64_t)1 << 32) : word;
+}
+
+/* Under a larger top, what was whole at the old end is whole no longer.  Rows are cut when they are
+ * resolved. */
+static uint64_t recut(const struct chain_map *map, uint64_t block, uint64_t entry) {
+        if ((entry & KIND_MASK) == KIND_WHOLE && is_cut(map, place_layer(entry), block))
+                return (entry & ~KIND_MASK) | KIND_PART;
+        return entry;
+}
+
+/* slot: what the top, if it is new, has of the block. */
+static uint64_t copy_entry(const struct copying *c, uint64_t block, uint64_t entry, image_slot slot) {
+        unsigned n = holders_of(entry), n_top = (slot & SLOT_HELD) != 0, top = c->old->n_layers;
+        uint64_t first = c->map->n_rows;
+
+        if (slot & SLOT_WHOLE || (n_top && n == 0))
+                return single_make(top, slot);
+        if (n_top == 0 && !is_row(entry))
+                return n ? recut(c->map, block, renumber(c, entry)) : entry;
+        if (n_top)
+                row_add(c->map, row_make(top, slot));
+        for (unsigned i = 0; i < n; i++)
+                row_add(c->map, renumber(c, element_of(c->old, entry, i)));
+        return row_entry_make(first, n + n_top);
+}
+
+static void copy_layers(const struct copying *c, struct image *top) {
+        struct chain_map *map = c->map;
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < c->old->n_layers; i++)
+                if (i != c->without)
+                        map->layers[n++] = c->old->layers[i];
+        if (top)
+                map->layers[n++] = top;
+        chain_map_look_at_sizes(map);
+        chain_map_make_rows(map, c->old->n_rows);
+}
+
+static void copy_entries(const struct copying *c, struct image *top) {
+        struct chain_map *map = c->map;
+
+        for (uint64_t first = 0, n; first < map->n_blocks; first += n) {
+                image_slot slots[SLOTS_PIECE] = {0};
+
+                n = min_u64(SLOTS_PIECE, map->n_blocks - first);
+                if (top)
+                        top->ops->slots(top, first, n, slots);
+                for (uint64_t block = first; block < first + n; block++)
+                        atomic_init(&map->entries[block], copy_entry(c, block, chain_map_entry(c->old, block),
+                                                                     slots[block - first]));
+        }
+}
+
+/* Writers wait while this runs over all blocks of the disk, a million of them where it is large. */
+struct chain_map *chain_map_pushed(const struct chain_map *old, struct image *top, uint64_t owners_bytes) {
+        struct copying c = {.old = old, .without = CHAIN_LAYERS_MAX};
+
+        c.map = chain_map_make(top->size, old->n_layers + 1, owners_bytes);
+        copy_layers(&c, top);
+        copy_entries(&c, top);
+        return c.map;
+}
+
+struct chain_map *chain_map_without(const struct chain_map *old, unsigned layer, uint64_t owners_bytes) {
+        struct copying c = {.old = old, .without = layer};
+
+        c.map = chain_map_make(old->size, old->n_layers - (layer < old->n_layers), owners_bytes);
+        copy_layers(&c, NULL);
+        copy_entries(&c, NULL);
+        return c.map;
+}
+
+void chain_map_look_at_sizes(struct chain_map *map) {
+        for (unsigned layer = map->n_layers; layer-- > 0;)
+                atomic_store(&map->seen[layer], chain_map_seen(map, layer));
+}
+
+/* ---- blocks that moved ---- */
+
+/* A row that is being put together behind those in use; nobody sees it before an entry names it. */
+struct new_row {
+        struct chain_map *map; /* borrowed from the caller */
+        uint64_t n;
+        bool is_closed; /* the last one has the block whole */
+};
+
+static void new_row_add(struct new_row *row, uint64_t element) {
+        if (row->is_closed)
+                return;
+        row->map->rows[row->map->n_rows + row->n++] = element;
+        row->is_closed = element & ROW_WHOLE;
+}
+
+static uint64_t element_of_target(const struct chain_map *map, unsigned target, uint64_t block) {
+        struct image *image = map->layers[target];
+        image_slot slot = image->ops->slot(image, block);
+
+        if (!(slot & SLOT_HELD))
+                return 0;
+        return row_make(target, is_cut(map, target, block) ? slot & ~SLOT_WHOLE : slot);
+}
+
+static uint64_t new_row_end(struct new_row *row) {
+        struct chain_map *map = row->map;
+        uint64_t first = map->n_rows;
+
+        if (row->n == 0)
+                return KIND_EMPTY;
+        if (row->n == 1)
+                return entry_of_element(map->rows[first]);
+        map->n_rows += row->n;
+        return row_entry_make(first, row->n);
+}
+
+bool chain_map_move(struct chain_map *map, unsigned target, unsigned top, uint64_t block) {
+        uint64_t entry = chain_map_entry(map, block), fresh;
+        unsigned n = holders_of(entry), i = 0;
+        struct new_row row = {.map = map};
+
+        if (block >= map->n_blocks || block * IMAGE_BLOCK_SIZE >= atomic_load(&map->seen[target]))
+                return true;
+        if (map->rows_room - map->n_rows < n + 1)
+                return false;
+        for (; i < n && place_layer(element_of(map, entry, i)) > top; i++)
+                new_row_add(&row, element_of(map, entry, i));
+        if ((fresh = element_of_target(map, target, block)))
+                new_row_add(&row, fresh);
+        for (; i < n; i++)
+                if (place_layer(element_of(map, entry, i)) < target)
+                        new_row_add(&row, element_of(map, entry, i));
+        atomic_store_explicit(&map->entries[block], new_row_end(&row), memory_order_release);
+        owners_drop(map->owners, block);
+        return true;
+}
