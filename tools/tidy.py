@@ -24,6 +24,7 @@ TESTED_ELSEWHERE = {
     'src/io/sim_file.c': 'a part of io_sim.c: test_io_sim.c has a random history of bytes',
     'src/io/sim_image.c': 'a part of io_sim.c: test_io_sim.c has a random history of bytes',
     'src/io/sim_names.c': 'a part of io_sim.c: test_io_sim.c has a random history of names',
+    'src/disk/chain_map_change.c': 'test_chain_shape.c: every change of a chain\'s shape goes through it',
     'src/disk/chain_batch.c': 'every byte of test_stream_source.c is read through it',
     'src/disk/stream_sink_raw.c': 'test_stream_sink.c: one of the two formats it takes in',
     'src/disk/stream_sink_vhd.c': 'test_stream_sink.c: the other one',
