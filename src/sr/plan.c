@@ -132,6 +132,8 @@ static bool is_held(const struct search *search, size_t i, char reason[PLAN_REAS
                 return say(reason, "a change that names %s is not finished", uuid_format(&node->uuid).s);
         if (node->leased_by)
                 return say(reason, "leased by %s", node->leased_by); /* [C1] */
+        if (node->held)
+                return say(reason, "%s", node->held);
         return false;
 }
 
@@ -423,7 +425,7 @@ static void judge_price(struct plan_candidate *candidate, const struct plan_poli
         if (candidate->state != PLAN_READY)
                 return;
         if (candidate->price_error.code) {
-                candidate->state = PLAN_FAILED;
+                candidate->state = candidate->price_error.code == ERR_BUSY ? PLAN_WAITING : PLAN_FAILED;
                 (void)say(candidate->reason, "%s", candidate->price_error.text);
         } else if (candidate->space_bytes > policy->free_bytes) {
                 candidate->state = PLAN_WAITING;

@@ -55,6 +55,7 @@ struct plan_node {
         enum plan_open open;   /* by itself: chains of what stands on it do not count */
         const char *opened_by; /* borrowed; may be NULL */
         const char *error;     /* borrowed; NULL: it can be read */
+        const char *held;      /* borrowed; what else keeps it as it is, in words; NULL: nothing */
         unsigned claimed_by;   /* the coalesce that has it, from 1; 0: none */
 };
 

@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gc.h"
+
+#include "gc_inside.h"
+
+enum {
+        FAILURE_FIRST_S = 30,
+        FAILURE_LAST_S = 3600,
+        BUSY_S = 5,
+        MAX_RUNNING = 4,
+};
+#define SECOND_NS      ((uint64_t)1000000000)
+#define BATCH          (32 * (uint64_t)MIB)
+#define BATCH_AT_LEAST (1 * (uint64_t)MIB)
+
+static const struct gc_engine *engine_of(const struct gc_engine *engine) {
+        return engine ? engine : &gc_engine_coalesce;
+}
+
+/* ---- making ---- */
+
+enum err gc_new(struct sr *sr, const struct gc_options *options, struct gc **ret, struct err_note *note) {
+        AUTO(gc_free) struct gc *gc = mem_new(struct gc);
+
+        gc->sr = sr;
+        gc->options = *options;
+        gc->options.engine = engine_of(options->engine);
+        gc->must_look = true;
+        gc->refilled_ns = io_now_ns(sr->io);
+        if (gc_settings_read(sr->catalog, &gc->settings, note) ||
+            gc_failures_read(sr->catalog, &gc->failures, note))
+                return err_wrap(note, "collect garbage of SR %s", sr_where(sr));
+        VEC_EACH (&gc->failures.list, each) {
+                if (options->tries_failed)
+                        each->again_at = 0;
+        }
+        *ret = TAKE(gc);
+        return ERR_NONE;
+}
+
+void gc_free(struct gc *gc) {
+        gc_stop(gc);
+        vec_fini(&gc->running);
+        gc_failures_fini(&gc->failures);
+        gc_failures_fini(&gc->waits);
+        gc_prices_fini(&gc->prices);
+        sr_notices_fini(&gc->held);
+        free(gc);
+}
+
+void gc_look_again(struct gc *gc) {
+        sr_notices_fini(&gc->held);
+        gc->must_look = true;
+}
+
+/* ---- telling ---- */
+
+static void tell(struct gc *gc, enum gc_event_kind kind, const struct gc_running *running,
+                 const struct err_note *why) {
+        struct gc_event event = {.kind = kind,
+                                 .run = running->run.data,
+                                 .n = running->run.n,
+                                 .is_leaf = running->is_leaf,
+                                 .bytes = running->progress.bytes_done,
+                                 .phase = running->progress.phase,
+                                 .why = why};
+
+        if (gc->options.tell)
+                gc->options.tell(gc->options.user, &event);
+}
+
+static void tell_garbage(struct gc *gc, unsigned n, uint64_t bytes) {
+        struct gc_event event = {.kind = GC_EVENT_GARBAGE, .n = n, .bytes = bytes, .phase = ""};
+
+        if (gc->options.tell)
+                gc->options.tell(gc->options.user, &event);
+}
+
+/* ---- what failed ---- */
+
+static struct gc_failure *find_failure(struct gc_failures *failures, const struct uuid *tree) {
+        VEC_EACH (&failures->list, each) {
+                if (uuid_equal(&each->tree, tree))
+                        return each;
+        }
+        return NULL;
+}
+
+static void forget_failure(struct gc_failures *failures, const struct uuid *tree) {
+        struct gc_failure *failure = find_failure(failures, tree);
+
+        if (!failure)
+                return;
+        free(failure->text);
+        vec_remove_at(&failures->list, (size_t)(failure - failures->list.data));
+}
+
+static struct gc_failure *note_failure(struct gc *gc, struct gc_failures *failures, const struct uuid *tree,
+                                       const char *text) {
+        struct gc_failure *failure = find_failure(failures, tree);
+
+        if (!failure) {
+                failure = vec_add(&failures->list);
+                failure->tree = *tree;
+        }
+        free(failure->text);
+        failure->text = mem_text(text);
+        failure->times++;
+        failure->at = sr_now(gc->sr);
+        return failure;
+}
+
+static int64_t back_off_s(unsigned times) {
+        int64_t wait = FAILURE_FIRST_S;
+
+        while (--times > 0 && wait < FAILURE_LAST_S)
+                wait *= 2;
+        return wait < FAILURE_LAST_S ? wait : FAILURE_LAST_S;
+}
+
+/* Somebody in the way is no failure: it is not counted, and not kept. */
+static void set_back(struct gc *gc, const struct uuid *tree, const struct err_note *why) {
+        struct gc_failure *failure;
+
+        if (why->code == ERR_BUSY) {
+                failure = note_failure(gc, &gc->waits, tree, why->text);
+                failure->again_at = failure->at + BUSY_S;
+                return;
+        }
+        failure = note_failure(gc, &gc->failures, tree, why->text);
+        failure->again_at = failure->at + back_off_s(failure->times);
+}
+
+/* ---- the books ---- */
+
+static void fill_past(struct gc *gc, const struct gc_running *running, const struct err_note *why,
+                      struct gc_past *past) {
+        const struct vdi *vdi = sr_get_vdi(gc->sr, &running->run.data[running->run.n - 1]);
+
+        *past = (struct gc_past){
+                .target = running->run.data[0],
+                .top = running->run.data[running->run.n - 1],
+                .name = mem_text(vdi ? vdi->row.name : ""),
+                .direction = mem_text(plan_direction_name(running->direction)),
+                .result = mem_text(why ? err_name(why->code) : "done"),
+                .text = mem_text(why ? why->text : ""),
+                .began = running->began,
+                .ended = sr_now(gc->sr),
+                .lasted_ms = (io_now_ns(gc->sr->io) - running->began_ns) / 1000000,
+                .bytes = running->progress.bytes_done,
+                .layers = (unsigned)running->run.n - 1,
+        };
+}
+
+static enum err write_books(struct gc *gc, struct gc_past *past, const struct uuid *tree,
+                            struct err_note *note) {
+        AUTO(store_abort) struct store_change *change = NULL;
+        struct gc_failure *failure = find_failure(&gc->failures, tree);
+
+        if (catalog_begin(gc->sr->catalog, &change, note) ||
+            gc_past_add(gc->sr->catalog, change, past, note) ||
+            (failure ? gc_failure_put(change, failure, note) : gc_failure_drop(change, tree, note)))
+                return note->code;
+        return store_commit(TAKE(change), note);
+}
+
+/* A full disk must not keep from being coalesced what would make room on it. */
+static void keep_books(struct gc *gc, const struct gc_running *running, const struct err_note *why) {
+        struct err_note note;
+        struct gc_past past;
+
+        fill_past(gc, running, why, &past);
+        if (write_books(gc, &past, &running->tree, &note)) {
+                gc->trouble = note;
+                (void)err_wrap(&gc->trouble, "remember what was done");
+        }
+        gc_past_fini(&past);
+}
+
+/* ---- ending one ---- */
+
+static void look_at_progress(struct gc *gc, struct gc_running *running) {
+        const char *before = running->progress.phase;
+
+        gc->options.engine->progress(running->coalesce, &running->progress);
+        rate_add(&running->rate, io_now_ns(gc->sr->io), running->progress.bytes_done);
+        if (running->progress.phase != before)
+                tell(gc, GC_EVENT_PHASE, running, NULL);
+}
+
+static void end(struct gc *gc, size_t i, enum gc_event_kind kind, const struct err_note *why) {
+        struct gc_running running = gc->running.data[i];
+        struct err_note stopped;
+
+        gc->options.engine->end(running.coalesce);
+        gc->moved += running.progress.bytes_done;
+        vec_remove_at(&gc->running, i);
+        gc->must_look = true;
+        if (kind == GC_EVENT_DONE) {
+                gc->n_done++;
+                forget_failure(&gc->failures, &running.tree);
+                forget_failure(&gc->waits, &running.tree);
+        } else if (kind == GC_EVENT_FAILED) {
+                gc->n_failed += why->code != ERR_BUSY;
+                set_back(gc, &running.tree, why);
+        }
+        if (kind == GC_EVENT_STOPPED)
+                (void)err_set(&stopped, ERR_CANCELLED, "stopped; goes on from there when it is begun again");
+        keep_books(gc, &running, kind == GC_EVENT_STOPPED ? &stopped : why);
+        tell(gc, kind, &running, why);
+        vec_fini(&running.run);
+}
+
+void gc_stop(struct gc *gc) {
+        while (gc->running.n > 0)
+                end(gc, gc->running.n - 1, GC_EVENT_STOPPED, NULL);
+        gc->must_look = false;
+}
+
+/* ---- looking, beginning ---- */
+
+static uint64_t batch_bytes(const struct gc *gc) {
+        uint64_t limit = gc->settings.limit;
+
+        /* So that a limit is kept within a second, not within a batch. */
+        if (limit == 0 || limit > BATCH)
+                return BATCH;
+        return limit > BATCH_AT_LEAST ? limit : BATCH_AT_LEAST;
+}
+
+static void list_failures(struct gc *gc, const struct gc_failures *failures, bool is_wait,
+                          struct gc_asked *asked) {
+        int64_t now = sr_now(gc->sr);
+
+        VEC_EACH (&failures->list, each) {
+                if (each->again_at <= now)
+                        continue;
+                *vec_add(&asked->failures) =
+                        (struct plan_failure){.tree = each->tree,
+                                              .text = each->text,
+                                              .again_in_ns = (uint64_t)(each->again_at - now) * SECOND_NS,
+                                              .is_wait = is_wait};
+        }
+}
+
+enum err gc_ask(struct gc *gc, struct gc_view *ret, struct err_note *note) {
+        AUTO(gc_asked_fini) struct gc_asked asked = {0};
+        struct gc_look_options options = {.engine = gc->options.engine,
+                                          .is_paused = gc->settings.is_paused,
+                                          .batch_bytes = batch_bytes(gc),
+                                          .prices = &gc->prices,
+                                          .held = &gc->held};
+
+        VEC_EACH (&gc->running, running) {
+                VEC_EACH (&running->run, each) {
+                        *vec_add(&asked.claims) =
+                                (struct gc_claim){.node = *each, .coalesce = running->number};
+                }
+        }
+        list_failures(gc, &gc->failures, false, &asked);
+        list_failures(gc, &gc->waits, true, &asked);
+        options.claims = asked.claims.data;
+        options.n_claims = asked.claims.n;
+        options.failures = asked.failures.data;
+        options.n_failures = asked.failures.n;
+        return gc_look(gc->sr, &options, ret, note);
+}
+
+static void start(struct gc *gc, const struct gc_view *view, const struct plan_candidate *candidate) {
+        struct gc_running running = {
+                .number = ++gc->last_number,
+                .tree = view->nodes.data[candidate->tree].uuid,
+                .is_leaf = candidate->is_leaf,
+                .direction = candidate->direction,
+                .began = sr_now(gc->sr),
+                .began_ns = io_now_ns(gc->sr->io),
+                .progress = {.bytes_total = candidate->bytes_total, .phase = ""},
+        };
+        struct gc_run run = {.n = (unsigned)candidate->run.n,
+                             .is_leaf = candidate->is_leaf,
+                             .direction = candidate->direction,
+                             .batch_bytes = batch_bytes(gc)};
+        struct err_note why;
+
+        VEC_EACH (&candidate->run, at) {
+                *vec_add(&running.run) = view->nodes.data[*at].uuid;
+        }
+        run.nodes = running.run.data;
+        if (gc->options.engine->begin(gc->sr, &run, &running.coalesce, &why)) {
+                gc->n_failed += why.code != ERR_BUSY;
+                set_back(gc, &running.tree, &why);
+                if (why.code != ERR_BUSY)
+                        keep_books(gc, &running, &why);
+                tell(gc, GC_EVENT_FAILED, &running, &why);
+                vec_fini(&running.run);
+                return;
+        }
+        rate_begin(&running.rate, running.began_ns, 0);
+        *vec_add(&gc->running) = running;
+        tell(gc, GC_EVENT_BEGINS, &running, NULL);
+        look_at_progress(gc, &gc->running.data[gc->running.n - 1]);
+}
+
+static enum err collect(struct gc *gc, const struct gc_view *view, bool *ret_did, struct err_note *note) {
+        const struct plan_candidate *first = view->plan.list.n ? &view->plan.list.data[0] : NULL;
+        unsigned n;
+        uint64_t bytes;
+
+        if (!first || first->kind != PLAN_GARBAGE || first->state != PLAN_READY)
+                return ERR_NONE;
+        *ret_did = true; /* what could not go is held from now on, for the plan too */
+        sr_notices_fini(&gc->held);
+        if (sr_garbage(gc->sr, &n, &bytes, &gc->held, note))
+                return note->code;
+        gc->n_garbage += n;
+        gc->bytes_freed += bytes;
+        if (n > 0)
+                tell_garbage(gc, n, bytes);
+        return ERR_NONE;
+}
+
+static enum err look(struct gc *gc, bool *ret_did, struct err_note *note) {
+        AUTO(gc_view_fini) struct gc_view view = {0};
+        unsigned most = gc->options.max_running ? gc->options.max_running : MAX_RUNNING;
+
+        if (sr_scan(gc->sr, note) || gc_ask(gc, &view, note) || collect(gc, &view, ret_did, note))
+                return note->code;
+        if (*ret_did)
+                return ERR_NONE; /* the view is of before */
+        gc->must_look = false;
+        gc->ready = 0;
+        VEC_EACH (&view.plan.list, each) {
+                if (each->kind != PLAN_COALESCE || each->state != PLAN_READY)
+                        continue;
+                if (gc->running.n >= most) {
+                        gc->ready += each->bytes_total;
+                        continue;
+                }
+                start(gc, &view, each);
+                *ret_did = true;
+        }
+        return ERR_NONE;
+}
+
+/* ---- stepping ---- */
+
+/* At most a quarter of a second is saved up. */
+static uint64_t wait_for_limit(struct gc *gc) {
+        uint64_t now = io_now_ns(gc->sr->io), limit = gc->settings.limit;
+        double most = (double)limit / 4;
+
+        if (limit == 0)
+                return 0;
+        gc->allowance += (double)limit * (double)(now - gc->refilled_ns) / 1e9;
+        gc->refilled_ns = now;
+        if (gc->allowance > most)
+                gc->allowance = most;
+        return gc->allowance >= 0 ? 0 : (uint64_t)(-gc->allowance * 1e9 / (double)limit) + 1;
+}
+
+static void step_one(struct gc *gc) {
+        size_t i = gc->turn++ % gc->running.n;
+        struct gc_running *running = &gc->running.data[i];
+        uint64_t before = running->progress.bytes_done;
+        struct err_note why;
+        bool is_done = false;
+        enum err err = gc->options.engine->step(running->coalesce, &is_done, &why);
+
+        look_at_progress(gc, running);
+        if (running->progress.bytes_done > before)
+                gc->allowance -= (double)(running->progress.bytes_done - before);
+        if (err)
+                end(gc, i, GC_EVENT_FAILED, &why);
+        else if (is_done)
+                end(gc, i, GC_EVENT_DONE, NULL);
+}
+
+/* When something that failed may be tried again. */
+static uint64_t wait_for_failed(const struct gc *gc) {
+        const struct gc_failures *lists[] = {&gc->failures, &gc->waits};
+        int64_t now = sr_now(gc->sr), first = INT64_MAX;
+
+        for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+                VEC_EACH (&lists[i]->list, each) {
+                        if (each->again_at > now && each->again_at < first)
+                                first = each->again_at;
+                }
+        }
+        return first == INT64_MAX ? UINT64_MAX : (uint64_t)(first - now) * SECOND_NS;
+}
+
+static bool is_due(const struct gc *gc) {
+        int64_t now = sr_now(gc->sr);
+
+        VEC_EACH (&gc->waits.list, each) {
+                if (each->again_at <= now && each->again_at > gc->looked_at)
+                        return true;
+        }
+        VEC_EACH (&gc->failures.list, each) {
+                if (each->again_at <= now && each->again_at > gc->looked_at)
+                        return true;
+        }
+        return false;
+}
+
+enum err gc_step(struct gc *gc, struct gc_turn *ret, struct err_note *note) {
+        bool did = false;
+
+        *ret = (struct gc_turn){.what = GC_WORKED};
+        if (gc->settings.is_paused) {
+                gc_stop(gc);
+                ret->what = GC_PAUSED;
+                return ERR_NONE;
+        }
+        if (gc->must_look || is_due(gc)) {
+                gc->looked_at = sr_now(gc->sr);
+                if (look(gc, &did, note))
+                        return err_wrap(note, "collect garbage of SR %s", sr_where(gc->sr));
+        }
+        if (did)
+                return ERR_NONE;
+        if (gc->running.n == 0) {
+                *ret = (struct gc_turn){.what = GC_IDLE, .wait_ns = wait_for_failed(gc)};
+                return ERR_NONE;
+        }
+        ret->wait_ns = wait_for_limit(gc);
+        if (ret->wait_ns)
+                ret->what = GC_WAITS;
+        else
+                step_one(gc);
+        return ERR_NONE;
+}
+
+/* ---- settings ---- */
+
+const struct gc_settings *gc_settings(const struct gc *gc) {
+        return &gc->settings;
+}
+
+enum err gc_settings_set(struct sr *sr, const struct gc_settings *settings, struct err_note *note) {
+        AUTO(store_abort) struct store_change *change = NULL;
+
+        if (sr_begin_change(sr, note) || catalog_begin(sr->catalog, &change, note) ||
+            gc_settings_put(change, settings, note) || store_commit(TAKE(change), note))
+                return err_wrap(note, "set what gc of SR %s may do", sr_where(sr));
+        return ERR_NONE;
+}
+
+enum err gc_set(struct gc *gc, const struct gc_settings *settings, struct err_note *note) {
+        if (gc_settings_set(gc->sr, settings, note))
+                return note->code;
+        gc->must_look |= gc->settings.is_paused && !settings->is_paused;
+        gc->settings = *settings;
+        gc->allowance = 0;
+        gc->refilled_ns = io_now_ns(gc->sr->io);
+        return ERR_NONE;
+}
+
+enum err gc_settings_of(struct sr *sr, struct gc_settings *ret, struct err_note *note) {
+        return gc_settings_read(sr->catalog, ret, note);
+}
+
+enum err gc_history_of(struct sr *sr, struct gc_history *ret, struct err_note *note) {
+        return gc_history_read(sr->catalog, ret, note);
+}
+
+const struct err_note *gc_trouble(const struct gc *gc) {
+        return &gc->trouble;
+}
+
+struct gc_sums gc_sums(const struct gc *gc) {
+        struct gc_sums sums = {.bytes_total = gc->moved + gc->ready,
+                               .bytes_done = gc->moved,
+                               .n_running = (unsigned)gc->running.n,
+                               .n_done = gc->n_done,
+                               .n_failed = gc->n_failed,
+                               .n_garbage = gc->n_garbage,
+                               .bytes_freed = gc->bytes_freed};
+
+        VEC_EACH (&gc->running, each) {
+                sums.bytes_total += each->progress.bytes_total;
+                sums.bytes_done += each->progress.bytes_done;
+        }
+        return sums;
+}

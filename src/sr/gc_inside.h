@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The inside of a struct gc, for gc.c and gc_status.c.
+ *
+ * Errors: as gc.h says.  Threads: the owner of the SR.
+ */
+#ifndef SR_GC_INSIDE_H
+#define SR_GC_INSIDE_H
+
+#include "gc.h"
+#include "gc_look.h"
+#include "rate.h"
+#include "sr_state.h"
+
+struct gc_running {
+        unsigned number;      /* from 1, never given twice */
+        void *coalesce;       /* owned; the engine's */
+        VEC(struct uuid) run; /* owned; from the target upwards */
+        struct uuid tree;     /* its root as it was when it began */
+        bool is_leaf;
+        enum plan_direction direction;
+        int64_t began; /* unix seconds */
+        uint64_t began_ns;
+        struct rate rate;
+        struct gc_progress progress; /* as it was after the last step */
+};
+
+struct gc {
+        struct sr *sr;             /* borrowed, outlives us */
+        struct gc_options options; /* engine filled in */
+        struct gc_settings settings;
+        VEC(struct gc_running) running; /* owned, and what each holds */
+        struct gc_failures failures;    /* as they are in the catalog, but for again_at */
+        struct gc_failures waits;       /* who was in the way */
+        struct sr_notices held;         /* garbage that could not go when it was last tried */
+        struct gc_prices prices;
+        struct err_note trouble;
+        unsigned last_number;
+        size_t turn;       /* of the running ones */
+        bool must_look;    /* there may be something to begin */
+        int64_t looked_at; /* unix seconds */
+        /* bytes that may be moved now under the limit; below zero: too many were */
+        double allowance;
+        uint64_t refilled_ns;
+        uint64_t moved; /* by coalesces that have ended */
+        uint64_t ready; /* to be moved by those that are ready, as of the last look */
+        unsigned n_done, n_failed, n_garbage;
+        uint64_t bytes_freed;
+};
+
+/* What the plan is asked with. */
+struct gc_asked {
+        VEC(struct gc_claim) claims;       /* owned */
+        VEC(struct plan_failure) failures; /* owned */
+};
+static inline void gc_asked_fini(struct gc_asked *asked) {
+        vec_fini(&asked->claims);
+        vec_fini(&asked->failures);
+}
+DEFINE_AUTO_IN_PLACE(struct gc_asked, gc_asked_fini);
+
+MUST_USE enum err gc_ask(struct gc *, struct gc_view *ret, struct err_note *);
+
+#endif

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gc_inside.h"
+
+void gc_status_fini(struct gc_status *status) {
+        VEC_EACH (&status->items, each) {
+                vec_fini(&each->run);
+        }
+        vec_fini(&status->items);
+}
+
+static void add_running(const struct gc_running *running, struct gc_status *status) {
+        struct gc_item *item = vec_add(&status->items);
+
+        item->kind = PLAN_COALESCE;
+        VEC_EACH (&running->run, each) {
+                *vec_add(&item->run) = *each;
+        }
+        item->tree = running->tree;
+        item->is_leaf = running->is_leaf;
+        item->layers = (unsigned)running->run.n - 1;
+        item->direction = running->direction;
+        item->state = PLAN_RUNNING;
+        item->phase = running->progress.phase;
+        item->bytes_total = running->progress.bytes_total;
+        item->bytes_done = running->progress.bytes_done;
+        item->rate = rate_now(&running->rate);
+        item->left_ns = rate_left_ns(&running->rate, item->bytes_total);
+        item->began = running->began;
+}
+
+/* What is ready would go as fast as the last ones did; what waits, nobody knows when it will. */
+static void add_candidate(const struct gc_view *view, const struct plan_candidate *candidate,
+                          uint64_t past_rate, struct gc_status *status) {
+        struct gc_item *item = vec_add(&status->items);
+
+        item->kind = candidate->kind;
+        VEC_EACH (&candidate->run, at) {
+                *vec_add(&item->run) = view->nodes.data[*at].uuid;
+        }
+        item->tree = view->nodes.data[candidate->tree].uuid;
+        item->is_leaf = candidate->is_leaf;
+        item->layers = (unsigned)candidate->run.n - (candidate->kind == PLAN_COALESCE);
+        item->direction = candidate->direction;
+        item->state = candidate->state;
+        item->phase = "";
+        item->bytes_total = candidate->bytes_total;
+        item->space_bytes = candidate->space_bytes;
+        item->freed_bytes = candidate->freed_bytes;
+        item->left_ns = UINT64_MAX;
+        if (candidate->state == PLAN_READY && past_rate)
+                item->left_ns = (uint64_t)((double)candidate->bytes_total * 1e9 / (double)past_rate);
+        memcpy(item->reason, candidate->reason, sizeof item->reason);
+}
+
+/* Garbage, then what runs, then the rest as the plan has it. */
+static void add_all(const struct gc *gc, const struct gc_view *view, uint64_t past_rate,
+                    struct gc_status *status) {
+        VEC_EACH (&view->plan.list, each) {
+                if (each->kind == PLAN_GARBAGE)
+                        add_candidate(view, each, past_rate, status);
+        }
+        VEC_EACH (&gc->running, each) {
+                add_running(each, status);
+        }
+        VEC_EACH (&view->plan.list, each) {
+                if (each->kind == PLAN_COALESCE && each->state != PLAN_RUNNING)
+                        add_candidate(view, each, past_rate, status);
+        }
+}
+
+enum err gc_status(struct sr *sr, struct gc *gc, const struct gc_engine *engine, struct gc_status *ret,
+                   struct err_note *note) {
+        struct gc_options options = {.engine = engine};
+        AUTO(gc_history_fini) struct gc_history history = {0};
+        AUTO(gc_free) struct gc *asked = NULL;
+        AUTO(gc_view_fini) struct gc_view view = {0};
+
+        if (!gc && gc_new(sr, &options, &asked, note))
+                return note->code;
+        if (!gc)
+                gc = asked;
+        if (gc_history_read(sr->catalog, &history, note) || gc_ask(gc, &view, note))
+                return err_wrap(note, "look at gc of SR %s", sr_where(sr));
+        *ret = (struct gc_status){.settings = gc->settings};
+        add_all(gc, &view, gc_history_rate(&history), ret);
+        return ERR_NONE;
+}
