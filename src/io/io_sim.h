@@ -62,7 +62,7 @@ void io_sim_set_lacks(struct io *, unsigned lacks);
 /* Power is lost and comes back: of what was not synced the seed keeps some.  Ends all faults. */
 void io_sim_crash(struct io *, uint64_t seed);
 /* How many consecutive seeds meet each style of crash. */
-enum { IO_SIM_STYLES = 10 };
+enum { IO_SIM_STYLES = 11 };
 
 /* The process is killed and started again, the machine goes on: files are closed, locks are gone, nothing is
  * lost, what was not synced is still not durable.  Ends all faults. */

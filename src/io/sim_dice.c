@@ -46,6 +46,7 @@ void sim_crash_init(struct sim_crash *crash, uint64_t seed, uint64_t first, uint
         uint64_t span = last >= first ? last - first + 1 : 1;
 
         *crash = (struct sim_crash){.style = (enum crash_style)(seed % CRASH_STYLES)};
+        crash->turn = seed / CRASH_STYLES;
         crash->dice.state = sim_hash(seed, 0xc4a54);
         crash->salt = sim_roll(&crash->dice);
         crash->density = densities[sim_below(&crash->dice, sizeof densities / sizeof densities[0])];
@@ -61,6 +62,7 @@ unsigned sim_crash_chance(struct sim_crash *crash, enum crash_part part, uint64_
         case CRASH_LOSES_ALL:
                 return SIM_NEVER;
         case CRASH_KEEPS_ALL:
+        case CRASH_LOSES_A_NAME: /* which is for the names to say */
                 return SIM_ALWAYS;
         case CRASH_KEEPS_NAMES:
                 return part == CRASH_NAME ? SIM_ALWAYS : SIM_NEVER;

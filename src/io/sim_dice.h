@@ -29,15 +29,16 @@ bool sim_chance(struct sim_dice *, unsigned of_256);
 enum crash_style {
         CRASH_LOSES_ALL,
         CRASH_KEEPS_ALL,
-        CRASH_KEEPS_NAMES, /* and no bytes: names that point at nothing */
-        CRASH_KEEPS_SIZES, /* and names, and no bytes: files full of zeros */
-        CRASH_KEEPS_BYTES, /* and no names */
-        CRASH_KEEPS_LAST,  /* only the latest few changes: whatever relied on the order of earlier ones shows
+        CRASH_KEEPS_NAMES,  /* and no bytes: names that point at nothing */
+        CRASH_KEEPS_SIZES,  /* and names, and no bytes: files full of zeros */
+        CRASH_KEEPS_BYTES,  /* and no names */
+        CRASH_KEEPS_LAST,   /* only the latest few changes: whatever relied on the order of earlier ones shows
                             */
-        CRASH_KEEPS_FIRST, /* all up to some change: the order of a journal */
-        CRASH_BY_OWNER,    /* each file's bytes, each directory's names: all or nothing */
-        CRASH_BY_CHANGE,   /* each change: all or nothing */
-        CRASH_TEARS,       /* each sector by itself, at some density */
+        CRASH_KEEPS_FIRST,  /* all up to some change: the order of a journal */
+        CRASH_BY_OWNER,     /* each file's bytes, each directory's names: all or nothing */
+        CRASH_BY_CHANGE,    /* each change: all or nothing */
+        CRASH_TEARS,        /* each sector by itself, at some density */
+        CRASH_LOSES_A_NAME, /* all but one change of names: whatever relied on that one shows */
         CRASH_STYLES,
 };
 
@@ -46,6 +47,7 @@ struct sim_crash {
         struct sim_dice dice;
         uint64_t salt;
         uint64_t limit; /* CRASH_KEEPS_LAST, _FIRST: a sequence number */
+        uint64_t turn;  /* CRASH_LOSES_A_NAME: which, counted from the latest, and round again */
         unsigned density;
 };
 

@@ -297,12 +297,29 @@ void sim_names_sync(struct sim_names *names, uint64_t dir) {
         forget_covered(names, covered);
 }
 
+/* Which change a crash loses by its style alone; log.n: none.  covered: NULL: all. */
+static size_t lost_by(const struct sim_names *names, const bool *covered, const struct sim_crash *crash) {
+        size_t n = 0, turn;
+
+        for (size_t i = 0; i < names->log.n; i++)
+                n += !covered || covered[i];
+        if (crash->style != CRASH_LOSES_A_NAME || n == 0)
+                return names->log.n;
+        turn = (size_t)(crash->turn % n);
+        for (size_t i = names->log.n; i-- > 0;)
+                if ((!covered || covered[i]) && turn-- == 0)
+                        return i;
+        return names->log.n;
+}
+
 /* covered: NULL: all. */
 static void keep_some(struct sim_names *names, const bool *covered, struct sim_crash *crash) {
+        size_t lost = lost_by(names, covered, crash);
+
         for (size_t i = 0; i < names->log.n; i++) {
                 const struct sim_name_change *change = &names->log.data[i];
 
-                if (covered && !covered[i])
+                if (i == lost || (covered && !covered[i]))
                         continue;
                 if (sim_chance(&crash->dice,
                                sim_crash_chance(crash, CRASH_NAME, change->dir, change->sequence)) &&

@@ -171,7 +171,7 @@ static const struct verb verbs[] = {
         {"create", "", "n=....", NULL, nothing, do_create, 0, 0},
         {"create-raw", "", "n=....", NULL, nothing, do_create_raw, 0, 0},
         {"write", "a=AB..", "a=XB..", NULL, one_vdi, do_write, 0, 0},
-        {"snapshot", "a=AB..", "a=AB.. s=AB..", NULL, one_vdi, do_snapshot, 0, 10},
+        {"snapshot", "a=AB..", "a=AB.. s=AB..", NULL, one_vdi, do_snapshot, 0, 4},
         {"snapshot-no-links", "a=AB..", "a=AB.. s=AB..", NULL, one_vdi, do_snapshot, IO_SIM_NO_LINK, 4},
         {"snapshot-raw", "a=AB..", "a=AB.. s=AB..", NULL, one_raw, do_snapshot, 0, 0},
         {"snapshot-raw-no-links", "a=AB..", "a=AB.. s=AB..", NULL, one_raw, do_snapshot, IO_SIM_NO_LINK, 0},

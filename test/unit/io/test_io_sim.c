@@ -6,6 +6,7 @@
 #include "bytes.h"
 #include "check.h"
 #include "io_sim.h"
+#include "mem.h"
 #include "sim_dice.h"
 
 enum { SEEDS = 20 * IO_SIM_STYLES, PAGE = 4096 };
@@ -296,6 +297,36 @@ static void link_and_rename_before_one_sync_survive_separately(void **state) {
                         assert_int_equal(stat_of(io, "base").links, renamed ? 1 : 2);
         }
         assert_true(none > 0 && only_link > 0 && only_rename > 0 && both > 0);
+}
+
+/* One style loses each change of names in turn, and nothing else. */
+static void of_many_names_each_is_lost_alone(void **state) {
+        enum { NAMES = 5 };
+        bool was_lost[NAMES] = {false};
+
+        (void)state;
+        for (uint64_t turn = 0; turn < NAMES; turn++) {
+                AUTO(io_free) struct io *io = io_sim_new(1, 0);
+                unsigned n = 0;
+
+                for (unsigned i = 0; i < NAMES; i++) {
+                        AUTO_FREE char *path = mem_format("/%u", i);
+
+                        put(io, path, IO_CREATE, ones, PAGE, 0);
+                }
+                io_sim_crash(io, turn * IO_SIM_STYLES + CRASH_LOSES_A_NAME);
+                for (unsigned i = 0; i < NAMES; i++) {
+                        AUTO_FREE char *path = mem_format("/%u", i);
+                        bool is_there = exists(io, path);
+
+                        was_lost[i] |= !is_there;
+                        n += is_there;
+                        assert_true(!is_there || stat_of(io, path).size == PAGE);
+                }
+                assert_int_equal(n, NAMES - 1);
+        }
+        for (unsigned i = 0; i < NAMES; i++)
+                assert_true(was_lost[i]);
 }
 
 static void a_synced_name_stands_on_what_made_it(void **state) {
@@ -1144,6 +1175,7 @@ int main(void) {
                 cmocka_unit_test(a_rename_is_atomic_and_lost_until_its_directory_is_synced),
                 cmocka_unit_test(a_rename_between_directories_is_atomic_too),
                 cmocka_unit_test(link_and_rename_before_one_sync_survive_separately),
+                cmocka_unit_test(of_many_names_each_is_lost_alone),
                 cmocka_unit_test(a_synced_name_stands_on_what_made_it),
                 cmocka_unit_test(a_directory_whose_own_name_was_not_synced_is_lost_with_all_in_it),
                 cmocka_unit_test(an_unlinked_name_may_come_back_with_its_bytes),
