@@ -37,11 +37,12 @@ static void builder_add(struct builder *b, unsigned layer, const struct image_sl
         b->begin[map->n_layers - 1 - layer] = b->kept.n;
         vec_reserve(&b->kept, b->kept.n + slots->held.n);
         VEC_EACH (&slots->held, held) {
-                uint64_t entry = entry_in(map, held->block);
+                uint64_t entry;
                 bool is_whole;
 
                 if (held->block * IMAGE_BLOCK_SIZE >= map->seen[layer])
                         break; /* they ascend */
+                entry = entry_in(map, held->block);
                 if (entry & COUNT_CLOSED)
                         continue;
                 is_whole = held->slot & SLOT_WHOLE && !is_cut(map, layer, held->block);
