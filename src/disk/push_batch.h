@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One batch of a push: which blocks, and which runs of sectors go from which file to where.
+ *
+ * push_batch_add looks at one block as it is now and says what is to be copied of it; push_copy does it.
+ * After that a block is either done, or short: there was no space for it.
+ *
+ * Memory: 40 bytes a run, and a run takes its share of a page in the batch's space, so there are never many.
+ *
+ * Errors: those of the files.  Threads: one at a time.
+ */
+#ifndef DISK_PUSH_BATCH_H
+#define DISK_PUSH_BATCH_H
+
+#include "image.h"
+
+struct push_batch_block {
+        uint64_t block;
+        uint32_t n_sectors; /* to copy */
+        bool is_short;      /* no space: it is left for another batch */
+};
+
+/* Neighbouring sectors of one block that one layer owns. */
+struct push_run {
+        uint64_t from_at, to_at; /* in the layer's file, in the target's */
+        unsigned layer;          /* of the run of images */
+        uint32_t of;             /* which of the batch's blocks */
+        uint32_t first, n;       /* sectors within the block */
+};
+
+struct push_batch {
+        VEC(struct push_batch_block) blocks; /* owned */
+        VEC(struct push_run) runs;           /* owned */
+        uint64_t space;                      /* bytes of file space that it may take */
+        struct err_note shortage;            /* of the first block that found no space */
+};
+
+void push_batch_reset(struct push_batch *); /* empty again */
+void push_batch_fini(struct push_batch *);
+
+/* Adds a block that some layer of run[1 … n - 1] holds, and gives it its place in run[0]. */
+MUST_USE enum err push_batch_add(struct push_batch *, struct image *const *run, size_t n, uint64_t block,
+                                 struct err_note *);
+
+/* What was copied of short blocks gives its space back: the layers above cover it, so it is nobody's yet. */
+void push_batch_give_back(const struct push_batch *, struct image *target);
+
+/* Does the copying: see push_copy.c. */
+struct push_copier;
+MUST_USE enum err push_copier_new(struct io *, bool may_clone, struct push_copier **ret, struct err_note *);
+void push_copier_free(struct push_copier *);
+DEFINE_AUTO(struct push_copier *, push_copier_free);
+/* Copies all runs and tells the target of each; sorts them.  Blocks for which there was no space are short
+ * afterwards. */
+MUST_USE enum err push_copy(struct push_copier *, struct push_batch *, struct image *const *run,
+                            struct err_note *);
+
+#endif
