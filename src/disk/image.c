@@ -29,6 +29,10 @@ void images_fini(struct images *images) {
         map_fini(&images->open);
 }
 
+void images_hold_back(struct images *images, bool are_held_back) {
+        atomic_store(&images->are_held_back, are_held_back);
+}
+
 enum image_kind image_kind_of_path(const char *path) {
         return text_ends_with(path, ".vhd") || text_ends_with(path, ".vhd.new") ? IMAGE_VHD : IMAGE_RAW;
 }

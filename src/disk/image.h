@@ -212,10 +212,14 @@ struct images {
         struct images_options options; /* with defaults filled in */
         struct map open;               /* (device, inode) -> struct image, borrowed: each removes itself */
         _Atomic uint64_t unflushed;    /* bytes of metadata waiting in memory, over all leaves */
+        _Atomic bool are_held_back;    /* leaves get no new blocks, see images_hold_back */
 };
 
 void images_init(struct images *, struct io *, const struct images_options *); /* options may be NULL */
 void images_fini(struct images *); /* all images are closed by then */
+/* Writes that need a new block in a leaf get ERR_NO_SPACE while they are held back: what space there is, is
+ * another's.  Blocks that are there are written as ever.  Threads: any. */
+void images_hold_back(struct images *, bool);
 
 enum image_kind { IMAGE_VHD, IMAGE_RAW };
 

@@ -297,6 +297,9 @@ static enum err allocate(struct vhd_leaf *leaf, uint64_t block, struct err_note 
         static const uint8_t empty[IMAGE_BITMAP_SIZE];
         uint32_t where;
 
+        if (leaf->vhd->image.is_leaf && atomic_load(&leaf->vhd->image.images->are_held_back))
+                return err_set(note, ERR_NO_SPACE,
+                               "the SR is full; what is left of it is kept for the coalesce under way");
         if (vhd_space_take(&leaf->space, leaf->n_blocks - leaf->n_held, &where, note)) {
                 mark_failed_sync(leaf);
                 return note->code;

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check.h"
+
+#include "ballast.h"
+#include "chain.h"
+#include "fixture.h"
+#include "io_sim.h"
+#include "mem.h"
+
+#define FILE_SYSTEM (32 * MIB)
+#define SIZE        (4 * MIB)
+
+struct world {
+        struct io *io;
+        struct images images;
+};
+
+static void world_init(struct world *w) {
+        const struct images_options options = {.growth_bytes = 2 * MIB};
+
+        w->io = io_sim_new(1, FILE_SYSTEM);
+        images_init(&w->images, w->io, &options);
+}
+
+static void world_fini(struct world *w) {
+        images_fini(&w->images);
+        assert_int_equal(io_sim_open_files(w->io), 0);
+        io_free(w->io);
+}
+
+static uint64_t free_space(struct world *w) {
+        struct io_space space;
+        struct err_note note;
+
+        assert_ok(io_space(w->io, "/", &space, &note));
+        return space.free;
+}
+
+static struct ballast *open_ballast(struct world *w) {
+        struct ballast *ballast;
+        struct err_note note;
+
+        assert_ok(ballast_open(w->io, "/ballast", SIZE, &w->images, &ballast, &note));
+        return ballast;
+}
+
+/* A file that takes all but `leave` bytes. */
+static void fill_up(struct world *w, const char *path, uint64_t leave) {
+        struct io_file *file;
+        struct err_note note;
+        uint8_t page[4096] = {1};
+
+        assert_ok(io_open(w->io, path, IO_CREATE, &file, &note));
+        for (uint64_t at = 0; free_space(w) > leave; at += sizeof page)
+                assert_ok(io_write(file, page, sizeof page, at, &note));
+        io_close(file);
+}
+
+static void it_takes_its_space_and_is_found_again(void **state) {
+        struct ballast *ballast;
+        struct world w;
+        uint64_t before;
+
+        (void)state;
+        world_init(&w);
+        before = free_space(&w);
+        for (int i = 0; i < 2; i++) {
+                ballast = open_ballast(&w);
+                assert_int_equal(ballast_held(ballast), SIZE);
+                assert_int_equal(before - free_space(&w), SIZE);
+                ballast_close(ballast);
+        }
+        world_fini(&w);
+}
+
+static void what_a_crash_left_of_it_is_filled_again(void **state) {
+        struct ballast *ballast;
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        ballast_close(open_ballast(&w));
+        io_sim_crash(w.io, 3);
+        ballast = open_ballast(&w);
+        assert_int_equal(ballast_held(ballast), SIZE);
+        assert_true(FILE_SYSTEM - free_space(&w) >= SIZE);
+        ballast_close(ballast);
+        world_fini(&w);
+}
+
+static void a_nearly_full_file_system_is_not_filled_by_it(void **state) {
+        struct ballast *ballast;
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        fill_up(&w, "/data", SIZE + MIB);
+        ballast = open_ballast(&w);
+        assert_int_equal(ballast_held(ballast), 0);
+        ballast_close(ballast);
+        world_fini(&w);
+}
+
+static void what_is_let_go_is_not_for_guests(void **state) {
+        struct ballast *ballast;
+        struct chain *chain;
+        struct err_note note;
+        uint8_t page[4096] = {1};
+        struct world w;
+        bool is_whole;
+
+        (void)state;
+        world_init(&w);
+        assert_ok(fixture_vhd(w.io, "/a.vhd", 16 * MIB, NULL, &note));
+        assert_ok(chain_open(&w.images, "/a.vhd", CHAIN_WRITE, &chain, &note));
+        assert_ok(chain_write(chain, page, sizeof page, 0, &note));
+        ballast = open_ballast(&w);
+        fill_up(&w, "/data", 0);
+        assert_ok(ballast_let_go(ballast, &note));
+        assert_int_equal(free_space(&w), SIZE);
+        assert_err(chain_write(chain, page, sizeof page, 4 * MIB, &note), ERR_NO_SPACE,
+                   "kept for the coalesce");
+        assert_ok(chain_write(chain, page, sizeof page, 4096, &note));
+
+        /* The batch has taken some of it, and has not yet given any back. */
+        fill_up(&w, "/batch", MIB);
+        assert_ok(ballast_take_back(ballast, &is_whole, &note));
+        assert_false(is_whole);
+        assert_err(chain_write(chain, page, sizeof page, 4 * MIB, &note), ERR_NO_SPACE,
+                   "kept for the coalesce");
+
+        assert_ok(io_unlink(w.io, "/data", &note));
+        assert_ok(ballast_take_back(ballast, &is_whole, &note));
+        assert_true(is_whole);
+        assert_int_equal(ballast_held(ballast), SIZE);
+        assert_ok(chain_write(chain, page, sizeof page, 4 * MIB, &note));
+        assert_ok(chain_close(chain, &note));
+        ballast_close(ballast);
+        world_fini(&w);
+}
+
+static void a_small_file_system_has_little_of_it(void **state) {
+        (void)state;
+        assert_int_equal(ballast_size_for(100 * GIB, 40 * MIB), 40 * MIB);
+        assert_int_equal(ballast_size_for(1 * GIB, 40 * MIB), 4 * MIB);
+        assert_int_equal(ballast_size_for(100 * MIB, 40 * MIB), 0);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(it_takes_its_space_and_is_found_again),
+                cmocka_unit_test(what_a_crash_left_of_it_is_filled_again),
+                cmocka_unit_test(a_nearly_full_file_system_is_not_filled_by_it),
+                cmocka_unit_test(what_is_let_go_is_not_for_guests),
+                cmocka_unit_test(a_small_file_system_has_little_of_it),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
