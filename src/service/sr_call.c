@@ -9,8 +9,11 @@
 
 enum { WAIT_FOR_OWNER_NS = 1000000000, WAIT_EVERY_NS = 20000000 };
 
+/* A coalesce's batch and what goes with it. */
+#define BALLAST_BYTES (40 * MIB)
+
 struct sr_options sr_call_options(const struct verb_call *call, enum sr_mode mode) {
-        return (struct sr_options){.mode = mode, .self = call->self};
+        return (struct sr_options){.mode = mode, .self = call->self, .ballast_bytes = BALLAST_BYTES};
 }
 
 /* Most owners are done in a moment. */

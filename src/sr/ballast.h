@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Space that a full SR still has: a file of zeros, .catena/ballast, which a coalesce lets go of when it needs
- * room for its next batch and takes back from what the batch gave up.  So an SR with 0 bytes free is coalesced
- * to the end.
+/* Space that a full SR still has: a file of zeros, .catena/ballast, which a coalesce lets go of when it
+ * needs room for its next batch and takes back from what the batch gave up.  So an SR with 0 bytes free is
+ * coalesced to the end.
  *
  *      let go     the file is cut to nothing; from here on new blocks of guests get ERR_NO_SPACE
  *                 (images_hold_back), so that what was let go is the coalesce's

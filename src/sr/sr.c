@@ -12,6 +12,7 @@
 #define CATENA  ".catena"
 #define CATALOG "catalog.db"
 #define OWNER   SR_OWNER_FILE
+#define BALLAST "ballast"
 
 /* ---- what verbs share ---- */
 
@@ -395,6 +396,19 @@ static enum err finish_halves(struct sr *sr, struct err_note *note) {
         return did_change ? sr_refresh(sr, note) : ERR_NONE;
 }
 
+/* Without it only a full SR is worse off: that there is none is no reason not to open. */
+static void open_ballast(struct sr *sr, const struct sr_options *options) {
+        AUTO_FREE char *path = sr_catena_path(sr, BALLAST);
+        struct err_note unused;
+        struct io_space space;
+        uint64_t size = 0;
+
+        if (options && options->ballast_bytes && sr_space(sr, &space, &unused) == ERR_NONE)
+                size = ballast_size_for(space.total, options->ballast_bytes);
+        if (size > 0 && ballast_open(sr->io, path, size, &sr->images, &sr->ballast, &unused))
+                sr->ballast = NULL;
+}
+
 enum err sr_open(struct io *io, const char *dir, const struct sr_options *options, struct sr **ret,
                  struct err_note *note) {
         AUTO(sr_close) struct sr *sr = mem_new(struct sr);
@@ -412,6 +426,8 @@ enum err sr_open(struct io *io, const char *dir, const struct sr_options *option
                 return err_wrap(note, "open SR %s", dir);
         if (sr_refresh(sr, note) || (!sr->is_read_only && finish_halves(sr, note)))
                 return note->code;
+        if (!sr->is_read_only)
+                open_ballast(sr, options);
         *ret = TAKE(sr);
         return ERR_NONE;
 }
@@ -423,6 +439,8 @@ void sr_close(struct sr *sr) {
         fini_vdis(sr);
         tree_fini(&sr->tree);
         intents_fini(&sr->unfinished);
+        if (sr->ballast)
+                ballast_close(sr->ballast);
         images_fini(&sr->images);
         sr_row_fini(&sr->row);
         if (sr->catalog)

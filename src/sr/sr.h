@@ -4,6 +4,7 @@
  *      <uuid>.vhd, <uuid>.raw   nodes (place.h)       files are the truth about data and parents
  *      .catena/catalog.db       names and relations   (catalog.h): rebuilt where lost, repaired at each scan
  *      .catena/owner            who owns the SR now   locked by its owner; host, pid, command, since
+ *      .catena/ballast          zeros                 space that a full SR keeps for coalescing (ballast.h)
  *
  * Words: a VDI is a visible node, a leaf or a snapshot; the rest are hidden base copies.  VDIs are named by
  * uuid, or by a name that no other VDI of the SR has.
@@ -53,6 +54,8 @@ struct sr_options {
         const struct sr_self *self;          /* borrowed for the call; NULL: nobody in particular */
         catalog_open_store open_store;       /* NULL: store_sqlite_open */
         const struct images_options *images; /* borrowed for the call; NULL: the defaults */
+        /* kept for coalescing (ballast.h), less on a small file system; 0: none */
+        uint64_t ballast_bytes;
         bool rebuild_catalog; /* a damaged catalog is set aside and made afresh: names are lost, disks are not
                                */
 };

@@ -10,6 +10,7 @@
 #ifndef SR_SR_STATE_H
 #define SR_SR_STATE_H
 
+#include "ballast.h"
 #include "intent.h"
 #include "sr.h"
 
@@ -24,6 +25,7 @@ struct sr {
         struct place *place;     /* owned */
         struct catalog *catalog; /* owned; NULL: read-only, and there is none */
         struct io_file *owner;   /* owned; NULL: read-only */
+        struct ballast *ballast; /* owned; NULL: none is wanted, or it could not be had */
         struct images images;
         struct sr_row row;
         struct tree tree;

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "check.h"
+#include "sr_kit.h"
 
 #include "ballast.h"
 #include "chain.h"
 #include "fixture.h"
-#include "io_sim.h"
-#include "mem.h"
 
 #define FILE_SYSTEM (32 * MIB)
 #define SIZE        (4 * MIB)
@@ -146,12 +144,31 @@ static void a_small_file_system_has_little_of_it(void **state) {
         assert_int_equal(ballast_size_for(100 * MIB, 40 * MIB), 0);
 }
 
+static void an_sr_has_one_where_it_is_wanted(void **state) {
+        const struct sr_options options = {.mode = SR_OWN, .images = &kit_images, .ballast_bytes = SIZE};
+        AUTO(io_free) struct io *io = io_sim_new(1, 2 * GIB);
+        struct io_stat stat;
+        struct err_note note;
+        struct sr *sr;
+
+        (void)state;
+        sr_close(kit_create(io));
+        assert_err(io_stat_path(io, KIT_DIR "/.catena/ballast", &stat, &note), ERR_NOT_FOUND, "ballast");
+        assert_ok(sr_open(io, KIT_DIR, &options, &sr, &note));
+        assert_ok(io_stat_path(io, KIT_DIR "/.catena/ballast", &stat, &note));
+        assert_int_equal(stat.allocated, SIZE);
+        assert_ok(sr_release(sr, &note));
+        sr_close(sr);
+        assert_err(io_stat_path(io, KIT_DIR "/.catena", &stat, &note), ERR_NOT_FOUND, ".catena");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(it_takes_its_space_and_is_found_again),
                 cmocka_unit_test(what_a_crash_left_of_it_is_filled_again),
                 cmocka_unit_test(a_nearly_full_file_system_is_not_filled_by_it),
                 cmocka_unit_test(what_is_let_go_is_not_for_guests),
+                cmocka_unit_test(an_sr_has_one_where_it_is_wanted),
                 cmocka_unit_test(a_small_file_system_has_little_of_it),
         };
 
