@@ -19,6 +19,11 @@ MUST_USE char *mem_format(const char *fmt, ...) PRINTF_LIKE(1, 2);
 MUST_USE void *mem_try(size_t n, size_t each);        /* zeros, or NULL; n * each may not overflow */
 MUST_USE void *mem_aligned(size_t alignment, size_t n); /* not zeroed */
 
+/* Zeros for a table that may be large: in large pages where the machine has them, since of a fresh table the
+ * faults for its pages cost more than filling it.  Given back with the same n. */
+MUST_USE void *mem_table(size_t n);
+void mem_table_free(void *, size_t n); /* NULL is fine */
+
 #define mem_new(type) ((type *)mem_zero(sizeof(type)))
 
 #endif

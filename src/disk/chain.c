@@ -100,7 +100,7 @@ static enum err first_view(struct chain *chain, struct image *leaf, struct err_n
                           chain->images->options.owners_cache_bytes, &map, note))
                 return note->code;
         view = mem_new(struct chain_view);
-        *view = (struct chain_view){map, leaf};
+        *view = (struct chain_view){map, map->n_layers, leaf};
         atomic_store(&chain->leaf, leaf);
         atomic_store(&chain->view, view);
         return ERR_NONE;
@@ -194,7 +194,7 @@ static enum err leaf_run(const struct chain_view *view, uint64_t block, unsigned
                 ret->end = vhd_bitmap_next_run(bits, sector, ret->end, ret_is_leaf);
         if (*ret_is_leaf) {
                 ret->image = view->leaf;
-                ret->layer = view->map->n_layers;
+                ret->layer = view->n_frozen;
                 ret->slot = slot;
         }
         return ERR_NONE;
@@ -293,9 +293,9 @@ static bool is_same_file(const struct image *a, const struct image *b) {
 }
 
 static const struct image *layer_of(const struct chain_view *view, unsigned i) {
-        if (i < view->map->n_layers)
+        if (i < view->n_frozen)
                 return view->map->layers[i];
-        return i == view->map->n_layers ? view->leaf : NULL;
+        return i == view->n_frozen ? view->leaf : NULL;
 }
 
 /* What one question about extents is about: the views of that moment, under a hold of both chains. */
@@ -352,7 +352,7 @@ static bool is_block_whole_above(const struct chain_view *view, unsigned floor, 
 
         if (block >= map->n_blocks)
                 return false;
-        if (view->leaf && map->n_layers >= floor && view->leaf->ops->slot(view->leaf, block) & SLOT_WHOLE)
+        if (view->leaf && view->n_frozen >= floor && view->leaf->ops->slot(view->leaf, block) & SLOT_WHOLE)
                 return true;
         if (n == 0)
                 return false;

@@ -18,7 +18,8 @@
 
 /* What a reader sees: the leaf, asked anew each time, over the map of all below it. */
 struct chain_view {
-        struct chain_map *map; /* owned by the view */
+        struct chain_map *map; /* owned by the last view that has it */
+        unsigned n_frozen; /* layers of the map that are this view's; one pushed meanwhile is its leaf yet */
         /* borrowed from the chain, whose count holds it; NULL in a chain opened for reading */
         struct image *leaf;
 };
@@ -46,7 +47,7 @@ static inline struct image *chain_leaf(struct chain *chain) {
         return atomic_load(&chain->leaf);
 }
 
-/* The owner replaces the view; what the old one had for itself is freed when no reader can have it. */
+/* The owner replaces the view; what only the old one had is freed when no reader can have it. */
 void chain_replace_view(struct chain *, struct chain_map *, struct image *leaf);
 
 MUST_USE enum err chain_check_range(const struct chain *, const char *what, uint64_t n, uint64_t at,

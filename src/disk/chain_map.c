@@ -96,7 +96,7 @@ static void builder_fini(struct builder *b) {
 }
 DEFINE_AUTO_IN_PLACE(struct builder, builder_fini);
 
-enum { ROWS_SPARE = 65536 };
+enum { ROWS_SPARE = 4096, LAYERS_SPARE = 32 };
 
 struct chain_map *chain_map_make(uint64_t size, unsigned n_layers, uint64_t owners_bytes) {
         struct chain_map *map = mem_new(struct chain_map);
@@ -104,9 +104,10 @@ struct chain_map *chain_map_make(uint64_t size, unsigned n_layers, uint64_t owne
         map->size = size;
         map->n_blocks = div_up(size, IMAGE_BLOCK_SIZE);
         map->n_layers = n_layers;
-        map->layers = mem_grow(NULL, n_layers, sizeof *map->layers);
-        map->seen = mem_zero(n_layers * sizeof *map->seen);
-        map->entries = mem_zero(map->n_blocks * sizeof *map->entries);
+        map->layers_room = n_layers + LAYERS_SPARE;
+        map->layers = mem_grow(NULL, map->layers_room, sizeof *map->layers);
+        map->seen = mem_zero(map->layers_room * sizeof *map->seen);
+        map->entries = mem_table(map->n_blocks * sizeof *map->entries);
         map->owners = owners_new(owners_bytes);
         return map;
 }
@@ -114,7 +115,7 @@ struct chain_map *chain_map_make(uint64_t size, unsigned n_layers, uint64_t owne
 /* Rows never move, and changed ones are put behind the rest.  Memory that nobody has touched costs nothing.
  */
 void chain_map_make_rows(struct chain_map *map, uint64_t n_rows) {
-        map->rows_room = n_rows + n_rows / 2 + ROWS_SPARE;
+        map->rows_room = 2 * n_rows + map->n_blocks + ROWS_SPARE;
         map->rows = mem_grow(NULL, map->rows_room, sizeof *map->rows);
 }
 
@@ -157,7 +158,7 @@ void chain_map_free(struct chain_map *map) {
         owners_free(map->owners);
         free(map->layers);
         free(map->seen);
-        free(map->entries);
+        mem_table_free(map->entries, map->n_blocks * sizeof *map->entries);
         free(map->rows);
         free(map);
 }

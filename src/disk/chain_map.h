@@ -25,7 +25,7 @@
 struct chain_map {
         uint64_t size; /* bytes of the disk on top */
         uint64_t n_blocks;
-        unsigned n_layers;
+        unsigned n_layers, layers_room; /* the owner's; a reader's view says how many it has */
         /* owned array; the images are borrowed from the chain, whose count holds them */
         struct image **layers;
         /* owned; bytes of each layer that are seen: the least size of it and all above it, for a child reads
@@ -53,7 +53,11 @@ DEFINE_AUTO(struct chain_map *, chain_map_free);
 
 /* ---- changing ---- */
 
-/* A map with one more layer on top, a leaf that nobody writes to any more; the old map stays as it is. */
+/* One more layer on top, a leaf that nobody writes to any more.  Whoever has it as a leaf over this map reads
+ * the same all the time.  False: there is no room, or its size is another, and chain_map_pushed is to be
+ * asked, whatever of it is in this map by then. */
+MUST_USE bool chain_map_push(struct chain_map *, struct image *top);
+/* A new map with it; the old one stays as it is. */
 struct chain_map *chain_map_pushed(const struct chain_map *, struct image *top, uint64_t owners_bytes);
 /* A map without the layer, which holds nothing that is seen; CHAIN_LAYERS_MAX: with all of them, and room for
  * more rows. */

@@ -41,9 +41,12 @@ static uint64_t recut(const struct chain_map *map, uint64_t block, uint64_t entr
 
 /* slot: what the top, if it is new, has of the block. */
 static uint64_t copy_entry(const struct copying *c, uint64_t block, uint64_t entry, image_slot slot) {
-        unsigned n = holders_of(entry), n_top = (slot & SLOT_HELD) != 0, top = c->old->n_layers;
+        unsigned n = holders_of(entry), n_top, top = c->old->n_layers;
         uint64_t first = c->map->n_rows;
 
+        if (n > 0 && place_layer(element_of(c->old, entry, 0)) == top)
+                slot = SLOT_ABSENT; /* a push that was not ended put it there */
+        n_top = (slot & SLOT_HELD) != 0;
         if (slot & SLOT_WHOLE || (n_top && n == 0))
                 return single_make(top, slot);
         if (n_top == 0 && !is_row(entry))
@@ -53,6 +56,18 @@ static uint64_t copy_entry(const struct copying *c, uint64_t block, uint64_t ent
         for (unsigned i = 0; i < n; i++)
                 row_add(c->map, renumber(c, element_of(c->old, entry, i)));
         return row_entry_make(first, n + n_top);
+}
+
+/* Without those that were replaced. */
+static uint64_t count_rows(const struct chain_map *map) {
+        uint64_t n = 0;
+
+        for (uint64_t block = 0; block < map->n_blocks; block++) {
+                uint64_t entry = chain_map_entry(map, block);
+
+                n += is_row(entry) ? row_count(entry) : 0;
+        }
+        return n;
 }
 
 static void copy_layers(const struct copying *c, struct image *top) {
@@ -65,7 +80,7 @@ static void copy_layers(const struct copying *c, struct image *top) {
         if (top)
                 map->layers[n++] = top;
         chain_map_look_at_sizes(map);
-        chain_map_make_rows(map, c->old->n_rows);
+        chain_map_make_rows(map, count_rows(c->old));
 }
 
 static void copy_entries(const struct copying *c, struct image *top) {
@@ -83,7 +98,44 @@ static void copy_entries(const struct copying *c, struct image *top) {
         }
 }
 
+/* The entry of a block that the top holds; false: there is no room for its row. */
+static bool push_entry(struct chain_map *map, uint64_t block, image_slot slot) {
+        uint64_t entry = chain_map_entry(map, block), first = map->n_rows, fresh;
+        unsigned n = slot & SLOT_WHOLE ? 0 : holders_of(entry);
+
+        fresh = single_make(map->n_layers, slot);
+        if (n > 0) {
+                if (map->rows_room - first < n + 1)
+                        return false;
+                map->rows[first] = row_make(map->n_layers, slot);
+                for (unsigned i = 0; i < n; i++)
+                        map->rows[first + 1 + i] = element_of(map, entry, i);
+                map->n_rows += n + 1;
+                fresh = row_entry_make(first, n + 1);
+        }
+        atomic_store_explicit(&map->entries[block], fresh, memory_order_release);
+        return true;
+}
+
 /* Writers wait while this runs over all blocks of the disk, a million of them where it is large. */
+bool chain_map_push(struct chain_map *map, struct image *top) {
+        if (map->n_layers == map->layers_room || top->size != map->size)
+                return false;
+        map->layers[map->n_layers] = top;
+        atomic_store(&map->seen[map->n_layers], top->size);
+        for (uint64_t first = 0, n; first < map->n_blocks; first += n) {
+                image_slot slots[SLOTS_PIECE];
+
+                n = min_u64(SLOTS_PIECE, map->n_blocks - first);
+                top->ops->slots(top, first, n, slots);
+                for (uint64_t i = 0; i < n; i++)
+                        if (slots[i] & SLOT_HELD && !push_entry(map, first + i, slots[i]))
+                                return false;
+        }
+        map->n_layers++;
+        return true;
+}
+
 struct chain_map *chain_map_pushed(const struct chain_map *old, struct image *top, uint64_t owners_bytes) {
         struct copying c = {.old = old, .without = CHAIN_LAYERS_MAX};
 

@@ -36,10 +36,11 @@ static void rename_image(struct image *image, const char *path) {
 void chain_replace_view(struct chain *chain, struct chain_map *map, struct image *leaf) {
         struct chain_view *old = chain_view(chain), *fresh = mem_new(struct chain_view);
 
-        *fresh = (struct chain_view){map, leaf};
+        *fresh = (struct chain_view){map, map->n_layers, leaf};
         atomic_store(&chain->view, fresh);
         readers_wait(&chain->readers);
-        chain_map_free(old->map);
+        if (old->map != map)
+                chain_map_free(old->map);
         free(old);
 }
 
@@ -49,16 +50,16 @@ void chain_replace_view(struct chain *chain, struct chain_map *map, struct image
 void chain_push_leaf(struct chain *chain, struct image *new_leaf, const char *base_path,
                      const char *leaf_path) {
         struct image *base = chain_leaf(chain);
+        struct chain_map *map = chain_view(chain)->map;
 
         pthread_rwlock_wrlock(&chain->shape);
         *vec_add(&chain->layers) = new_leaf;
         image_add_readers(new_leaf, &chain->readers);
         rename_image(base, base_path);
         rename_image(new_leaf, leaf_path);
-        chain_replace_view(
-                chain,
-                chain_map_pushed(chain_view(chain)->map, base, chain->images->options.owners_cache_bytes),
-                new_leaf);
+        if (!chain_map_push(map, base))
+                map = chain_map_pushed(map, base, chain->images->options.owners_cache_bytes);
+        chain_replace_view(chain, map, new_leaf);
         atomic_store(&chain->leaf, new_leaf);
         image_end_leaf(base);
         pthread_rwlock_unlock(&chain->shape);

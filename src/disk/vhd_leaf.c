@@ -70,9 +70,9 @@ static struct vhd_leaf *leaf_new(struct vhd_image *vhd) {
         leaf->vhd = vhd;
         leaf->is_counted = vhd->image.is_leaf;
         leaf->n_blocks = image_blocks(&vhd->image);
-        leaf->slots = mem_zero(leaf->n_blocks * sizeof *leaf->slots);
+        leaf->slots = mem_table(leaf->n_blocks * sizeof *leaf->slots);
         leaf->bat_bytes = round_up(leaf->n_blocks * sizeof(be32), SECTOR);
-        leaf->bat_image = mem_grow(NULL, leaf->bat_bytes, 1);
+        leaf->bat_image = mem_table(leaf->bat_bytes);
         memset(leaf->bat_image, 0xff, leaf->bat_bytes);
         pthread_mutex_init(&leaf->flush_turn, NULL);
         pthread_mutex_init(&leaf->lock, NULL);
@@ -138,8 +138,8 @@ void vhd_leaf_free(struct vhd_leaf *leaf) {
         vec_fini(&leaf->left);
         map_fini(&leaf->bitmaps);
         vhd_space_fini(&leaf->space);
-        free(leaf->slots);
-        free(leaf->bat_image);
+        mem_table_free(leaf->slots, leaf->n_blocks * sizeof *leaf->slots);
+        mem_table_free(leaf->bat_image, leaf->bat_bytes);
         free(leaf->batmap_image);
         pthread_mutex_destroy(&leaf->lock);
         pthread_mutex_destroy(&leaf->flush_turn);
