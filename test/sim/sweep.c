@@ -102,6 +102,8 @@ static void report(struct run *run, const struct point *point, const char *text)
         fprintf(stderr, "sweep %s: violated: %s\n  CATENA_SWEEP=%s:%s:%" PRIu64 ":%" PRIu64 "%s\n",
                 run->sweep->name, text, run->sweep->name, kind_names[point->kind], point->n, point->seed,
                 again);
+        if (getenv("CATENA_FIRST"))
+                exit(1);
         if (run->violations == 1 && !run->has_only)
                 print_trace(run, point);
 }

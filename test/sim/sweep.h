@@ -15,7 +15,7 @@
  * A violation is printed with the point where it happened, and the first of each sweep with every call that
  * led there. CATENA_SWEEP=name:kind:n:seed[:again] runs just that point, with its trace; CATENA_SEEDS=N tries
  * N seeds a point and leaves out no point, CATENA_SOAK=1 leaves out none either; CATENA_SHARE=N tries one of
- * N calls, where a build is slow.
+ * N calls, where a build is slow; CATENA_FIRST=1 ends the program at the first violation.
  *
  * Errors: the number of violations; 0 is good.  Threads: one.
  */
