@@ -94,9 +94,21 @@ static enum err get_row(struct catalog *catalog, const char *table, const char *
 
 /* ---- the SR's row ---- */
 
+static const char *const sr_members[] = {"uuid", "name", "description", "max_depth", "created", "format"};
+
+/* What a later Catena keeps in the row is given back as it was. */
+static json_t *take_extra(json_t *json, const char *const *members, size_t n) {
+        json_t *extra = json_copy(json);
+
+        for (size_t i = 0; i < n; i++)
+                (void)json_object_del(extra, members[i]);
+        return extra;
+}
+
 void sr_row_fini(struct sr_row *row) {
         free(row->name);
         free(row->description);
+        json_decref(row->extra);
         *row = (struct sr_row){0};
 }
 
@@ -117,12 +129,13 @@ enum err catalog_get_sr(struct catalog *catalog, struct sr_row *ret, struct err_
                 .description = take_text(json, "description"),
                 .max_depth = (unsigned)take_integer(json, "max_depth"),
                 .created = take_integer(json, "created"),
+                .extra = take_extra(json, sr_members, sizeof sr_members / sizeof *sr_members),
         };
         return ERR_NONE;
 }
 
 enum err catalog_put_sr(struct store_change *change, const struct sr_row *row, struct err_note *note) {
-        AUTO(json_decref_any) json_t *json = json_object();
+        AUTO(json_decref_any) json_t *json = row->extra ? json_copy(row->extra) : json_object();
 
         set_uuid(json, "uuid", &row->uuid);
         set_text(json, "name", row->name);
@@ -200,9 +213,7 @@ void vdi_row_from_json(json_t *json, const struct uuid *uuid, struct vdi_row *re
                 if (json_is_string(tag))
                         *vec_add(&ret->tags) = mem_text(json_string_value(tag));
         }
-        ret->extra = json_copy(json);
-        for (i = 0; i < sizeof vdi_members / sizeof *vdi_members; i++)
-                (void)json_object_del(ret->extra, vdi_members[i]);
+        ret->extra = take_extra(json, vdi_members, sizeof vdi_members / sizeof *vdi_members);
 }
 
 enum err catalog_get_vdi(struct catalog *catalog, const struct uuid *uuid, struct vdi_row *ret,

@@ -41,6 +41,7 @@ struct sr_row {
         char *description;  /* owned */
         unsigned max_depth; /* layers that a snapshot may lead to; 0: no limit */
         int64_t created;    /* unix seconds */
+        json_t *extra;      /* shared, counted; members of the row that we do not know; or NULL */
 };
 void sr_row_fini(struct sr_row *);
 DEFINE_AUTO_IN_PLACE(struct sr_row, sr_row_fini);

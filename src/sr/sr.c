@@ -656,6 +656,7 @@ enum err sr_set(struct sr *sr, const struct sr_settings *settings, struct err_no
                 return err_wrap(note, "set SR %s", sr->place->where);
         row.name = mem_text(settings->name ? settings->name : row.name);
         row.description = mem_text(settings->description ? settings->description : row.description);
+        row.extra = json_incref(row.extra);
         row.max_depth = settings->max_depth ? *settings->max_depth : row.max_depth;
         if (put_sr_row(sr, &row, note)) {
                 sr_row_fini(&row);

@@ -100,6 +100,29 @@ static void rows_follow_the_files(void **state) {
         sr_close(sr);
 }
 
+/* A later Catena may keep more there. */
+static void members_of_the_srs_row_that_we_do_not_know_outlast_a_change(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        AUTO(buf_fini) struct buf value = {0};
+        const struct sr_settings settings = {.name = "changed"};
+        const char *row = "{\"name\":\"main\",\"later\":[1,2]}";
+        struct sr *sr = kit_create(io);
+        struct store_change *change;
+        struct err_note note = {0};
+
+        (void)state;
+        assert_ok(catalog_begin(sr->catalog, &change, &note));
+        assert_ok(store_put(change, "sr", "sr", row, strlen(row), &note));
+        assert_ok(store_commit(change, &note));
+        sr_close(sr);
+        sr = kit_open(io);
+        assert_ok(sr_set(sr, &settings, &note));
+        assert_ok(store_get(catalog_store(sr->catalog), "sr", "sr", &value, &note));
+        assert_non_null(strstr(buf_text(&value), "\"later\":[1,2]"));
+        assert_non_null(strstr(buf_text(&value), "\"name\":\"changed\""));
+        sr_close(sr);
+}
+
 static void an_intent_that_cannot_be_recovered_keeps_the_sr_readable(void **state) {
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
         struct sr *sr = kit_create(io);
@@ -165,6 +188,7 @@ int main(void) {
                 cmocka_unit_test(a_lost_catalog_is_rebuilt_from_the_files),
                 cmocka_unit_test(a_damaged_catalog_is_refused_and_set_aside_when_told),
                 cmocka_unit_test(rows_follow_the_files),
+                cmocka_unit_test(members_of_the_srs_row_that_we_do_not_know_outlast_a_change),
                 cmocka_unit_test(an_intent_that_cannot_be_recovered_keeps_the_sr_readable),
                 cmocka_unit_test(no_space_fails_cleanly),
                 cmocka_unit_test(a_thousand_disks_are_scanned_with_few_reads),
