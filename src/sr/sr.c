@@ -190,12 +190,22 @@ static void mark_open(struct sr *sr) {
         }
 }
 
-/* The first footer of the two may not be durable: should a crash take it back, this is a VDI again and wants
- * its row. */
-static bool is_half_hidden(const struct sr *sr, const struct uuid *uuid) {
-        const struct node *node = tree_find(&sr->tree, uuid);
+/* It was a VDI: will it not be one again?  A delete that was cut short may have hidden it in one footer, or
+ * not durably; a crash that took that back would show it once more, and it would want its row.  So the hide
+ * is done again, to its end. */
+static bool is_gone_for_good(struct sr *sr, const struct uuid *uuid) {
+        struct node *node = tree_find(&sr->tree, uuid);
+        struct place_name name;
+        struct err_note unused;
 
-        return node && node->is_hidden && !node->is_hidden_in_both;
+        if (!node || node->kind == IMAGE_RAW || !node->is_hidden)
+                return true;
+        name = node_place_name(node);
+        if (place_set_hidden(sr->place, &name, true, &unused))
+                return false;
+        node->is_hidden_in_both = true;
+        node->footers_differ = false;
+        return true;
 }
 
 /* The rows that are to be written or dropped, in one change; none where all is as it should be. */
@@ -216,7 +226,7 @@ static enum err mend_catalog(struct sr *sr, struct vdi_rows *rows, unsigned n_ba
         }
         VEC_EACH (&rows->list, each) {
                 if (map_get(&seen, map_key_uuid(&each->uuid)) || is_named_by_intent(sr, &each->uuid) ||
-                    is_half_hidden(sr, &each->uuid))
+                    !is_gone_for_good(sr, &each->uuid))
                         continue;
                 is_changed = true;
                 if (catalog_drop_vdi(change, &each->uuid, note))

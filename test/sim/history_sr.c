@@ -122,11 +122,6 @@ static enum err look_at_chains(struct world *w, struct err_note *note) {
 
 static enum err after_failure(struct world *w, struct err_note *note) {
         history_disarm(w->h);
-        /* Hidden in one footer, and that not durable: an open finishes it, or it was not hidden at all. */
-        if (w->pending.kind == PENDING_DELETE) {
-                close_sr(w);
-                return come_back(w, note);
-        }
         if (recover(w, note) || look_at_chains(w, note) || model_look_at_vdis(w, note))
                 return err_wrap(note, "after a verb that failed");
         return ERR_NONE;

@@ -484,6 +484,42 @@ static void an_error_in_a_snapshot_of_a_running_vdi_does_not_keep_the_sr_from_be
         }
 }
 
+/* What a failed delete left to be seen holds also after a crash: gone, or there under its name. */
+static void a_failed_delete_is_done_or_not_and_a_crash_does_not_change_which(void **state) {
+        AUTO(io_free) struct io *base = io_sim_new(1, 0);
+        struct sr *sr = kit_create(base);
+        struct uuid vdi = kit_vdi(sr, "a");
+        struct err_note note = {0};
+        bool did_fire = true;
+
+        (void)state;
+        sr_close(sr);
+        for (uint64_t n = 1; did_fire; n++) {
+                for (uint64_t seed = 0; seed < 2 * IO_SIM_STYLES; seed++) {
+                        AUTO(io_free) struct io *io = io_sim_fork(base);
+                        const struct vdi *found;
+                        bool is_there;
+
+                        io_sim_reseed(io, n * 100 + seed);
+                        sr = kit_open(io);
+                        io_sim_fail_at(io, n, ERR_IO, false);
+                        (void)!sr_vdi_delete(sr, &vdi, &note);
+                        did_fire = io_sim_fired(io);
+                        io_sim_heal(io);
+                        assert_ok(sr_scan(sr, &note));
+                        is_there = sr_get_vdi(sr, &vdi) != NULL;
+                        sr_close(sr);
+                        io_sim_crash(io, seed);
+                        sr = kit_open(io);
+                        found = sr_get_vdi(sr, &vdi);
+                        assert_int_equal(found != NULL, is_there);
+                        if (found)
+                                assert_string_equal(found->row.name, "a");
+                        sr_close(sr);
+                }
+        }
+}
+
 struct fault {
         struct io *io; /* borrowed */
         unsigned n_failed;
@@ -520,7 +556,7 @@ static void files_that_a_failed_sync_brings_back_go_before_the_next_change(void 
                 sr_close(sr);
                 io_sim_kill(io);
                 sr = kit_open(io);
-        io_sim_set_watch(io, fail_at_the_first_sync_of_the_folder, &fault);
+                io_sim_set_watch(io, fail_at_the_first_sync_of_the_folder, &fault);
                 assert_err(sr_vdi_snapshot(sr, &vdi, NULL, &unused, &note), ERR_IO, "");
                 assert_true(fault.n_failed >= 1);
                 io_sim_set_watch(io, NULL, NULL);
@@ -554,6 +590,7 @@ int main(void) {
                 cmocka_unit_test(what_a_vdi_gave_out_is_known_until_it_is_written),
                 cmocka_unit_test(
                         an_error_in_a_snapshot_of_a_running_vdi_does_not_keep_the_sr_from_being_changed),
+                cmocka_unit_test(a_failed_delete_is_done_or_not_and_a_crash_does_not_change_which),
                 cmocka_unit_test(files_that_a_failed_sync_brings_back_go_before_the_next_change),
                 cmocka_unit_test(a_verb_that_failed_leaves_no_file_behind_once_the_sr_is_changed_again),
         };
