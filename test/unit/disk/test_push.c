@@ -492,6 +492,34 @@ static void a_layer_that_is_smaller_than_the_top_must_be_grown_first(void **stat
         world_fini(&w);
 }
 
+static void fill_but_the_leaf(struct world *w, struct chain *chain, unsigned layer) {
+        if (layer < w->n)
+                fill_to_the_end(w, chain, layer);
+}
+
+/* A file that was cut in the middle of its last block. */
+static void what_a_file_lacks_at_its_end_moves_as_zeros(void **state) {
+        const uint64_t whole = 7 * 4096; /* of block 1; the rest of the block is gone */
+        struct push *push;
+        struct world w;
+
+        (void)state;
+        world_init(&w, 54, 2 * BLOCK);
+        make_layers(&w, 2, NULL, fill_but_the_leaf);
+        open_all(&w);
+        w.run[1]->data_end = image_data_at(w.run[1], w.run[1]->ops->slot(w.run[1], 1)) + whole;
+        memset(w.want + BLOCK + whole, 0, BLOCK - whole);
+        write_at(&w, w.chain, 4096, BLOCK + 3 * 4096);
+        same(&w, w.chain, "before");
+        push = push_of(&w, 0, false);
+        push_all(&w, push);
+        same(&w, w.chain, "after");
+        push_free(push);
+        close_all(&w);
+        same_files(&w, w.io, "at the end");
+        world_fini(&w);
+}
+
 /* ---- targets that are flat ---- */
 
 static void push_into_flat(const char *target, uint64_t seed) {
@@ -815,6 +843,7 @@ int main(void) {
                 cmocka_unit_test(a_last_block_that_is_short_moves_as_far_as_it_goes),
                 cmocka_unit_test(what_lies_past_the_end_of_a_layer_above_is_not_copied),
                 cmocka_unit_test(a_layer_that_is_smaller_than_the_top_must_be_grown_first),
+                cmocka_unit_test(what_a_file_lacks_at_its_end_moves_as_zeros),
                 cmocka_unit_test(a_raw_file_may_be_the_target),
                 cmocka_unit_test(a_fixed_vhd_may_be_the_target),
                 cmocka_unit_test(a_flat_image_is_never_emptied),
