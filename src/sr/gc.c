@@ -13,18 +13,15 @@ enum {
 #define BATCH          (32 * (uint64_t)MIB)
 #define BATCH_AT_LEAST (1 * (uint64_t)MIB)
 
-static const struct gc_engine *engine_of(const struct gc_engine *engine) {
-        return engine ? engine : &gc_engine_coalesce;
-}
-
 /* ---- making ---- */
 
-enum err gc_new(struct sr *sr, const struct gc_options *options, struct gc **ret, struct err_note *note) {
+enum err gc_make(struct sr *sr, const struct gc_options *options, struct gc **ret, struct err_note *note) {
         AUTO(gc_free) struct gc *gc = mem_new(struct gc);
 
         gc->sr = sr;
         gc->options = *options;
-        gc->options.engine = engine_of(options->engine);
+        if (!gc->options.engine)
+                gc->options.engine = &gc_engine_coalesce;
         gc->must_look = true;
         gc->refilled_ns = io_now_ns(sr->io);
         if (gc_settings_read(sr->catalog, &gc->settings, note) ||
@@ -38,8 +35,23 @@ enum err gc_new(struct sr *sr, const struct gc_options *options, struct gc **ret
         return ERR_NONE;
 }
 
+enum err gc_new(struct sr *sr, const struct gc_options *options, struct gc **ret, struct err_note *note) {
+        if (sr->gc)
+                return err_set(note, ERR_BUSY, "gc of SR %s is running already", sr_where(sr));
+        if (gc_make(sr, options, ret, note))
+                return note->code;
+        sr->gc = *ret;
+        return ERR_NONE;
+}
+
+struct gc *gc_of(const struct sr *sr) {
+        return sr->gc;
+}
+
 void gc_free(struct gc *gc) {
         gc_stop(gc);
+        if (gc->sr->gc == gc)
+                gc->sr->gc = NULL;
         vec_fini(&gc->running);
         gc_failures_fini(&gc->failures);
         gc_failures_fini(&gc->waits);
@@ -247,7 +259,6 @@ enum err gc_ask(struct gc *gc, struct gc_view *ret, struct err_note *note) {
         AUTO(gc_asked_fini) struct gc_asked asked = {0};
         struct gc_look_options options = {.engine = gc->options.engine,
                                           .is_paused = gc->settings.is_paused,
-                                          .batch_bytes = batch_bytes(gc),
                                           .prices = &gc->prices,
                                           .held = &gc->held};
 
@@ -358,13 +369,27 @@ static uint64_t wait_for_limit(struct gc *gc) {
         return gc->allowance >= 0 ? 0 : (uint64_t)(-gc->allowance * 1e9 / (double)limit) + 1;
 }
 
+/* While it moves bytes others may have the SR: they see the progress as it was before. */
+static enum err step_engine(struct gc *gc, void *coalesce, bool *ret_is_done, struct err_note *why) {
+        const struct gc_options *options = &gc->options;
+        bool rests = options->rest && !options->engine->needs_turn(coalesce);
+        enum err err;
+
+        if (rests)
+                options->rest(options->user);
+        err = options->engine->step(coalesce, ret_is_done, why);
+        if (rests)
+                options->resume(options->user);
+        return err;
+}
+
 static void step_one(struct gc *gc) {
         size_t i = gc->turn++ % gc->running.n;
         struct gc_running *running = &gc->running.data[i];
         uint64_t before = running->progress.bytes_done;
         struct err_note why;
         bool is_done = false;
-        enum err err = gc->options.engine->step(running->coalesce, &is_done, &why);
+        enum err err = step_engine(gc, running->coalesce, &is_done, &why);
 
         look_at_progress(gc, running);
         if (running->progress.bytes_done > before)
@@ -433,31 +458,34 @@ enum err gc_step(struct gc *gc, struct gc_turn *ret, struct err_note *note) {
 
 /* ---- settings ---- */
 
-const struct gc_settings *gc_settings(const struct gc *gc) {
-        return &gc->settings;
-}
-
-enum err gc_settings_set(struct sr *sr, const struct gc_settings *settings, struct err_note *note) {
+static enum err put_settings(struct sr *sr, const struct gc_settings *settings, struct err_note *note) {
         AUTO(store_abort) struct store_change *change = NULL;
 
         if (sr_begin_change(sr, note) || catalog_begin(sr->catalog, &change, note) ||
-            gc_settings_put(change, settings, note) || store_commit(TAKE(change), note))
-                return err_wrap(note, "set what gc of SR %s may do", sr_where(sr));
-        return ERR_NONE;
+            gc_settings_put(change, settings, note))
+                return note->code;
+        return store_commit(TAKE(change), note);
 }
 
-enum err gc_set(struct gc *gc, const struct gc_settings *settings, struct err_note *note) {
-        if (gc_settings_set(gc->sr, settings, note))
-                return note->code;
+enum err gc_set(struct sr *sr, const struct gc_settings *settings, struct err_note *note) {
+        struct gc *gc = sr->gc;
+
+        if (put_settings(sr, settings, note))
+                return err_wrap(note, "set what gc of SR %s may do", sr_where(sr));
+        if (!gc)
+                return ERR_NONE;
         gc->must_look |= gc->settings.is_paused && !settings->is_paused;
         gc->settings = *settings;
         gc->allowance = 0;
-        gc->refilled_ns = io_now_ns(gc->sr->io);
+        gc->refilled_ns = io_now_ns(sr->io);
         return ERR_NONE;
 }
 
 enum err gc_settings_of(struct sr *sr, struct gc_settings *ret, struct err_note *note) {
-        return gc_settings_read(sr->catalog, ret, note);
+        if (!sr->gc)
+                return gc_settings_read(sr->catalog, ret, note);
+        *ret = sr->gc->settings;
+        return ERR_NONE;
 }
 
 enum err gc_history_of(struct sr *sr, struct gc_history *ret, struct err_note *note) {

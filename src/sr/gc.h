@@ -18,8 +18,8 @@
  *
  * Errors: of gc_step only what concerns the SR as a whole (it cannot be scanned).  What could not be written
  * to history or failures is lost, and said by gc_trouble.
- * Threads: the owner of the SR.  Ownership: the SR outlives its gc; so do the names an event carries for the
- * call.
+ * Threads: the owner of the SR; between rest and resume others may ask and set, and not step.
+ * Ownership: the SR outlives its gc.
  */
 #ifndef SR_GC_H
 #define SR_GC_H
@@ -54,10 +54,15 @@ struct gc_options {
         gc_tell tell;                   /* may be NULL */
         void *user;                     /* borrowed; handed to tell */
         bool tries_failed;              /* what failed before it was made is tried once more at once */
+        /* Around a step that does not need the SR: others may use it meanwhile.  Both may be NULL. */
+        void (*rest)(void *user);
+        void (*resume)(void *user);
 };
 
+/* ERR_BUSY where the SR has one already. */
 MUST_USE enum err gc_new(struct sr *, const struct gc_options *, struct gc **ret, struct err_note *);
-void gc_free(struct gc *); /* what runs is stopped */
+struct gc *gc_of(const struct sr *); /* or NULL */
+void gc_free(struct gc *);           /* what runs is stopped */
 DEFINE_AUTO(struct gc *, gc_free);
 
 enum gc_what {
@@ -76,8 +81,6 @@ void gc_look_again(struct gc *);
 /* Ends what runs, and begins no more until the next look. */
 void gc_stop(struct gc *);
 
-const struct gc_settings *gc_settings(const struct gc *);
-MUST_USE enum err gc_set(struct gc *, const struct gc_settings *, struct err_note *);
 const struct err_note *gc_trouble(const struct gc *); /* code ERR_NONE: none */
 
 /* All that this gc has moved or will have, as far as it is known now: for one bar. */
@@ -114,13 +117,12 @@ struct gc_status {
 void gc_status_fini(struct gc_status *);
 DEFINE_AUTO_IN_PLACE(struct gc_status, gc_status_fini);
 
-/* gc may be NULL: nothing runs.  engine as in gc_options. */
-MUST_USE enum err gc_status(struct sr *, struct gc *, const struct gc_engine *, struct gc_status *ret,
-                            struct err_note *);
+/* Of the gc that the SR has, if it has one.  engine as in gc_options. */
+MUST_USE enum err gc_status(struct sr *, const struct gc_engine *, struct gc_status *ret, struct err_note *);
 
-/* The settings of an SR whose gc is not there. */
+/* Whether the SR has a gc now or not; what runs hears of it at its next step. */
 MUST_USE enum err gc_settings_of(struct sr *, struct gc_settings *ret, struct err_note *);
-MUST_USE enum err gc_settings_set(struct sr *, const struct gc_settings *, struct err_note *);
+MUST_USE enum err gc_set(struct sr *, const struct gc_settings *, struct err_note *);
 MUST_USE enum err gc_history_of(struct sr *, struct gc_history *ret, struct err_note *);
 
 #endif

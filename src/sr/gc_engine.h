@@ -31,8 +31,10 @@ struct gc_engine {
         enum err (*price)(struct sr *, const struct node *const *run, size_t n, struct plan_price *ret,
                           struct err_note *);
         enum err (*begin)(struct sr *, const struct gc_run *, void **ret, struct err_note *);
+        /* Whether the next step needs the SR: the others touch nothing but their own files. */
+        bool (*needs_turn)(void *coalesce);
         enum err (*step)(void *coalesce, bool *ret_is_done, struct err_note *);
-        void (*progress)(const void *coalesce, struct gc_progress *ret);
+        void (*progress)(void *coalesce, struct gc_progress *ret);
         void (*end)(void *coalesce);
 };
 

@@ -58,6 +58,8 @@ static inline void gc_asked_fini(struct gc_asked *asked) {
 }
 DEFINE_AUTO_IN_PLACE(struct gc_asked, gc_asked_fini);
 
+/* One to ask with, beside the one that the SR has. */
+MUST_USE enum err gc_make(struct sr *, const struct gc_options *, struct gc **ret, struct err_note *);
 MUST_USE enum err gc_ask(struct gc *, struct gc_view *ret, struct err_note *);
 
 #endif

@@ -199,6 +199,15 @@ static void price_all(struct sr *sr, const struct gc_look_options *options, stru
         vec_fini(&run);
 }
 
+/* What a full SR keeps for coalescing, whether we may let go of it or its owner. */
+static uint64_t ballast_bytes(struct sr *sr) {
+        AUTO_FREE char *path = sr_catena_path(sr, SR_BALLAST_FILE);
+        struct io_stat stat;
+        struct err_note unused;
+
+        return io_stat_path(sr->io, path, &stat, &unused) ? 0 : stat.allocated;
+}
+
 enum err gc_look(struct sr *sr, const struct gc_look_options *options, struct gc_view *ret,
                  struct err_note *note) {
         AUTO(gc_view_fini) struct gc_view view = {0};
@@ -214,8 +223,8 @@ enum err gc_look(struct sr *sr, const struct gc_look_options *options, struct gc
         view.policy = (struct plan_policy){
                 .is_paused = options->is_paused,
                 .can_punch = true,
-                .batch_bytes = options->batch_bytes,
-                .free_bytes = space.free,
+                .batch_bytes = 0, /* where there is less room, a push makes smaller ones */
+                .free_bytes = space.free + ballast_bytes(sr),
                 .unknown = sr->tree.n_unknown ? sr->tree.unknown_name : NULL,
                 .failures = options->failures,
                 .n_failures = options->n_failures,

@@ -39,7 +39,6 @@ struct gc_look_options {
         const struct plan_failure *failures; /* borrowed */
         size_t n_failures;
         bool is_paused;
-        uint64_t batch_bytes;
         struct gc_prices *prices;      /* borrowed; may be NULL */
         const struct sr_notices *held; /* borrowed; garbage that could not go; may be NULL */
 };

@@ -68,14 +68,15 @@ static void add_all(const struct gc *gc, const struct gc_view *view, uint64_t pa
         }
 }
 
-enum err gc_status(struct sr *sr, struct gc *gc, const struct gc_engine *engine, struct gc_status *ret,
+enum err gc_status(struct sr *sr, const struct gc_engine *engine, struct gc_status *ret,
                    struct err_note *note) {
         struct gc_options options = {.engine = engine};
         AUTO(gc_history_fini) struct gc_history history = {0};
         AUTO(gc_free) struct gc *asked = NULL;
         AUTO(gc_view_fini) struct gc_view view = {0};
+        struct gc *gc = sr->gc;
 
-        if (!gc && gc_new(sr, &options, &asked, note))
+        if (!gc && gc_make(sr, &options, &asked, note))
                 return note->code;
         if (!gc)
                 gc = asked;

@@ -12,7 +12,7 @@
 #define CATENA  ".catena"
 #define CATALOG "catalog.db"
 #define OWNER   SR_OWNER_FILE
-#define BALLAST "ballast"
+#define BALLAST SR_BALLAST_FILE
 
 /* ---- what verbs share ---- */
 

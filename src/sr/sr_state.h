@@ -33,6 +33,7 @@ struct sr {
         VEC(struct sr_open_chain) chains; /* owned; the chains are their openers' */
         VEC(struct sr_import *) imports;  /* owned array; each its caller's */
         struct intents unfinished;        /* as the last refresh saw them */
+        struct gc *gc;                    /* borrowed; whose caller steps it; NULL: nobody does */
         bool is_read_only;
         bool must_recover;       /* a verb left an intent behind */
         bool may_have_leftovers; /* temporary files that no verb works on any more */
@@ -63,7 +64,8 @@ const char *sr_called(const struct sr *, const struct uuid *, struct uuid_text *
 
 struct uuid sr_fresh_uuid(struct sr *);
 int64_t sr_now(struct sr *); /* unix seconds */
-#define SR_OWNER_FILE "owner"
+#define SR_OWNER_FILE   "owner"
+#define SR_BALLAST_FILE "ballast"
 char *sr_catena_in(struct place *, const char *name); /* the folder itself for "" */
 char *sr_catena_path(struct sr *, const char *name);  /* .catena/name; the caller's to free */
 enum { SR_NAME_MAX = 1000 };

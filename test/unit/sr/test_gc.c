@@ -58,6 +58,13 @@ static enum err fake_begin(struct sr *sr, const struct gc_run *run, void **ret, 
         return ERR_NONE;
 }
 
+/* Each other step. */
+static bool fake_needs_turn(void *user) {
+        const struct fake_coalesce *coalesce = user;
+
+        return coalesce->n % 2 || coalesce->n + 1 >= fake.n_steps;
+}
+
 static enum err fake_step(void *user, bool *ret_is_done, struct err_note *note) {
         struct fake_coalesce *coalesce = user;
 
@@ -74,7 +81,7 @@ static enum err fake_step(void *user, bool *ret_is_done, struct err_note *note) 
         return sr_vdi_delete(coalesce->sr, &coalesce->top, note);
 }
 
-static void fake_progress(const void *user, struct gc_progress *ret) {
+static void fake_progress(void *user, struct gc_progress *ret) {
         const struct fake_coalesce *coalesce = user;
 
         *ret = (struct gc_progress){
@@ -89,7 +96,8 @@ static void fake_end(void *user) {
         free(coalesce);
 }
 
-static const struct gc_engine fake_engine = {fake_price, fake_begin, fake_step, fake_progress, fake_end};
+static const struct gc_engine fake_engine = {fake_price, fake_begin,    fake_needs_turn,
+                                             fake_step,  fake_progress, fake_end};
 
 static int set_up(void **state UNUSED) {
         fake = (struct fake){.n_steps = 2};
@@ -265,7 +273,7 @@ static void garbage_that_cannot_go_holds_nothing_up(void **state UNUSED) {
         gc = new_telling_gc(sr);
         assert_int_equal(run(gc).what, GC_IDLE);
         assert_log("ba sa da ea");
-        assert_ok(gc_status(sr, gc, &fake_engine, &status, &note));
+        assert_ok(gc_status(sr, &fake_engine, &status, &note));
         assert_int_equal(status.items.n, 1);
         assert_int_equal(status.items.data[0].kind, PLAN_GARBAGE);
         assert_int_equal(status.items.data[0].state, PLAN_WAITING);
@@ -300,7 +308,7 @@ static void a_failure_stops_no_other_tree(void **state UNUSED) {
         assert_int_equal(gc_sums(gc).n_failed, 1);
         assert_int_equal(gc_sums(gc).n_done, 1);
         assert_non_null(strstr(buf_text(&fake.log), "db eb"));
-        assert_ok(gc_status(sr, gc, &fake_engine, &status, &note));
+        assert_ok(gc_status(sr, &fake_engine, &status, &note));
         assert_int_equal(status.items.n, 1);
         assert_int_equal(status.items.data[0].state, PLAN_FAILED);
         assert_non_null(strstr(status.items.data[0].reason, "the device said no; tried again in 30s"));
@@ -377,7 +385,7 @@ static void somebody_in_the_way_is_asked_again_soon(void **state UNUSED) {
         assert_true(run(gc).wait_ns <= 5 * SECOND);
         assert_log("ba");
         assert_int_equal(gc_sums(gc).n_failed, 0);
-        assert_ok(gc_status(sr, gc, &fake_engine, &status, &note));
+        assert_ok(gc_status(sr, &fake_engine, &status, &note));
         assert_int_equal(status.items.data[0].state, PLAN_WAITING);
         assert_string_equal(status.items.data[0].reason, "in the way");
         assert_ok(gc_history_of(sr, &history, &note));
@@ -402,7 +410,7 @@ static void a_pause_ends_what_runs_and_lasts(void **state UNUSED) {
         assert_ok(gc_step(gc, &turn, &note));
         assert_ok(gc_step(gc, &turn, &note));
         assert_log("ba sa");
-        assert_ok(gc_set(gc, &paused, &note));
+        assert_ok(gc_set(sr, &paused, &note));
         assert_int_equal(run(gc).what, GC_PAUSED);
         assert_log("ea");
         gc_free(gc);
@@ -412,7 +420,7 @@ static void a_pause_ends_what_runs_and_lasts(void **state UNUSED) {
         gc = new_gc_of(sr, 1);
         assert_int_equal(run(gc).what, GC_PAUSED);
         assert_log("");
-        assert_ok(gc_set(gc, &going, &note));
+        assert_ok(gc_set(sr, &going, &note));
         assert_int_equal(run(gc).what, GC_IDLE);
         assert_log("ba sa da ea");
         gc_free(gc);
@@ -431,7 +439,7 @@ static void a_limit_is_kept(void **state UNUSED) {
         (void)make_run(sr, "a");
         (void)make_run(sr, "b");
         fake.n_steps = 40;
-        assert_ok(gc_set(gc, &settings, &note));
+        assert_ok(gc_set(sr, &settings, &note));
         io_sim_advance(io, 1000 * SECOND); /* what was not used then is gone */
         began = io_now_ns(io);
         while (turn.what != GC_IDLE) {
@@ -471,6 +479,53 @@ static void stopped_it_goes_on_another_time(void **state UNUSED) {
         gc_free(gc);
 }
 
+static void an_sr_has_one_gc(void **state UNUSED) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        AUTO(sr_close) struct sr *sr = kit_create(io);
+        struct gc_options options = {.engine = &fake_engine};
+        struct gc *gc = new_gc_of(sr, 1), *other = NULL;
+        struct err_note note = {0};
+
+        assert_ptr_equal(gc_of(sr), gc);
+        assert_err(gc_new(sr, &options, &other, &note), ERR_BUSY, "running already");
+        gc_free(gc);
+        assert_null(gc_of(sr));
+        gc = new_gc_of(sr, 1);
+        gc_free(gc);
+}
+
+/* Another verb, while bytes move. */
+static void rest(void *user) {
+        struct gc_settings paused = {.is_paused = true};
+        AUTO(gc_status_fini) struct gc_status status = {0};
+        struct err_note note = {0};
+        struct sr *sr = user;
+
+        write_down("rest", "");
+        assert_ok(gc_status(sr, &fake_engine, &status, &note));
+        assert_int_equal(status.items.data[0].state, PLAN_RUNNING);
+        assert_ok(gc_set(sr, &paused, &note));
+}
+
+static void resume(void *user UNUSED) {
+        write_down("resume", "");
+}
+
+static void others_work_beside_a_step_that_moves_bytes(void **state UNUSED) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        AUTO(sr_close) struct sr *sr = kit_create(io);
+        struct gc_options options = {.engine = &fake_engine, .rest = rest, .resume = resume, .user = sr};
+        struct err_note note = {0};
+        struct gc *gc;
+
+        (void)make_run(sr, "a");
+        fake.n_steps = 4;
+        assert_ok(gc_new(sr, &options, &gc, &note));
+        assert_int_equal(run(gc).what, GC_PAUSED);
+        assert_log("ba rest sa resume ea");
+        gc_free(gc);
+}
+
 /* ---- what is shown ---- */
 
 static void what_runs_shows_how_far_it_is(void **state UNUSED) {
@@ -489,7 +544,7 @@ static void what_runs_shows_how_far_it_is(void **state UNUSED) {
                 assert_ok(gc_step(gc, &turn, &note));
                 io_sim_advance(io, SECOND / 2);
         }
-        assert_ok(gc_status(sr, gc, &fake_engine, &status, &note));
+        assert_ok(gc_status(sr, &fake_engine, &status, &note));
         assert_int_equal(status.items.n, 2);
         item = &status.items.data[0];
         assert_int_equal(item->state, PLAN_RUNNING);
@@ -518,7 +573,7 @@ static void an_sr_that_is_read_only_shows_what_there_is(void **state UNUSED) {
         (void)make_run(sr, "a");
         sr_close(sr);
         sr = kit_open_as(io, SR_READ_ONLY);
-        assert_ok(gc_status(sr, NULL, &fake_engine, &status, &note));
+        assert_ok(gc_status(sr, &fake_engine, &status, &note));
         assert_int_equal(status.items.n, 1);
         assert_int_equal(status.items.data[0].state, PLAN_READY);
         assert_log("");
@@ -587,6 +642,8 @@ int main(void) {
                 with_fake(a_pause_ends_what_runs_and_lasts),
                 with_fake(a_limit_is_kept),
                 with_fake(stopped_it_goes_on_another_time),
+                with_fake(an_sr_has_one_gc),
+                with_fake(others_work_beside_a_step_that_moves_bytes),
                 with_fake(what_runs_shows_how_far_it_is),
                 with_fake(an_sr_that_is_read_only_shows_what_there_is),
                 with_fake(what_ended_is_in_the_history),
