@@ -106,6 +106,13 @@ void bar_show(void *user, const struct progress *p) {
         fflush(stderr);
 }
 
+void bar_say(void *user, const char *line) {
+        const struct bar *bar = user;
+
+        fprintf(stderr, "%s%s\n", bar->is_drawn ? "\r\033[K" : "", line);
+        fflush(stderr);
+}
+
 void bar_clear(struct bar *bar) {
         if (bar->is_drawn)
                 fprintf(stderr, "\n");

@@ -25,6 +25,7 @@ struct bar {
 };
 
 void bar_show(void *bar, const struct progress *); /* a progress_show */
+void bar_say(void *bar, const char *line);         /* a progress_say_fn: a line of its own, above the bar */
 void bar_clear(struct bar *);                      /* before anything else is written */
 
 /* One state in one style, without what ends the line. */

@@ -165,7 +165,8 @@ static int run_call(const struct options *options) {
         AUTO(io_close) struct io_file *input = NULL, *output = NULL;
         AUTO_FREE char *state = state_dir();
         struct bar bar = {.style = bar_style_of(options), .has_colour = has_colour(STDERR_FILENO)};
-        struct progress progress = {.io = io, .show = bar_show, .user = &bar, .is_cancelled = &is_cancelled};
+        struct progress progress = {
+                .io = io, .show = bar_show, .say = bar_say, .user = &bar, .is_cancelled = &is_cancelled};
         struct err_note note = {0};
         enum err failed;
         char host[HOST_NAME_MAX + 1] = "";

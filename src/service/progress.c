@@ -32,6 +32,11 @@ void progress_end(struct progress *p) {
                 p->show(p->user, p);
 }
 
+void progress_say(struct progress *p, const char *line) {
+        if (p->say)
+                p->say(p->user, line);
+}
+
 uint64_t progress_rate(const struct progress *p) {
         return rate_now(&p->rate);
 }

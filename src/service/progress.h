@@ -22,11 +22,13 @@
 struct progress;
 
 typedef void (*progress_show)(void *user, const struct progress *);
+typedef void (*progress_say_fn)(void *user, const char *line);
 
 struct progress {
         struct io *io;             /* borrowed; its clock */
         progress_show show;        /* borrowed; may be NULL */
-        void *user;                /* borrowed; handed to show */
+        progress_say_fn say;       /* borrowed; may be NULL */
+        void *user;                /* borrowed; handed to show and say */
         atomic_bool *is_cancelled; /* borrowed; may be NULL */
 
         const char *doing;    /* borrowed, static: "import", "convert" */
@@ -40,6 +42,9 @@ struct progress {
 void progress_begin(struct progress *, const char *doing, uint64_t total);
 MUST_USE enum err progress_step(struct progress *, uint64_t done, struct err_note *);
 void progress_end(struct progress *); /* shows the last state */
+
+/* A line of a log that was asked for, beside the bar. */
+void progress_say(struct progress *, const char *line);
 
 uint64_t progress_rate(const struct progress *);    /* bytes a second; 0: too early to say */
 uint64_t progress_left_ns(const struct progress *); /* UINT64_MAX: cannot be told */

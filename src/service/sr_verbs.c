@@ -5,8 +5,8 @@
 #include "sr_call.h"
 
 const struct verb *const sr_verbs[] = {
-        &sr_create_verb, &sr_adopt_verb, &sr_release_verb, &sr_forget_verb, &sr_list_verb,
-        &sr_show_verb,   &sr_set_verb,   &sr_scan_verb,    &sr_check_verb,  NULL,
+        &sr_create_verb, &sr_adopt_verb, &sr_release_verb, &sr_forget_verb, &sr_list_verb, &sr_show_verb,
+        &sr_set_verb,    &sr_scan_verb,  &sr_check_verb,   &sr_health_verb, NULL,
 };
 
 static const struct field made_fields[] = {

@@ -19,5 +19,6 @@ extern const struct verb sr_show_verb;
 extern const struct verb sr_set_verb;
 extern const struct verb sr_scan_verb;
 extern const struct verb sr_check_verb;
+extern const struct verb sr_health_verb;
 
 #endif

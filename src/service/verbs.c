@@ -10,6 +10,7 @@
 #include "text.h"
 #include "uuid.h"
 #include "sr_call.h"
+#include "gc_verbs.h"
 #include "sr_verbs.h"
 #include "vdi_verbs.h"
 #include "vhd_verbs.h"
@@ -24,6 +25,11 @@ const struct noun verb_nouns[] = {
          sr_verbs},
         {"vdi", "disks in an SR", "A VDI is named by its uuid, or by a name that no other VDI of the SR has.",
          vdi_verbs},
+        {"gc", "coalescing: making chains shorter while disks are in use",
+         "What a deleted snapshot leaves behind is hidden and still in the chain of its disk; these take it "
+         "out. "
+         "Nothing has to be set up: 'gc run' does all there is to do.",
+         gc_verbs},
         {0},
 };
 
