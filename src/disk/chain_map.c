@@ -108,7 +108,7 @@ struct chain_map *chain_map_make(uint64_t size, unsigned n_layers, uint64_t owne
         map->layers = mem_grow(NULL, map->layers_room, sizeof *map->layers);
         map->seen = mem_zero(map->layers_room * sizeof *map->seen);
         map->entries = mem_table(map->n_blocks * sizeof *map->entries);
-        map->owners = owners_new(owners_bytes);
+        map->owners = owners_new(owners_bytes, map->n_blocks);
         return map;
 }
 

@@ -3,8 +3,9 @@
  * map.  What it knows of a block it knows of one entry of that block: under another entry it is not found.
  *
  * An owner is an index into the block's row of layers (top first), or OWNER_NONE: no layer holds the sector.
- * A block takes 1 KiB where all its 4 KiB pages have one owner each, else 8 KiB.  What was not asked for
- * lately makes room.
+ * A block whose 4 KiB pages have one owner each, of fewer than 255, has a cell of half a KiB in a table,
+ * found without a lock; others, and those whose cell another block uses more, take 1 to 8 KiB each in lists.
+ * What was not asked for lately makes room.
  *
  * Errors: none.  Threads: any.
  */
@@ -20,7 +21,8 @@
 
 struct owners;
 
-struct owners *owners_new(uint64_t limit_bytes);
+/* n_blocks: of the disk. */
+struct owners *owners_new(uint64_t limit_bytes, uint64_t n_blocks);
 void owners_free(struct owners *);
 /* The owner of `sector` of `block`, and the end of the run that it owns, at most `limit`.  False: not in the
  * cache; who then finds it out by other ways puts it with the ticket. */
