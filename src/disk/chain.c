@@ -68,18 +68,38 @@ static enum err check_uuid(const struct image *child, const struct image *parent
                        uuid_format(&parent->uuid).s, child->path, uuid_format(&child->parent_uuid).s);
 }
 
-/* Appends the parent of the last layer; layers grow downward while the chain is being opened. */
-static enum err open_parent(struct chain *chain, struct err_note *note) {
-        struct image *child = chain->layers.data[chain->layers.n - 1], *parent = NULL;
-        AUTO_FREE char *path = NULL;
+static enum err open_parent_at(struct chain *chain, struct image *child, const char *path,
+                               struct err_note *note) {
+        AUTO(image_unref) struct image *parent = NULL;
 
-        if (image_parent_path(child, &path, note) || refuse_loop(chain, path, note))
+        if (refuse_loop(chain, path, note))
                 return note->code;
         if (images_open(chain->images, path, child->parent_is_raw ? IMAGE_RAW : IMAGE_VHD, false, &parent,
                         note))
                 return err_wrap(note, "open the parent of %s", child->path);
-        *vec_add(&chain->layers) = parent;
-        return check_uuid(child, parent, note);
+        if (check_uuid(child, parent, note))
+                return note->code;
+        *vec_add(&chain->layers) = TAKE(parent);
+        return ERR_NONE;
+}
+
+/* Appends the parent of the last layer; layers grow downward while the chain is being opened. */
+static enum err open_parent(struct chain *chain, struct err_note *note) {
+        struct image *child = chain->layers.data[chain->layers.n - 1];
+        AUTO_FREE char *path = NULL;
+        AUTO_FREE char *named = NULL;
+        struct err_note unused;
+        enum err e;
+
+        if (image_parent_path(child, &path, note))
+                return note->code;
+        e = open_parent_at(chain, child, path, note);
+        /* A change of parents that was cut short has written the new path already, and not yet the new uuid
+         * and name.  What has that uuid and name is the parent still. */
+        if (e && image_parent_path_by_name(child, &named, &unused) == ERR_NONE && strcmp(path, named) != 0 &&
+            open_parent_at(chain, child, named, &unused) == ERR_NONE)
+                return ERR_NONE;
+        return e;
 }
 
 static void turn_bottom_first(struct chain *chain) {

@@ -288,3 +288,8 @@ enum err images_share_locks(struct images *images, struct err_note *note) {
         }
         return ERR_NONE;
 }
+
+enum err image_parent_path_by_name(struct image *image, char **ret, struct err_note *note) {
+        return parent_search_by_name(image->images->io, image->path, &vhd_image_of(image)->meta.header, ret,
+                                     note);
+}

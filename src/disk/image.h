@@ -244,5 +244,7 @@ DEFINE_AUTO(struct image *, image_unref);
 /* The path of the parent as the image's own locators give it, resolved against the folder of the image; *ret
  * is the caller's to free.  ERR_NOT_FOUND names which names were looked for, and where. */
 MUST_USE enum err image_parent_path(struct image *, char **ret, struct err_note *);
+/* The same by the header's name of it alone, see parent_search_by_name. */
+MUST_USE enum err image_parent_path_by_name(struct image *, char **ret, struct err_note *);
 
 #endif

@@ -73,3 +73,19 @@ enum err parent_search(struct io *io, struct io_file *child, const char *child_p
         return err_set(note, ERR_NOT_FOUND, "the parent of %s is missing: looked for %s in %s", child_path,
                        tried.n ? buf_text(&tried) : "no name at all", folder);
 }
+
+enum err parent_search_by_name(struct io *io, const char *child_path, const struct vhd_header *header,
+                               char **ret, struct err_note *note) {
+        AUTO_FREE char *folder = NULL;
+        AUTO_FREE char *name = NULL;
+        AUTO(buf_fini) struct buf tried = {0};
+        struct search s = {.io = io, .tried = &tried};
+
+        if (folder_of(io, child_path, &folder, note) || vhd_header_name(header, &name, note))
+                return note->code;
+        s.folder = folder;
+        if (*name && try_name(&s, name, ret))
+                return ERR_NONE;
+        return err_set(note, ERR_NOT_FOUND, "the parent of %s is missing: looked for \"%s\" in %s",
+                       child_path, name, folder);
+}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "adopt.h"
+#include "coalesce.h"
 #include "vhd_meta.h"
 
 struct collection {
@@ -53,10 +54,11 @@ static bool is_leased(struct collection *collection, const struct node *node) {
 
 static bool is_named_by_intent(struct collection *collection, const struct node *node) {
         VEC_EACH (&collection->sr->unfinished.list, each) {
-                if (!uuid_equal(&each->vdi, &node->uuid) && !uuid_equal(&each->other, &node->uuid) &&
-                    !uuid_equal(&each->new_node, &node->uuid))
+                if (!intent_names(each, &node->uuid))
                         continue;
-                say_waiting(collection, node, "a change that names it is not finished");
+                say_waiting(collection, node, "%s",
+                            intent_is_of_coalesce(each) ? "being coalesced"
+                                                        : "a change that names it is not finished");
                 return true;
         }
         return false;
@@ -79,11 +81,14 @@ static bool is_free(struct collection *collection, const struct node *node) {
                             sr->tree.unknown_name);
                 return false;
         }
+        /* Before "open": what is claimed is also open. */
+        if (is_named_by_intent(collection, node))
+                return false;
         if (map_get(&sr->images.open, (struct map_key){node->device, node->inode})) {
                 say_waiting(collection, node, "open");
                 return false;
         }
-        return !is_leased(collection, node) && !is_named_by_intent(collection, node);
+        return !is_leased(collection, node);
 }
 
 /* ---- it goes ---- */
@@ -121,6 +126,21 @@ static enum err remove_node(struct collection *collection, struct node *node, st
         err = check_file(node, file, note);
         if (err)
                 return err;
+        return place_remove(sr->place, &name, note);
+}
+
+enum err garbage_remove_emptied(struct sr *sr, const struct node *node, struct err_note *note) {
+        struct place_name name = node_place_name(node);
+        AUTO_FREE char *path = place_path(sr->place, &name);
+        AUTO(io_close) struct io_file *file = NULL;
+        struct vhd_meta meta;
+        bool is_empty;
+
+        if (io_open(sr->io, path, IO_WRITE, &file, note) || check_file(node, file, note) ||
+            vhd_meta_read(file, 0, &meta, note) || sr_file_is_empty(file, &meta, &is_empty, note))
+                return err_wrap(note, "remove %s", node->name);
+        if (!is_empty)
+                return err_set(note, ERR_BUSY, "remove %s: it holds blocks still", node->name);
         return place_remove(sr->place, &name, note);
 }
 
@@ -177,8 +197,8 @@ static enum err collect_layer(struct collection *collection, struct err_note *no
         return ERR_NONE;
 }
 
-enum err garbage_collect(struct sr *sr, unsigned *ret_n, uint64_t *ret_bytes, struct sr_notices *waiting,
-                         struct err_note *note) {
+static enum err collect(struct sr *sr, unsigned *n, uint64_t *bytes, struct sr_notices *waiting,
+                        struct err_note *note) {
         AUTO(collection_fini) struct collection collection = {.sr = sr, .waiting = waiting};
         enum err err;
 
@@ -193,8 +213,25 @@ enum err garbage_collect(struct sr *sr, unsigned *ret_n, uint64_t *ret_bytes, st
         } while (!err);
         if ((err || collection.n) && sr_refresh_after(sr, err, note))
                 return note->code;
-        *ret_n = collection.n;
-        *ret_bytes = collection.bytes;
+        *n += collection.n;
+        *bytes += collection.bytes;
+        return ERR_NONE;
+}
+
+enum err garbage_collect(struct sr *sr, unsigned *ret_n, uint64_t *ret_bytes, struct sr_notices *waiting,
+                         struct err_note *note) {
+        size_t n_waiting = waiting ? waiting->list.n : 0;
+        bool is_more = true;
+
+        *ret_n = 0;
+        *ret_bytes = 0;
+        /* What was above a run may be gone now: then the run goes too, and its coalesce has nothing to do. */
+        while (is_more) {
+                if (waiting)
+                        waiting->list.n = n_waiting;
+                if (collect(sr, ret_n, ret_bytes, waiting, note) || coalesce_end_unneeded(sr, &is_more, note))
+                        return note->code;
+        }
         return ERR_NONE;
 }
 

@@ -17,6 +17,9 @@
 /* sr was refreshed.  waiting may be NULL. */
 MUST_USE enum err garbage_collect(struct sr *, unsigned *ret_n, uint64_t *ret_bytes,
                                   struct sr_notices *waiting, struct err_note *);
+/* A hidden node that holds no block, that nothing names and nobody has open: its name goes, not durably yet.
+ * ERR_BUSY where it is not so. */
+MUST_USE enum err garbage_remove_emptied(struct sr *, const struct node *, struct err_note *);
 /* After a verb that made garbage. */
 MUST_USE enum err garbage_collect_quietly(struct sr *, struct err_note *);
 

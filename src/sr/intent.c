@@ -8,7 +8,10 @@
 #define TABLE_INTENT "intent"
 #define TABLE_PLAN   "plan"
 
-static const char *const kind_names[] = {[INTENT_PIVOT] = "pivot", [INTENT_RESIZE] = "resize"};
+static const char *const kind_names[] = {
+        [INTENT_PIVOT] = "pivot",   [INTENT_RESIZE] = "resize",         [INTENT_COALESCE] = "coalesce",
+        [INTENT_RELINK] = "relink", [INTENT_LEAF_PIVOT] = "leaf_pivot",
+};
 static const char *const image_names[] = {[IMAGE_VHD] = "vhd", [IMAGE_RAW] = "raw"};
 
 static void json_decref_any(json_t *json) {
@@ -20,7 +23,32 @@ void intent_fini(struct intent *intent) {
         if (intent->has_row)
                 vdi_row_fini(&intent->row);
         buf_fini(&intent->plan);
+        vec_fini(&intent->nodes);
         *intent = (struct intent){0};
+}
+
+bool intent_is_of_coalesce(const struct intent *intent) {
+        switch (intent->kind) {
+        case INTENT_PIVOT:
+        case INTENT_RESIZE:
+                return false;
+        case INTENT_COALESCE:
+        case INTENT_RELINK:
+        case INTENT_LEAF_PIVOT:
+                return true;
+        }
+        return false;
+}
+
+bool intent_names(const struct intent *intent, const struct uuid *node) {
+        if (uuid_equal(&intent->vdi, node) || uuid_equal(&intent->other, node) ||
+            uuid_equal(&intent->new_node, node))
+                return true;
+        VEC_EACH (&intent->nodes, each) {
+                if (uuid_equal(each, node))
+                        return true;
+        }
+        return false;
 }
 
 void intents_fini(struct intents *intents) {
@@ -37,6 +65,15 @@ static void set_uuid(json_t *json, const char *member, const struct uuid *uuid) 
                 (void)json_object_set_new(json, member, json_string(uuid_format(uuid).s));
 }
 
+static void set_nodes(json_t *json, const struct intent *intent) {
+        json_t *list = json_array();
+
+        VEC_EACH (&intent->nodes, each) {
+                (void)json_array_append_new(list, json_string(uuid_format(each).s));
+        }
+        (void)json_object_set_new(json, "nodes", list);
+}
+
 static json_t *to_json(const struct intent *intent) {
         json_t *json = json_object();
 
@@ -45,6 +82,8 @@ static json_t *to_json(const struct intent *intent) {
         (void)json_object_set_new(json, "vdi_kind", json_string(image_names[intent->vdi_kind]));
         set_uuid(json, "other", &intent->other);
         set_uuid(json, "new_node", &intent->new_node);
+        if (intent_is_of_coalesce(intent))
+                set_nodes(json, intent);
         if (intent->has_row) {
                 set_uuid(json, "row_uuid", &intent->row.uuid);
                 (void)json_object_set_new(json, "row", vdi_row_to_json(&intent->row));
@@ -90,6 +129,19 @@ static bool take_name(json_t *json, const char *member, const char *const *names
         return false;
 }
 
+static bool take_nodes(json_t *json, struct intent *ret) {
+        json_t *list = json_object_get(json, "nodes"), *each;
+        size_t i;
+
+        if (!json_is_array(list) || json_array_size(list) < 2)
+                return false;
+        json_array_foreach(list, i, each) {
+                if (!json_is_string(each) || !uuid_parse(json_string_value(each), vec_add(&ret->nodes)))
+                        return false;
+        }
+        return true;
+}
+
 static bool from_json(json_t *json, struct intent *ret) {
         json_t *row = json_object_get(json, "row");
         unsigned kind, vdi_kind;
@@ -103,7 +155,9 @@ static bool from_json(json_t *json, struct intent *ret) {
         ret->vdi_kind = (enum image_kind)vdi_kind;
         if (json_object_get(json, "new_node") && !take_uuid(json, "new_node", &ret->new_node))
                 return false;
-        if (ret->kind == INTENT_PIVOT && !take_uuid(json, "other", &ret->other))
+        if (ret->kind != INTENT_RESIZE && !take_uuid(json, "other", &ret->other))
+                return false;
+        if (intent_is_of_coalesce(ret) && !take_nodes(json, ret))
                 return false;
         if (row) {
                 if (!json_is_object(row) || !take_uuid(json, "row_uuid", &row_uuid))

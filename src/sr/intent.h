@@ -16,6 +16,11 @@
 enum intent_kind {
         INTENT_PIVOT,  /* see pivot.h: the prepared file takes vdi's name, what had it is hidden as `other` */
         INTENT_RESIZE, /* plan is vhd_resize's */
+        /* The three of a coalesce, one after the other under one uuid: nodes are all of the run, from the
+         * target up, vdi is its top, other its target. */
+        INTENT_COALESCE, /* see claim.h: blocks may be on their way */
+        INTENT_RELINK, /* see relink.h: the run is emptied, vdi's children are given other as their parent */
+        INTENT_LEAF_PIVOT, /* see leaf_pivot.h: other takes the name of vdi, which is emptied */
 };
 
 struct intent {
@@ -28,7 +33,10 @@ struct intent {
         bool has_row;
         struct vdi_row row; /* to be put when it is finished */
         struct buf plan;
+        VEC(struct uuid) nodes; /* owned */
 };
+bool intent_is_of_coalesce(const struct intent *);
+bool intent_names(const struct intent *, const struct uuid *node); /* in any part */
 void intent_fini(struct intent *);
 DEFINE_AUTO_IN_PLACE(struct intent, intent_fini);
 

@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recover.h"
 
+#include "coalesce.h"
+#include "leaf_pivot.h"
 #include "pivot.h"
+#include "relink.h"
 #include "sr_resize.h"
 
 static enum err recover_one(struct sr *sr, const struct intent *intent, struct err_note *note) {
+        if (coalesce_is_running(sr, intent))
+                return ERR_NONE;
         switch (intent->kind) {
         case INTENT_PIVOT:
                 return pivot_recover(sr, intent, note);
         case INTENT_RESIZE:
                 return sr_resize_recover(sr, intent, note);
+        case INTENT_COALESCE:
+                return claim_recover(sr, intent, note);
+        case INTENT_RELINK:
+                return relink_recover(sr, intent, note);
+        case INTENT_LEAF_PIVOT:
+                return leaf_pivot_recover(sr, intent, note);
         }
         return ERR_NONE;
 }

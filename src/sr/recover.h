@@ -6,6 +6,11 @@
  *                L missing, B there (no links)                  undone: B becomes L again
  *                L and B two inodes, or L.vhd beside L.raw      finished: S gets its name, B is hidden
  *      resize    as vhd_resize_recover finds it                 finished or undone, the plan dropped
+ *      coalesce  the BATs say how far it came              dropped: every state is a legal chain
+ *      relink    some children have the new parent            finished: all have; what was emptied is garbage
+ *      leaf      P there under its own name                   finished: unhidden, renamed over L
+ *      pivot     P gone                                       it has happened
+ *                L holds blocks, by another hand              undone: P is hidden again
  *      (none)    hidden in the footer that counts only          hidden in both
  *                .<uuid>.*.new                                  removed
  *

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "coalesce.h"
 #include "owner.h"
 #include "recover.h"
 #include "sr_state.h"
@@ -444,6 +445,8 @@ enum err sr_open(struct io *io, const char *dir, const struct sr_options *option
 
 void sr_close(struct sr *sr) {
         assert(sr->chains.n == 0 && sr->imports.n == 0);
+        coalesce_end_all(sr);
+        vec_fini(&sr->coalesces);
         vec_fini(&sr->chains);
         vec_fini(&sr->imports);
         fini_vdis(sr);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Chains of VDIs, and who has which open. */
+#include "coalesce.h"
 #include "sr_state.h"
 
 enum err sr_need_closed(struct sr *sr, const struct vdi *vdi, const char *verb, struct err_note *note) {
@@ -73,8 +74,8 @@ enum err sr_open_chain(struct sr *sr, const struct uuid *uuid, enum chain_mode m
         AUTO_FREE char *path = NULL;
         AUTO(chain_abandon) struct chain *chain = NULL;
 
-        if ((mode == CHAIN_WRITE && sr_begin_change(sr, note)) || sr_need_vdi(sr, uuid, &vdi, note) ||
-            (mode == CHAIN_WRITE && prepare_write(sr, vdi, note)))
+        if ((mode == CHAIN_WRITE && sr_begin_change(sr, note)) || coalesce_make_way(sr, uuid, "open", note) ||
+            sr_need_vdi(sr, uuid, &vdi, note) || (mode == CHAIN_WRITE && prepare_write(sr, vdi, note)))
                 return err_wrap(note, "open VDI %s", uuid_format(uuid).s);
         name = node_place_name(vdi->node);
         path = place_path(sr->place, &name);

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "sr_state.h"
+#include "coalesce.h"
 
 void sr_findings_fini(struct sr_findings *findings) {
         VEC_EACH (&findings->list, each) {
@@ -63,6 +63,11 @@ static enum err check_file(struct sr *sr, const struct node *node, unsigned flag
         enum err err;
 
         ret->n_files++;
+        if (claim_of(sr, &node->uuid)) {
+                say(ret, &node->uuid, node->name, FINDING_WARNING, "file",
+                    "not looked at: a coalesce is changing it");
+                return ERR_NONE;
+        }
         if (node->kind == IMAGE_RAW)
                 return ERR_NONE;
         err = vhd_check(sr->io, path, flags, &findings, note);
@@ -96,6 +101,8 @@ static void check_catalog(struct sr *sr, struct sr_findings *ret) {
         if (store_check(catalog_store(sr->catalog), &why))
                 say(ret, &none, "catalog", FINDING_ERROR, "catalog", "%.180s", why.text);
         VEC_EACH (&sr->unfinished.list, each) {
+                if (coalesce_is_running(sr, each))
+                        continue;
                 say(ret, &each->vdi, "catalog", FINDING_WARNING, "catalog",
                     "a change of this VDI was cut short and could not be finished yet");
         }

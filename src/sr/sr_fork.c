@@ -1,32 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sr_fork.h"
 
+#include "coalesce.h"
 #include "pivot.h"
 #include "sr_new.h"
 #include "vhd_meta.h"
 
 /* ---- can it have children as it is? ---- */
 
+enum err sr_file_is_empty(struct io_file *file, const struct vhd_meta *meta, bool *ret,
+                          struct err_note *note) {
+        uint64_t n = vhd_meta_blocks(meta);
+        AUTO_FREE uint32_t *bat = mem_try((size_t)n, sizeof *bat);
+
+        if (!bat)
+                return err_set(note, ERR_NO_MEMORY, "read a BAT of %llu entries: out of memory",
+                               (unsigned long long)n);
+        if (vhd_meta_read_bat(file, meta, bat, n, note))
+                return note->code;
+        *ret = true;
+        for (uint64_t i = 0; i < n && *ret; i++)
+                *ret = bat[i] == VHD_BAT_UNUSED;
+        return ERR_NONE;
+}
+
 static enum err file_is_empty(struct sr *sr, const struct node *node, bool *ret, struct err_note *note) {
         struct place_name name = node_place_name(node);
         AUTO_FREE char *path = place_path(sr->place, &name);
         AUTO(io_close) struct io_file *file = NULL;
-        AUTO_FREE uint32_t *bat = NULL;
         struct vhd_meta meta;
-        uint64_t n;
 
         if (io_open(sr->io, path, IO_READ, &file, note) || io_lock(file, IO_SHARED, note) ||
-            vhd_meta_read(file, 0, &meta, note))
+            vhd_meta_read(file, 0, &meta, note) || sr_file_is_empty(file, &meta, ret, note))
                 return err_wrap(note, "look into %s", path);
-        n = vhd_meta_blocks(&meta);
-        bat = mem_try((size_t)n, sizeof *bat);
-        if (!bat)
-                return err_set(note, ERR_NO_MEMORY, "read the BAT of %s: out of memory", path);
-        if (vhd_meta_read_bat(file, &meta, bat, n, note))
-                return err_wrap(note, "look into %s", path);
-        *ret = true;
-        for (uint64_t i = 0; i < n && *ret; i++)
-                *ret = bat[i] == VHD_BAT_UNUSED;
         return ERR_NONE;
 }
 
@@ -53,7 +59,8 @@ static enum err find_base(struct sr *sr, const struct vdi *vdi, const struct nod
                 *ret = node;
                 return ERR_NONE;
         }
-        if (!node->parent || !node->parent->is_hidden)
+        /* One that a coalesce is about to take out can have no new children. */
+        if (!node->parent || !node->parent->is_hidden || !coalesce_may_attach(sr, &node->parent->uuid))
                 return ERR_NONE;
         if (writer)
                 is_empty = chain_top_is_empty(writer->chain);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Imports: written under a temporary name, and seen by one rename or pivot. */
+#include "coalesce.h"
 #include "garbage.h"
 #include "sr_fork.h"
 #include "sr_new.h"
@@ -84,8 +85,8 @@ static enum err begin_onto(struct sr *sr, const struct uuid *uuid, uint64_t size
         struct place_name base_name;
         struct uuid base_uuid;
 
-        if (sr_begin_change(sr, note) || sr_need_vdi(sr, uuid, &vdi, note) ||
-            sr_vdi_need_replaceable(sr, vdi, "import onto", note))
+        if (sr_begin_change(sr, note) || coalesce_make_way(sr, uuid, "import onto", note) ||
+            sr_need_vdi(sr, uuid, &vdi, note) || sr_vdi_need_replaceable(sr, vdi, "import onto", note))
                 return note->code;
         if (size < vdi->node->size)
                 return err_set(note, ERR_INVALID, "it has %llu bytes, and what is imported only %llu",

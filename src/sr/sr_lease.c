@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Leases: claims on what a node reads as, kept in the catalog. */
+#include "coalesce.h"
 #include "sr_state.h"
 
 /* [C4] on a visible node only; it may be hidden while the lease lasts. */
@@ -10,8 +11,9 @@ enum err sr_lease(struct sr *sr, const struct uuid *uuid, const char *kind, cons
         const struct vdi *vdi;
         enum err err;
 
-        if (sr_begin_change(sr, note) || sr_need_vdi(sr, uuid, &vdi, note) ||
-            sr_check_text("kind", kind, note) || sr_check_text("holder", holder, note))
+        if (sr_begin_change(sr, note) || coalesce_make_way(sr, uuid, "lease", note) ||
+            sr_need_vdi(sr, uuid, &vdi, note) || sr_check_text("kind", kind, note) ||
+            sr_check_text("holder", holder, note))
                 return err_wrap(note, "lease VDI %s", uuid_format(uuid).s);
         lease.kind = mem_text(kind);
         lease.holder = mem_text(holder);

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sr_resize.h"
 
+#include "coalesce.h"
 #include "text.h"
 #include "vhd_resize.h"
 
-static enum err resize_vhd(struct sr *sr, const struct vdi *vdi, struct io_file *file, uint64_t size,
+static enum err resize_vhd(struct sr *sr, const struct node *node, struct io_file *file, uint64_t size,
                            struct err_note *note) {
         AUTO(intent_fini)
-        struct intent intent = {.uuid = sr_fresh_uuid(sr),
-                                .kind = INTENT_RESIZE,
-                                .vdi = vdi->row.uuid,
-                                .vdi_kind = IMAGE_VHD};
+        struct intent intent = {
+                .uuid = sr_fresh_uuid(sr), .kind = INTENT_RESIZE, .vdi = node->uuid, .vdi_kind = IMAGE_VHD};
         uint64_t unused;
         struct err_note later;
 
@@ -47,26 +46,43 @@ static enum err forget_stream(struct sr *sr, const struct vdi *vdi, struct err_n
         return sr_note_change(sr, &row, NULL, NULL, note);
 }
 
+static enum err open_alone(struct sr *sr, const struct node *node, struct io_file **ret,
+                           struct err_note *note) {
+        struct place_name name = node_place_name(node);
+        AUTO_FREE char *path = place_path(sr->place, &name);
+        AUTO(io_close) struct io_file *file = NULL;
+
+        if (io_open(sr->io, path, IO_WRITE, &file, note) || io_lock(file, IO_EXCLUSIVE, note))
+                return err_wrap(note, "open %s", path);
+        *ret = TAKE(file);
+        return ERR_NONE;
+}
+
+enum err sr_resize_node(struct sr *sr, const struct node *node, uint64_t size, struct err_note *note) {
+        AUTO(io_close) struct io_file *file = NULL;
+
+        if (open_alone(sr, node, &file, note))
+                return note->code;
+        return node->kind == IMAGE_VHD ? resize_vhd(sr, node, file, size, note)
+                                       : resize_raw(file, size, note);
+}
+
 static enum err resize(struct sr *sr, const struct uuid *uuid, uint64_t size, struct err_note *note) {
         AUTO(io_close) struct io_file *file = NULL;
-        AUTO_FREE char *path = NULL;
-        struct place_name name;
         const struct vdi *vdi;
 
-        if (sr_begin_change(sr, note) || sr_need_vdi(sr, uuid, &vdi, note) ||
-            sr_vdi_need_replaceable(sr, vdi, "resize", note))
+        if (sr_begin_change(sr, note) || coalesce_make_way(sr, uuid, "resize", note) ||
+            sr_need_vdi(sr, uuid, &vdi, note) || sr_vdi_need_replaceable(sr, vdi, "resize", note))
                 return note->code;
         if (size < vdi->node->size)
                 return err_set(note, ERR_INVALID, "it has %s, and a disk can only grow",
                                text_size(vdi->node->size).s);
         if (size == vdi->node->size)
                 return ERR_NONE;
-        name = node_place_name(vdi->node);
-        path = place_path(sr->place, &name);
-        if (io_open(sr->io, path, IO_WRITE, &file, note) || io_lock(file, IO_EXCLUSIVE, note) ||
+        if (open_alone(sr, vdi->node, &file, note) ||
             (!uuid_is_null(&vdi->row.stream_uuid) && forget_stream(sr, vdi, note)))
                 return note->code;
-        return vdi->node->kind == IMAGE_VHD ? resize_vhd(sr, vdi, file, size, note)
+        return vdi->node->kind == IMAGE_VHD ? resize_vhd(sr, vdi->node, file, size, note)
                                             : resize_raw(file, size, note);
 }
 

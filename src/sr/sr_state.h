@@ -14,6 +14,9 @@
 #include "intent.h"
 #include "sr.h"
 
+struct coalesce;
+struct vhd_meta;
+
 struct sr_open_chain {
         struct uuid vdi;
         enum chain_mode mode;
@@ -32,6 +35,7 @@ struct sr {
         VEC(struct vdi) vdis;             /* owned; in the order of name, then uuid */
         VEC(struct sr_open_chain) chains; /* owned; the chains are their openers' */
         VEC(struct sr_import *) imports;  /* owned array; each its caller's */
+        VEC(struct coalesce *) coalesces; /* owned array; each its caller's; those that run */
         struct intents unfinished;        /* as the last refresh saw them */
         struct gc *gc;                    /* borrowed; whose caller steps it; NULL: nobody does */
         bool is_read_only;
@@ -82,6 +86,8 @@ MUST_USE enum err sr_note_change(struct sr *, const struct vdi_row *row, const s
  * */
 MUST_USE enum err sr_check_layers(const struct chain *, unsigned first, const struct node *,
                                   struct err_note *);
+/* Whether a VHD, whose metadata was read, holds no block at all. */
+MUST_USE enum err sr_file_is_empty(struct io_file *, const struct vhd_meta *, bool *ret, struct err_note *);
 /* A chain that failed: nothing more is written. */
 void sr_abandon_chain(struct sr *, struct chain *);
 bool sr_import_is_onto(const struct sr_import *, const struct uuid *vdi);

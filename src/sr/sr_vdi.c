@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The verbs on VDIs. */
+#include "coalesce.h"
 #include "garbage.h"
 #include "pivot.h"
 #include "sr_fork.h"
@@ -54,8 +55,8 @@ static enum err fork_vdi(struct sr *sr, const struct uuid *uuid, const struct vd
         struct uuid_text room;
         enum err err;
 
-        if (sr_begin_change(sr, note) || sr_need_vdi(sr, uuid, &vdi, note) ||
-            fork_row(sr, vdi, options, is_snapshot, &row, note))
+        if (sr_begin_change(sr, note) || coalesce_make_way(sr, uuid, verb, note) ||
+            sr_need_vdi(sr, uuid, &vdi, note) || fork_row(sr, vdi, options, is_snapshot, &row, note))
                 return err_wrap(note, "%s VDI %s", verb, sr_called(sr, uuid, &room));
         err = sr_fork(sr, vdi, &row, note);
         if (sr_refresh_after(sr, err, note))
@@ -124,7 +125,8 @@ static enum err revert(struct sr *sr, const struct uuid *uuid, const struct uuid
         struct uuid base_uuid;
         enum err err;
 
-        if (sr_begin_change(sr, note) || sr_need_vdi(sr, uuid, &vdi, note) ||
+        if (sr_begin_change(sr, note) || coalesce_make_way(sr, uuid, "revert", note) ||
+            coalesce_make_way(sr, snapshot_uuid, "revert", note) || sr_need_vdi(sr, uuid, &vdi, note) ||
             sr_need_vdi(sr, snapshot_uuid, &snapshot, note) || need_snapshot(vdi, snapshot, note) ||
             sr_vdi_need_replaceable(sr, vdi, "revert", note) ||
             sr_fork_base(sr, snapshot_uuid, &base_uuid, note) || sr_need_vdi(sr, uuid, &vdi, note) ||
@@ -174,7 +176,7 @@ static enum err hide(struct sr *sr, const struct vdi *vdi, struct err_note *note
 static enum err delete (struct sr *sr, const struct uuid *uuid, struct err_note *note) {
         const struct vdi *vdi;
 
-        if (sr_begin_change(sr, note)) return note->code;
+        if (sr_begin_change(sr, note) || coalesce_make_way(sr, uuid, "delete", note)) return note->code;
         /* Also one whose chain is broken: only its own file must be whole enough to be hidden. */
         vdi = sr_get_vdi(sr, uuid);
         if (!vdi) return sr_need_vdi(sr, uuid, &vdi, note);

@@ -277,11 +277,26 @@ static void fail(struct node *node, enum err code, const char *fmt, ...) {
         node->is_own_error = true;
 }
 
-static void join(struct scan *scan, struct scanned *scanned) {
-        struct node *node = scanned->node, *parent = NULL;
+/* The first of the names that is there; but rather one that has the uuid too: a change of parents that was
+ * cut short leaves the new one's path beside the old one's uuid and name. */
+static struct node *named_parent(struct scan *scan, struct scanned *scanned) {
+        const struct node *node = scanned->node;
+        struct node *first = NULL;
 
-        for (size_t i = 0; i < scanned->claims.list.n && !parent; i++)
-                parent = find_name(scan->tree, &scanned->claims.list.data[i].name);
+        VEC_EACH (&scanned->claims.list, each) {
+                struct node *found = find_name(scan->tree, &each->name);
+
+                if (found && found->kind == IMAGE_VHD && !node->parent_is_raw &&
+                    uuid_equal(&node->parent_footer_uuid, &found->footer_uuid))
+                        return found;
+                first = first ? first : found;
+        }
+        return first;
+}
+
+static void join(struct scan *scan, struct scanned *scanned) {
+        struct node *node = scanned->node, *parent = named_parent(scan, scanned);
+
         if (!parent) {
                 fail(node, ERR_NOT_FOUND, "its parent is missing: looked for %s in %s",
                      scanned->claims.tried.n ? buf_text(&scanned->claims.tried) : "no name at all",

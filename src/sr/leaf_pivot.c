@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "leaf_pivot.h"
+
+#include "vhd_edit.h"
+
+/* Both files, and nobody else has them. */
+struct pair {
+        struct place_name leaf_name, parent_name;
+        struct io_file *leaf;   /* owned */
+        struct io_file *parent; /* owned */
+};
+
+static void pair_fini(struct pair *pair) {
+        if (pair->leaf)
+                io_close(pair->leaf);
+        if (pair->parent)
+                io_close(pair->parent);
+}
+DEFINE_AUTO_IN_PLACE(struct pair, pair_fini);
+
+static struct pair pair_of(const struct intent *intent) {
+        return (struct pair){.leaf_name = place_name_of(&intent->vdi, IMAGE_VHD),
+                             .parent_name = place_name_of(&intent->other, IMAGE_VHD)};
+}
+
+static enum err open_alone(struct sr *sr, const struct place_name *name, struct io_file **ret,
+                           struct err_note *note) {
+        AUTO_FREE char *path = place_path(sr->place, name);
+        AUTO(io_close) struct io_file *file = NULL;
+
+        if (io_open(sr->io, path, IO_WRITE, &file, note) || io_lock(file, IO_EXCLUSIVE, note))
+                return err_wrap(note, "open %s", path);
+        *ret = TAKE(file);
+        return ERR_NONE;
+}
+
+/* What goes with its name must be nothing. */
+static enum err check_pair(const struct pair *pair, struct err_note *note) {
+        struct vhd_meta leaf, parent;
+        bool is_empty;
+
+        if (vhd_meta_read(pair->leaf, 0, &leaf, note) || vhd_meta_read(pair->parent, 0, &parent, note) ||
+            sr_file_is_empty(pair->leaf, &leaf, &is_empty, note))
+                return note->code;
+        if (!is_empty)
+                return err_set(note, ERR_MISMATCH, "%s holds blocks still", io_path(pair->leaf));
+        if (leaf.footer.type != VHD_DIFFERENCING ||
+            !uuid_equal(&leaf.header.parent_uuid, &parent.footer.uuid))
+                return err_set(note, ERR_MISMATCH, "%s is not a child of %s", io_path(pair->leaf),
+                               io_path(pair->parent));
+        if (parent.footer.size_bytes != leaf.footer.size_bytes)
+                return err_set(note, ERR_MISMATCH, "%s and %s differ in size", io_path(pair->leaf),
+                               io_path(pair->parent));
+        return ERR_NONE;
+}
+
+static enum err open_pair(struct sr *sr, struct pair *pair, struct err_note *note) {
+        if (open_alone(sr, &pair->leaf_name, &pair->leaf, note) ||
+            open_alone(sr, &pair->parent_name, &pair->parent, note))
+                return note->code;
+        return check_pair(pair, note);
+}
+
+/* Under the intent. */
+static enum err take_name(struct sr *sr, const struct pair *pair, struct err_note *note) {
+        if (vhd_edit_set_hidden(pair->parent, false, note) ||
+            place_rename(sr->place, &pair->parent_name, &pair->leaf_name, note))
+                return note->code;
+        return sr_sync_names(sr, note);
+}
+
+enum err leaf_pivot_do(struct sr *sr, const struct intent *intent, struct err_note *note) {
+        AUTO(pair_fini) struct pair pair = pair_of(intent);
+
+        if (open_pair(sr, &pair, note))
+                return note->code;
+        sr->must_recover = true; /* until the intent is known to be gone */
+        if (sr_note_change(sr, NULL, intent, NULL, note))
+                return note->code;
+        if (take_name(sr, &pair, note) || sr_note_change(sr, NULL, NULL, &intent->uuid, note))
+                return err_wrap(note, "cut short; it is finished before the SR is changed next");
+        sr->must_recover = false;
+        return ERR_NONE;
+}
+
+/* L is not what it was when the intent was written, by another hand: P stays its parent. */
+static enum err undo(struct sr *sr, const struct pair *pair, struct err_note *note) {
+        return place_set_hidden(sr->place, &pair->parent_name, true, note);
+}
+
+enum err leaf_pivot_recover(struct sr *sr, const struct intent *intent, struct err_note *note) {
+        AUTO(pair_fini) struct pair pair = pair_of(intent);
+        struct io_stat stat;
+        bool is_there;
+        enum err err;
+
+        if (place_find(sr->place, &pair.parent_name, &is_there, &stat, note))
+                return note->code;
+        if (is_there) {
+                err = open_pair(sr, &pair, note);
+                if (err == ERR_MISMATCH) {
+                        pair_fini(&pair);
+                        pair = pair_of(intent);
+                        err = undo(sr, &pair, note);
+                } else if (!err) {
+                        err = take_name(sr, &pair, note);
+                }
+                if (err)
+                        return err_wrap(note, "finish a coalesce");
+        }
+        return sr_note_change(sr, NULL, NULL, &intent->uuid, note);
+}
