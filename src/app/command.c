@@ -2,6 +2,8 @@
 #include "command.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -15,6 +17,8 @@
 #include "mem.h"
 #include "options.h"
 #include "print.h"
+#include "rpc_client.h"
+#include "rpc_server.h"
 
 /* ---- signals ---- */
 
@@ -24,6 +28,21 @@ static atomic_bool is_cancelled;
 static void ask_to_stop(int number) {
         (void)number;
         atomic_store(&is_cancelled, true);
+}
+
+/* Once our own verb has ended: those of others are asked to stop; as above, a second one ends the process. */
+static atomic_bool is_hurried;
+
+static void ask_to_leave(int number) {
+        (void)number;
+        atomic_store(&is_hurried, true);
+}
+
+static void set_leaving_signals(void) {
+        struct sigaction ask = {.sa_handler = ask_to_leave, .sa_flags = (int)SA_RESETHAND};
+
+        sigaction(SIGINT, &ask, NULL);
+        sigaction(SIGTERM, &ask, NULL);
 }
 
 static void set_signals(void) {
@@ -160,6 +179,40 @@ static int show_result(const struct options *options, const struct verb_call *ca
         return written ? written : exit_code_of(call->outcome);
 }
 
+/* Others still use the SR through us.  What is written is written: who reads our output sees its end. */
+static void say_who_is_waited_for(void *user, const char *method, uint64_t pid) {
+        const struct options *options = user;
+        const char *dot = strchr(method, '.');
+        int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+        fflush(stdout);
+        if (nowhere >= 0) {
+                (void)dup2(nowhere, STDOUT_FILENO);
+                close(nowhere);
+        }
+        if (!options->is_json)
+                fprintf(stderr,
+                        "catena: pid %" PRIu64 " uses the SR through this process (%.*s %s): waiting for it; "
+                        "Ctrl-C stops both\n",
+                        pid, dot ? (int)(dot - method) : 0, method, dot ? dot + 1 : method);
+}
+
+static struct rpc_server *new_server(struct io *io, const struct sr_self *self,
+                                     const struct options *options) {
+        struct rpc_server_options server = {
+                .self = self, .hurry = &is_hurried, .waits = say_who_is_waited_for, .user = (void *)options};
+
+        return rpc_server_new(io, &server);
+}
+
+static int run_verb(const struct options *options, struct verb_call *call, struct bar *bar) {
+        struct err_note note = {0};
+        enum err failed = verb_call_run(call, &note);
+
+        bar_clear(bar);
+        return failed ? report(options, call->outcome, &note) : show_result(options, call);
+}
+
 static int run_call(const struct options *options) {
         AUTO(io_free) struct io *io = io_uring_new();
         AUTO(io_close) struct io_file *input = NULL, *output = NULL;
@@ -168,17 +221,24 @@ static int run_call(const struct options *options) {
         struct progress progress = {
                 .io = io, .show = bar_show, .say = bar_say, .user = &bar, .is_cancelled = &is_cancelled};
         struct err_note note = {0};
-        enum err failed;
         char host[HOST_NAME_MAX + 1] = "";
         AUTO_FREE char *command = mem_format("catena %s %s", options->noun->name, options->verb->name);
         struct sr_self self = {.host = host, .pid = (uint64_t)getpid(), .command = command};
+        AUTO(rpc_server_free) struct rpc_server *server = new_server(io, &self, options);
+        const struct keeper_door door = rpc_server_door(server);
+        AUTO(keeper_free) struct keeper *keeper = keeper_new(io, &self, &door);
+        struct rpc_client client = {.input = STDIN_FILENO, .output = STDOUT_FILENO};
+        const struct verb_elsewhere elsewhere = rpc_client_elsewhere(&client);
         AUTO(verb_call_fini)
         struct verb_call call = {.verb = options->verb,
                                  .params = options->params,
                                  .io = io,
                                  .state_dir = state,
                                  .progress = &progress,
-                                 .self = &self};
+                                 .self = &self,
+                                 .keeper = keeper,
+                                 .elsewhere = &elsewhere};
+        int code;
 
         gethostname(host, sizeof host - 1);
         io_set_stop(io, &is_cancelled);
@@ -186,11 +246,9 @@ static int run_call(const struct options *options) {
                 return report(options, VERB_DONE, &note);
         call.input = input;
         call.output = output;
-        failed = verb_call_run(&call, &note);
-        bar_clear(&bar);
-        if (failed)
-                return report(options, call.outcome, &note);
-        return show_result(options, &call);
+        code = run_verb(options, &call, &bar);
+        set_leaving_signals();
+        return code;
 }
 
 static int run_task(const struct options *options) {

@@ -243,14 +243,27 @@ void io_set_stop(struct io *io, const atomic_bool *stop) {
         io->stop = stop;
 }
 
-bool io_is_stopped(const struct io *io) {
-        return io->stop && atomic_load_explicit(io->stop, memory_order_relaxed);
+enum err io_adopt_stream(struct io *io, int fd, unsigned flags, const char *name, const atomic_bool *stop,
+                         struct io_file **ret, struct err_note *note) {
+        assert((flags & ~(unsigned)IO_WRITE) == 0);
+        if (!io->ops->adopt_stream)
+                return err_set(note, ERR_UNSUPPORTED, "there are no descriptors here");
+        if (io->ops->adopt_stream(io, fd, flags, name, ret, note))
+                return note->code;
+        (*ret)->stop = stop;
+        return ERR_NONE;
+}
+
+bool io_is_stopped(const struct io_file *file) {
+        const atomic_bool *stop = file->stop ? file->stop : file->io->stop;
+
+        return stop && atomic_load_explicit(stop, memory_order_relaxed);
 }
 
 enum err io_stream_read(struct io_file *file, void *ret, size_t n, size_t *ret_n, struct err_note *note) {
         assert(file->is_stream && !(file->flags & IO_WRITE));
         assert(n > 0); /* an answer of 0 would look like the end */
-        if (io_is_stopped(file->io))
+        if (io_is_stopped(file))
                 return err_set(note, ERR_CANCELLED, "read %s: interrupted", file->path);
         return file->io->ops->stream_read(file, ret, n, ret_n, note);
 }
@@ -259,7 +272,7 @@ enum err io_stream_write(struct io_file *file, const void *data, size_t n, struc
         assert(file->is_stream && (file->flags & IO_WRITE));
         if (n == 0)
                 return ERR_NONE;
-        if (io_is_stopped(file->io))
+        if (io_is_stopped(file))
                 return err_set(note, ERR_CANCELLED, "write %s: interrupted", file->path);
         return file->io->ops->stream_write(file, data, n, note);
 }

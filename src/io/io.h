@@ -138,6 +138,11 @@ enum io_standard { IO_STDIN, IO_STDOUT };
 
 /* The process's own standard input or output, as a file on which only the two calls below work. */
 MUST_USE enum err io_open_standard(struct io *, enum io_standard, struct io_file **ret, struct err_note *);
+/* A descriptor that came from elsewhere, ours to close from now on also where it fails: a stream to read
+ * (IO_READ) or to write (IO_WRITE).  name is for messages.  While it waits, *stop is looked at several times
+ * a second, whatever the other side does; stop is borrowed, NULL: that of io_set_stop. */
+MUST_USE enum err io_adopt_stream(struct io *, int fd, unsigned flags, const char *name,
+                                  const atomic_bool *stop, struct io_file **ret, struct err_note *);
 /* 0: the end */
 MUST_USE enum err io_stream_read(struct io_file *, void *ret, size_t n, size_t *ret_n, struct err_note *);
 /* ERR_CLOSED: no reader */

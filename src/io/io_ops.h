@@ -25,15 +25,16 @@ struct io {
         const atomic_bool *stop;  /* borrowed; NULL: never; kept by io.c */
 };
 
-/* Whether waiting for a stream is to end. */
-bool io_is_stopped(const struct io *);
-
 struct io_file {
         struct io *io;  /* borrowed, outlives us */
         char *path;     /* owned; as it was opened */
         unsigned flags; /* enum io_flags */
         bool is_stream;
+        const atomic_bool *stop; /* borrowed; an adopted stream's; NULL: the io's */
 };
+
+/* Whether waiting for a stream is to end. */
+bool io_is_stopped(const struct io_file *);
 
 /* The maker's part of opening and closing: sets and releases the members above, nothing else. */
 void io_file_init(struct io_file *, struct io *, const char *path, unsigned flags);
@@ -87,8 +88,10 @@ struct io_ops {
 
         enum err (*lock)(struct io_file *, enum io_lock, struct err_note *);
 
-        /* or NULL, and then all three: ERR_UNSUPPORTED.  open_standard sets is_stream */
+        /* or NULL, and then all four: ERR_UNSUPPORTED.  The first two set is_stream */
         enum err (*open_standard)(struct io *, enum io_standard, struct io_file **ret, struct err_note *);
+        enum err (*adopt_stream)(struct io *, int fd, unsigned flags, const char *name, struct io_file **ret,
+                                 struct err_note *);
         enum err (*stream_read)(struct io_file *, void *ret, size_t n, size_t *ret_n, struct err_note *);
         enum err (*stream_write)(struct io_file *, const void *data, size_t n, struct err_note *);
 

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/fs.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,7 +81,7 @@ static int fd_of(struct io_file *file) {
         return io_posix_file(file)->fd;
 }
 
-static struct io_file *file_new(struct io *io, const char *path, unsigned flags, int fd) {
+struct io_file *io_posix_file_new(struct io *io, const char *path, unsigned flags, int fd) {
         struct io_posix_file *file = mem_new(struct io_posix_file);
 
         io_file_init(&file->file, io, path, flags);
@@ -94,7 +93,7 @@ static struct io_file *file_new(struct io *io, const char *path, unsigned flags,
 static void posix_close(struct io_file *file) {
         struct io_posix_file *self = io_posix_file(file);
 
-        if (!file->is_stream)
+        if (!file->is_stream || self->is_adopted)
                 close(self->fd);
         pthread_mutex_destroy(&self->mutex);
         io_file_fini(file);
@@ -131,7 +130,7 @@ static enum err posix_open(struct io *io, const char *path, unsigned flags, stru
          * already. Refused here means that the page cache is used, which io.h allows. */
         if (flags & IO_DIRECT)
                 (void)!fcntl(fd, F_SETFL, O_DIRECT);
-        *ret = file_new(io, path, flags, fd);
+        *ret = io_posix_file_new(io, path, flags, fd);
         return ERR_NONE;
 }
 
@@ -391,81 +390,6 @@ static enum err posix_space(struct io *io, const char *path, struct io_space *re
         return ERR_NONE;
 }
 
-/* ---- streams ---- */
-
-static enum err posix_open_standard(struct io *io, enum io_standard which, struct io_file **ret,
-                                    struct err_note *note) {
-        struct io_file *file;
-        int fd = which == IO_STDIN ? STDIN_FILENO : STDOUT_FILENO;
-        const char *name = which == IO_STDIN ? "standard input" : "standard output";
-
-        if (fcntl(fd, F_GETFD) < 0)
-                return io_posix_fail(note, errno, "open %s", name);
-        file = file_new(io, name, which == IO_STDIN ? IO_READ : IO_WRITE, fd);
-        file->is_stream = true;
-        *ret = file;
-        return ERR_NONE;
-}
-
-enum { STOP_EVERY_MS = 500 };
-
-/* After a call on fd failed: whether it is worth asking again, having waited where the other side made it
- * non-blocking.  However long: a reader may be slow for a day. */
-static bool may_try_again(int fd, short events) {
-        struct pollfd wait = {.fd = fd, .events = events};
-
-        if (errno == EINTR)
-                return true;
-        if (errno != EAGAIN)
-                return false;
-        if (poll(&wait, 1, -1) < 0 && errno != EINTR)
-                return false;
-        return true; /* also after POLLERR and POLLHUP: the call itself says what happened */
-}
-
-/* Waits until there is something to read, or until it is to end: a signal may come just before a read would
- * begin to wait, so the wait is cut into pieces. */
-static void wait_to_read(struct io_file *file) {
-        struct pollfd wait = {.fd = fd_of(file), .events = POLLIN};
-
-        while (file->io->stop && !io_is_stopped(file->io) && poll(&wait, 1, STOP_EVERY_MS) == 0)
-                ;
-}
-
-static enum err posix_stream_read(struct io_file *file, void *ret, size_t n, size_t *ret_n,
-                                  struct err_note *note) {
-        ssize_t moved;
-
-        do {
-                wait_to_read(file);
-                if (io_is_stopped(file->io))
-                        return err_set(note, ERR_CANCELLED, "read %s: interrupted", file->path);
-                moved = read(fd_of(file), ret, n);
-        } while (moved < 0 && may_try_again(fd_of(file), POLLIN));
-        if (moved < 0)
-                return io_posix_fail(note, errno, "read %s", file->path);
-        *ret_n = (size_t)moved;
-        return ERR_NONE;
-}
-
-static enum err posix_stream_write(struct io_file *file, const void *data, size_t n, struct err_note *note) {
-        size_t done = 0;
-
-        while (done < n) {
-                ssize_t moved;
-
-                if (io_is_stopped(file->io))
-                        return err_set(note, ERR_CANCELLED, "write %s: interrupted", file->path);
-                moved = write(fd_of(file), (const char *)data + done, n - done);
-                if (moved < 0 && may_try_again(fd_of(file), POLLOUT))
-                        continue;
-                if (moved < 0)
-                        return io_posix_fail(note, errno, "write %s", file->path);
-                done += (size_t)moved;
-        }
-        return ERR_NONE;
-}
-
 /* ---- clock, dice ---- */
 
 static int64_t clock_ns(clockid_t clock) {
@@ -599,9 +523,10 @@ static const struct io_ops posix_ops = {
         .canonical = posix_canonical,
         .space = posix_space,
         .lock = io_posix_lock,
-        .open_standard = posix_open_standard,
-        .stream_read = posix_stream_read,
-        .stream_write = posix_stream_write,
+        .open_standard = io_posix_open_standard,
+        .adopt_stream = io_posix_adopt_stream,
+        .stream_read = io_posix_stream_read,
+        .stream_write = io_posix_stream_write,
         .now_ns = posix_now_ns,
         .wall_ns = posix_wall_ns,
         .sleep_ns = posix_sleep_ns,

@@ -20,7 +20,9 @@ struct io_posix {
 
 struct io_posix_file {
         struct io_file file;
-        int fd;                /* a stream's is not ours to close */
+        int fd; /* a stream's is not ours to close, unless it was adopted */
+        bool is_adopted;
+        bool may_block;        /* an adopted one whose writes may wait however little they write */
         pthread_mutex_t mutex; /* guards lock */
         enum io_lock lock;
 };
@@ -31,6 +33,16 @@ static inline struct io_posix_file *io_posix_file(struct io_file *file) {
 
 /* "<what was asked>: <why not>".  Returns the code that errnum stands for. */
 enum err io_posix_fail(struct err_note *, int errnum, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* fd is the file's from then on, but for a stream that was not adopted. */
+struct io_file *io_posix_file_new(struct io *, const char *path, unsigned flags, int fd);
+
+/* io_posix_stream.c */
+enum err io_posix_open_standard(struct io *, enum io_standard, struct io_file **ret, struct err_note *);
+enum err io_posix_adopt_stream(struct io *, int fd, unsigned flags, const char *name, struct io_file **ret,
+                               struct err_note *);
+enum err io_posix_stream_read(struct io_file *, void *ret, size_t n, size_t *ret_n, struct err_note *);
+enum err io_posix_stream_write(struct io_file *, const void *data, size_t n, struct err_note *);
 
 /* io_posix_lock.c */
 enum err io_posix_lock(struct io_file *, enum io_lock, struct err_note *);

@@ -143,3 +143,11 @@ enum err local_pair(int ret_fds[2], struct err_note *note) {
                 return err_set(note, ERR_IO, "make a pair of sockets: %s", strerror(errno));
         return ERR_NONE;
 }
+
+bool local_is_open(int fd) {
+        return fd >= 0 && fcntl(fd, F_GETFD) >= 0;
+}
+
+void local_close(int fd) {
+        close(fd);
+}

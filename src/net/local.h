@@ -39,6 +39,9 @@ MUST_USE enum err local_connect(const char *folder, const char *name, int *ret_f
 /* Whether someone of uid may talk to us. */
 bool local_is_trusted(uint32_t uid);
 
+bool local_is_open(int fd); /* whether it is a descriptor at all */
+void local_close(int fd);
+
 MUST_USE enum err local_pair(int ret_fds[2], struct err_note *); /* two ends, of nobody else */
 
 #endif

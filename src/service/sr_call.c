@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "keeper.h"
 #include "mem.h"
 #include "registry.h"
 #include "turn.h"
@@ -16,17 +17,58 @@ struct sr_options sr_call_options(const struct verb_call *call, enum sr_mode mod
         return (struct sr_options){.mode = mode, .self = call->self, .ballast_bytes = BALLAST_BYTES};
 }
 
-/* Most owners are done in a moment. */
-static enum err open_patiently(struct io *io, const char *path, const struct sr_options *options,
-                               struct sr **ret, struct err_note *note) {
-        uint64_t until = io_now_ns(io) + WAIT_FOR_OWNER_NS;
+static const atomic_bool *stop_of(const struct verb_call *call) {
+        return call->progress ? call->progress->is_cancelled : NULL;
+}
+
+/* A call that only looks leaves the SR to others; it needs no keeper unless that has the SR already. */
+static enum err open_once(struct verb_call *call, const char *path, const struct sr_options *options,
+                          struct err_note *note) {
+        if (call->is_of_other) {
+                enum err failed = keeper_join(call->keeper, path, call->verb->name, stop_of(call), &call->sr,
+                                              &call->turn, note);
+
+                call->is_not_here = failed == ERR_CLOSED;
+                return failed;
+        }
+        if (call->keeper && options->mode == SR_OWN)
+                return keeper_enter(call->keeper, path, call->verb->name, stop_of(call), &call->sr,
+                                    &call->turn, note);
+        return sr_open(call->io, path, options, &call->sr, note);
+}
+
+/* Whether the owner can be called: a process of this host that told how. */
+static bool is_owner_callable(struct verb_call *call, const char *path) {
+        AUTO_FREE char *canonical = NULL;
+        struct sr_owner owner = {0};
+        struct err_note unused;
+
+        if (!call->elsewhere || call->is_of_other || !call->self || !call->self->host ||
+            io_canonical(call->io, path, &canonical, &unused) ||
+            sr_owner_of(call->io, canonical, &owner, &unused))
+                return false;
+        if (!*owner.socket || strcmp(owner.host, call->self->host) != 0) {
+                sr_owner_fini(&owner);
+                return false;
+        }
+        call->owner = owner;
+        return true;
+}
+
+/* Most owners are done in a moment.  may_call: this call may be sent to the owner. */
+static enum err open_patiently(struct verb_call *call, const char *path, const struct sr_options *options,
+                               bool may_call, struct err_note *note) {
+        uint64_t until = io_now_ns(call->io) + WAIT_FOR_OWNER_NS;
 
         for (;;) {
-                enum err failed = sr_open(io, path, options, ret, note);
+                enum err failed = open_once(call, path, options, note);
 
-                if (failed != ERR_BUSY || io_now_ns(io) >= until)
+                if (failed != ERR_BUSY || io_now_ns(call->io) >= until ||
+                    (may_call && is_owner_callable(call, path)))
                         return failed;
-                io_sleep_ns(io, WAIT_EVERY_NS);
+                if (stop_of(call) && atomic_load(stop_of(call)))
+                        return err_set(note, ERR_CANCELLED, "interrupted");
+                io_sleep_ns(call->io, WAIT_EVERY_NS);
         }
 }
 
@@ -50,9 +92,10 @@ enum err sr_call_open(struct verb_call *call, enum sr_mode mode, struct sr **ret
                 return note->code;
         if (read_only || (verbs_find_param(call->verb, "read-only") && call_flag(call, "read-only")))
                 options.mode = SR_READ_ONLY;
-        if (open_patiently(call->io, path, &options, &call->sr, note) || need_disks(call->sr, text, note))
-                return note->code;
         call->is_read_only = options.mode == SR_READ_ONLY;
+        /* One that was adopted read-only is not changed by way of its owner either. */
+        if (open_patiently(call, path, &options, !read_only, note) || need_disks(call->sr, text, note))
+                return note->code;
         *ret = call->sr;
         return ERR_NONE;
 }
@@ -70,8 +113,12 @@ void sr_call_resume(struct verb_call *call) {
 }
 
 void sr_call_end(struct verb_call *call) {
-        if (call->sr)
-                sr_close(TAKE(call->sr));
+        if (call->turn)
+                keeper_leave(call->keeper);
+        else if (call->sr)
+                sr_close(call->sr);
+        call->turn = NULL;
+        call->sr = NULL;
 }
 
 enum err sr_call_find(struct verb_call *call, struct sr *sr, const char *param, const struct vdi **ret,

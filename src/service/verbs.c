@@ -225,22 +225,52 @@ static enum err check_params(const struct verb *verb, json_t *params, struct err
 
 /* ---- calls ---- */
 
-enum err verb_call_run(struct verb_call *call, struct err_note *note) {
+enum { SEEK_EVERY_NS = 10000000 };
+static const uint64_t SEEK_OWNER_NS = UINT64_C(10000000000);
+
+/* Where the SR is another's, whoever that is by then: owners come and go. */
+static enum err run_elsewhere(struct verb_call *call, bool *ret_is_gone, struct err_note *note) {
         enum err failed;
 
+        json_object_clear(call->result);
+        call->outcome = VERB_DONE;
+        failed = call->elsewhere->run(call->elsewhere->user, call, ret_is_gone, note);
+        sr_owner_fini(&call->owner);
+        return failed;
+}
+
+static enum err run_where_it_is(struct verb_call *call, struct err_note *note) {
+        uint64_t until = 0;
+
+        for (;;) {
+                enum err failed = call->verb->run(call, note);
+                bool is_gone = false;
+
+                sr_call_end(call);
+                if (!call->owner.folder)
+                        return failed;
+                if (until == 0)
+                        until = io_now_ns(call->io) + SEEK_OWNER_NS;
+                failed = run_elsewhere(call, &is_gone, note);
+                if (!is_gone || io_now_ns(call->io) >= until)
+                        return failed;
+                io_sleep_ns(call->io, SEEK_EVERY_NS);
+        }
+}
+
+enum err verb_call_run(struct verb_call *call, struct err_note *note) {
         if (check_params(call->verb, call->params, note)) {
                 call->outcome = VERB_USAGE;
                 return note->code;
         }
         call->result = json_object();
-        failed = call->verb->run(call, note);
-        sr_call_end(call);
-        return failed;
+        return run_where_it_is(call, note);
 }
 
 void verb_call_fini(struct verb_call *call) {
         json_decref(call->result);
         call->result = NULL;
+        sr_owner_fini(&call->owner);
 }
 
 static const json_t *call_value(const struct verb_call *call, const char *name) {

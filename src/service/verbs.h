@@ -125,6 +125,9 @@ enum verb_outcome {
         VERB_USAGE,    /* with an error: the caller's mistake */
 };
 
+struct keeper;
+struct verb_elsewhere;
+
 struct verb_call {
         const struct verb *verb;    /* borrowed, static */
         json_t *params;             /* borrowed; an object; values that are missing are filled in */
@@ -134,14 +137,27 @@ struct verb_call {
         struct io_file *output;     /* borrowed; likewise */
         struct progress *progress;  /* borrowed */
         const struct sr_self *self; /* borrowed; who owns an SR meanwhile; NULL: nobody in particular */
+        struct keeper *keeper; /* borrowed; keeps the SR for all calls of the process; NULL: one of its own */
+        bool is_of_other;      /* sent by another process, to the keeper's SR */
+        bool is_not_here;      /* … which is not open, or not any more: it can be sent again */
+        const struct verb_elsewhere *elsewhere; /* borrowed; NULL: an SR that another owns is in use */
 
         json_t *result; /* owned; an object, filled by the handler */
         enum verb_outcome outcome;
 
         /* Kept by sr_call.c, from sr_call_open until the handler has returned. */
-        struct sr *sr;     /* owned; NULL: none is open */
-        struct turn *turn; /* borrowed; of the SR; NULL: nobody else wants it */
-        bool is_read_only; /* the verb may change nothing, whatever sr would allow */
+        struct sr *sr;         /* owned, but the keeper's where it has one; NULL: none is open */
+        struct turn *turn;     /* borrowed; of the SR; NULL: nobody else wants it */
+        bool is_read_only;     /* the verb may change nothing, whatever sr would allow */
+        struct sr_owner owner; /* owned; where folder is set: the call goes there */
+};
+
+/* How a call reaches the process that owns its SR: handed down by who can speak to it. */
+struct verb_elsewhere {
+        /* Fills result and outcome as the handler would have.  *ret_is_gone: nobody was there, and nothing
+         * was done. */
+        enum err (*run)(void *user, struct verb_call *, bool *ret_is_gone, struct err_note *); /* borrowed */
+        void *user; /* borrowed; handed to run */
 };
 
 MUST_USE enum err verb_call_run(struct verb_call *, struct err_note *);

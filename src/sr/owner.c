@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "owner.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "buf.h"
+#include "mem.h"
+#include "sr_state.h"
 #include "text.h"
 
 enum { WORDS_MAX = 2048 };
@@ -47,12 +50,14 @@ static enum err say_busy(const char *words, struct err_note *note) {
 }
 
 static enum err write_words(struct io *io, struct io_file *file, const struct sr_self *self,
-                            struct err_note *note) {
+                            const char *socket, struct err_note *note) {
         AUTO(buf_fini) struct buf words = {0};
 
         buf_print(&words, "host: %s\npid: %" PRIu64 "\ncommand: %s\nsince: %s\n",
                   self && self->host ? self->host : "", self ? self->pid : 0,
                   self && self->command ? self->command : "", text_time(io_wall_ns(io) / 1000000000).s);
+        if (socket)
+                buf_print(&words, "socket: %s\n", socket);
         /* Not synced: should this host lose its power, it owns nothing any more. */
         if (io_truncate(file, 0, note) || io_write(file, words.data, words.n, 0, note))
                 return note->code;
@@ -69,6 +74,7 @@ enum err owner_take(struct io *io, const char *path, const struct sr_self *self,
                     struct err_note *note) {
         AUTO(io_close) struct io_file *file = NULL;
         char words[WORDS_MAX], host[128];
+        const char *socket = NULL;
         struct err_note lock_note;
         enum err err;
 
@@ -89,7 +95,16 @@ enum err owner_take(struct io *io, const char *path, const struct sr_self *self,
                 return err_wrap(note, "another host owns it (where that host is gone for good, empty %s)",
                                 path);
         }
-        if (write_words(io, file, self, note))
+        /* The socket listens before the words name it. */
+        if (self && self->open_door) {
+                AUTO_FREE char *folder = mem_text(path);
+                char *slash = strrchr(folder, '/');
+
+                assert(slash);
+                *slash = 0;
+                socket = self->open_door(self->user, folder);
+        }
+        if (write_words(io, file, self, socket, note))
                 return note->code;
         *ret = TAKE(file);
         return ERR_NONE;
@@ -110,4 +125,30 @@ void owner_leave(struct io_file *file) {
         /* What cannot be emptied is replaced by the next owner on this host. */
         (void)!io_truncate(file, 0, &unused);
         io_close(file);
+}
+
+/* ---- for those who would call the owner -------------------------------------------------------- */
+
+void sr_owner_fini(struct sr_owner *owner) {
+        free(owner->folder);
+        *owner = (struct sr_owner){0};
+}
+
+enum err sr_owner_of(struct io *io, const char *dir, struct sr_owner *ret, struct err_note *note) {
+        AUTO_FREE char *folder = mem_format("%s/.catena", dir),
+                       *path = mem_format("%s/" SR_OWNER_FILE, folder);
+        AUTO(io_close) struct io_file *file = NULL;
+        char words[WORDS_MAX], pid[32];
+
+        if (io_open(io, path, IO_READ, &file, note) || read_words(file, words, note))
+                return note->code;
+        *ret = (struct sr_owner){0};
+        word_of(words, "host: ", ret->host, sizeof ret->host);
+        word_of(words, "command: ", ret->command, sizeof ret->command);
+        word_of(words, "since: ", ret->since, sizeof ret->since);
+        word_of(words, "socket: ", ret->socket, sizeof ret->socket);
+        if (!text_parse_u64(word_of(words, "pid: ", pid, sizeof pid), &ret->pid))
+                return err_set(note, ERR_NOT_FOUND, "nobody says that they own the SR %s", dir);
+        ret->folder = TAKE(folder);
+        return ERR_NONE;
 }

@@ -5,6 +5,7 @@
  *      pid: 4711
  *      command: catena vdi import
  *      since: 2026-11-21T03:20:42Z
+ *      socket: owner.sock              in the same folder; missing: it cannot be called
  *
  * The lock is what binds; the words are for people, and for hosts whose locks we cannot see: words of another
  * host are believed.  An owner that leaves empties the file; one that died on this host leaves words without

@@ -47,6 +47,10 @@ struct sr_self {
         const char *host; /* borrowed for the call */
         uint64_t pid;
         const char *command; /* borrowed for the call; for people: "catena vdi import" */
+        /* Called once the SR is ours and before anybody can know: makes the socket in that folder by which
+         * others reach us.  Its name there, static, or NULL.  NULL: there is none. */
+        const char *(*open_door)(void *user, const char *folder);
+        void *user; /* borrowed; handed to open_door */
 };
 
 struct sr_options {
@@ -76,6 +80,19 @@ const struct sr_row *sr_info(
 const char *sr_where(const struct sr *); /* the folder's canonical path */
 bool sr_is_read_only(const struct sr *);
 MUST_USE enum err sr_space(struct sr *, struct io_space *ret, struct err_note *);
+
+/* ---- who owns it ---- */
+
+struct sr_owner {
+        char host[128], command[128], since[64], socket[65]; /* empty: not told */
+        uint64_t pid;
+        char *folder; /* owned; where the socket is */
+};
+void sr_owner_fini(struct sr_owner *);
+DEFINE_AUTO_IN_PLACE(struct sr_owner, sr_owner_fini);
+
+/* What the owner of the SR at dir says of himself, who may be gone by now.  ERR_NOT_FOUND: nobody says so. */
+MUST_USE enum err sr_owner_of(struct io *, const char *dir, struct sr_owner *ret, struct err_note *);
 
 /* ---- looking ---- */
 
