@@ -264,7 +264,7 @@ void print_result(struct buf *buf, const struct verb *verb, const json_t *result
 /* ---- JSON ---- */
 
 void print_json(struct buf *buf, const json_t *value) {
-        char *text = json_dumps(value, JSON_INDENT(2));
+        char *text = json_dumps(value, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 
         buf_print(buf, "%s\n", text ? text : "{}");
         free(text);

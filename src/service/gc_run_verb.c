@@ -79,7 +79,7 @@ static enum err run_to_the_end(struct run *run, struct gc *gc, bool *ret_is_paus
 
 static void put_left(struct verb_call *call, struct sr *sr, const struct gc_status *status) {
         json_t *reasons = json_array(), *left = json_array();
-        unsigned n_waiting = 0;
+        unsigned n_waiting = 0, n_failed = 0;
 
         VEC_EACH (&status->items, each) {
                 const struct vdi *vdi = gc_vdi_above(sr, each);
@@ -87,6 +87,7 @@ static void put_left(struct verb_call *call, struct sr *sr, const struct gc_stat
                 if (each->kind == PLAN_COALESCE)
                         json_array_append_new(left, gc_json_of_coalesce(sr, each));
                 n_waiting += each->kind == PLAN_COALESCE && each->state == PLAN_WAITING;
+                n_failed += each->state == PLAN_FAILED;
                 if (*each->reason)
                         json_array_append_new(reasons,
                                               json_pack("{s:o, s:s, s:o}", "name",
@@ -95,7 +96,10 @@ static void put_left(struct verb_call *call, struct sr *sr, const struct gc_stat
                                                         "state", plan_state_name(each->state), "reason",
                                                         json_of_text(each->reason)));
         }
+        call_put(call, "failed", json_integer(n_failed));
         call_put(call, "waiting", json_integer(n_waiting));
+        if (n_failed)
+                call->outcome = VERB_PARTIAL;
         call_put(call, "reasons", reasons);
         call_put(call, "coalesces", left);
 }
@@ -109,11 +113,8 @@ static enum err put_result(struct verb_call *call, struct sr *sr, const struct g
         call_put(call, "moved", json_of_u64(sums.bytes_done));
         call_put(call, "removed", json_integer(sums.n_garbage));
         call_put(call, "freed", json_of_u64(sums.bytes_freed));
-        call_put(call, "failed", json_integer(sums.n_failed));
         if (gc_trouble(gc)->code)
                 sr_call_warn(call, gc_trouble(gc)->text);
-        if (sums.n_failed)
-                call->outcome = VERB_PARTIAL;
         if (gc_status(sr, NULL, &status, note))
                 return note->code;
         put_left(call, sr, &status);

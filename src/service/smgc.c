@@ -135,12 +135,12 @@ void smgc_tell(const struct smgc *smgc, const struct gc_event *event) {
                 say_begins(smgc, event, buf_text(&target));
                 return;
         case GC_EVENT_PHASE:
-                if (event->phase && strcmp(event->phase, "relink") == 0)
+                if (strcmp(event->phase, "relink") == 0 && !event->is_leaf)
                         say(smgc, "  Relinking the children of %s to %s", buf_text(&top), buf_text(&target));
                 return;
         case GC_EVENT_DONE:
                 say(smgc, "Coalesced %" PRIu64 " sectors", event->bytes / SECTOR);
-                for (size_t i = 1; i < event->n; i++)
+                for (size_t i = 1; i < event->n - event->is_leaf; i++) /* the target took the leaf's name */
                         say(smgc, "Deleting unlinked VDI *%.8s", uuid_format(&event->run[i]).s);
                 return;
         case GC_EVENT_FAILED:
@@ -148,7 +148,7 @@ void smgc_tell(const struct smgc *smgc, const struct gc_event *event) {
                 say(smgc, "coalesce of %s: %s", buf_text(&top), event->why->text);
                 return;
         case GC_EVENT_STOPPED:
-                say(smgc, "Aborted coalesce");
+                say(smgc, "Aborted coalesce of %s: %s", buf_text(&top), event->why->text);
                 return;
         }
 }

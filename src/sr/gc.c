@@ -130,11 +130,16 @@ static int64_t back_off_s(unsigned times) {
         return wait < FAILURE_LAST_S ? wait : FAILURE_LAST_S;
 }
 
-/* Somebody in the way is no failure: it is not counted, and not kept. */
+/* Somebody was in the way, or wanted what was being coalesced, or has deleted it: nothing is wrong. */
+static bool is_passing(enum err code) {
+        return code == ERR_BUSY || code == ERR_CANCELLED || code == ERR_NOT_FOUND;
+}
+
+/* What passes is not counted, and not kept. */
 static void set_back(struct gc *gc, const struct uuid *tree, const struct err_note *why) {
         struct gc_failure *failure;
 
-        if (why->code == ERR_BUSY) {
+        if (is_passing(why->code)) {
                 failure = note_failure(gc, &gc->waits, tree, why->text);
                 failure->again_at = failure->at + BUSY_S;
                 return;
@@ -202,7 +207,8 @@ static void look_at_progress(struct gc *gc, struct gc_running *running) {
 
 static void end(struct gc *gc, size_t i, enum gc_event_kind kind, const struct err_note *why) {
         struct gc_running running = gc->running.data[i];
-        struct err_note stopped;
+        static const struct err_note stopped = {ERR_CANCELLED,
+                                                "stopped; goes on from there when it is begun again"};
 
         gc->options.engine->end(running.coalesce);
         gc->moved += running.progress.bytes_done;
@@ -213,12 +219,13 @@ static void end(struct gc *gc, size_t i, enum gc_event_kind kind, const struct e
                 forget_failure(&gc->failures, &running.tree);
                 forget_failure(&gc->waits, &running.tree);
         } else if (kind == GC_EVENT_FAILED) {
-                gc->n_failed += why->code != ERR_BUSY;
-                set_back(gc, &running.tree, why);
+                gc->n_failed++;
         }
-        if (kind == GC_EVENT_STOPPED)
-                (void)err_set(&stopped, ERR_CANCELLED, "stopped; goes on from there when it is begun again");
-        keep_books(gc, &running, kind == GC_EVENT_STOPPED ? &stopped : why);
+        if (why)
+                set_back(gc, &running.tree, why);
+        if (kind == GC_EVENT_STOPPED && !why)
+                why = &stopped;
+        keep_books(gc, &running, why);
         tell(gc, kind, &running, why);
         vec_fini(&running.run);
 }
@@ -298,11 +305,12 @@ static void start(struct gc *gc, const struct gc_view *view, const struct plan_c
         }
         run.nodes = running.run.data;
         if (gc->options.engine->begin(gc->sr, &run, &running.coalesce, &why)) {
-                gc->n_failed += why.code != ERR_BUSY;
                 set_back(gc, &running.tree, &why);
-                if (why.code != ERR_BUSY)
+                if (!is_passing(why.code)) {
+                        gc->n_failed++;
                         keep_books(gc, &running, &why);
-                tell(gc, GC_EVENT_FAILED, &running, &why);
+                        tell(gc, GC_EVENT_FAILED, &running, &why);
+                }
                 vec_fini(&running.run);
                 return;
         }
@@ -395,7 +403,7 @@ static void step_one(struct gc *gc) {
         if (running->progress.bytes_done > before)
                 gc->allowance -= (double)(running->progress.bytes_done - before);
         if (err)
-                end(gc, i, GC_EVENT_FAILED, &why);
+                end(gc, i, is_passing(err) ? GC_EVENT_STOPPED : GC_EVENT_FAILED, &why);
         else if (is_done)
                 end(gc, i, GC_EVENT_DONE, NULL);
 }

@@ -35,7 +35,7 @@ enum gc_event_kind {
         GC_EVENT_PHASE,
         GC_EVENT_DONE,
         GC_EVENT_FAILED,
-        GC_EVENT_STOPPED, /* paused or cancelled: goes on another time */
+        GC_EVENT_STOPPED, /* paused, or made way for somebody: goes on another time */
 };
 struct gc_event {
         enum gc_event_kind kind;
@@ -44,7 +44,7 @@ struct gc_event {
         bool is_leaf;
         uint64_t bytes;
         const char *phase;          /* borrowed, static */
-        const struct err_note *why; /* borrowed; of what failed */
+        const struct err_note *why; /* borrowed; of what failed or was stopped; else NULL */
 };
 typedef void (*gc_tell)(void *user, const struct gc_event *);
 

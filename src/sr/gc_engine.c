@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gc_engine.h"
 
-#include "push.h"
+#include "coalesce.h"
 #include "sr_state.h"
 
 /* ---- prices ---- */
@@ -47,25 +47,78 @@ static enum err price(struct sr *sr, const struct node *const *run, size_t n, st
         return ERR_NONE;
 }
 
-/* ---- what is to come ---- */
+/* ---- one coalesce ---- */
 
-static enum err begin(struct sr *sr UNUSED, const struct gc_run *run UNUSED, void **ret UNUSED,
-                      struct err_note *note) {
-        return err_set(note, ERR_UNSUPPORTED, "nothing can be moved yet");
+static enum err begin(struct sr *sr, const struct gc_run *run, void **ret, struct err_note *note) {
+        struct coalesce_run wanted = {
+                .target = run->nodes[0], .top = run->nodes[run->n - 1], .n = run->n, .is_leaf = run->is_leaf};
+        struct coalesce_options options = {.batch_bytes = run->batch_bytes};
+        struct coalesce *coalesce;
+
+        if (run->direction != PLAN_PUSH)
+                return err_set(note, ERR_UNSUPPORTED, "pull is not there yet");
+        if (coalesce_begin(sr, &wanted, &options, &coalesce, note))
+                return note->code;
+        *ret = coalesce;
+        return ERR_NONE;
 }
 
-static bool needs_turn(void *coalesce UNUSED) {
-        return true;
+static bool needs_turn(void *coalesce) {
+        return coalesce_needs_turn(coalesce);
 }
 
-static enum err step(void *coalesce UNUSED, bool *ret_is_done UNUSED, struct err_note *note) {
-        return err_set(note, ERR_UNSUPPORTED, "nothing can be moved yet");
+static enum err step(void *coalesce, bool *ret_is_done, struct err_note *note) {
+        return coalesce_step(coalesce, ret_is_done, note);
 }
 
-static void progress(void *coalesce UNUSED, struct gc_progress *ret) {
-        *ret = (struct gc_progress){.phase = ""};
+static const char *name_of_phase(enum push_phase phase) {
+        switch (phase) {
+        case PUSH_COPY:
+                return "copy";
+        case PUSH_SYNC:
+                return "sync";
+        case PUSH_CLEAR:
+                return "clear";
+        case PUSH_PUBLISH:
+                return "publish";
+        case PUSH_PUNCH:
+                return "punch";
+        case PUSH_EMPTY:
+                return "empty";
+        }
+        return "";
 }
 
-static void end(void *coalesce UNUSED) {}
+static const char *name_of_state(const struct coalesce_progress *progress) {
+        switch (progress->state) {
+        case COALESCE_CLAIMED:
+                return "claim";
+        case COALESCE_MOVING:
+                return name_of_phase(progress->phase);
+        case COALESCE_EMPTY:
+                return "relink";
+        case COALESCE_RELINKED:
+                return "unlink";
+        case COALESCE_PIVOTING:
+                return "pivot";
+        case COALESCE_DONE:
+        case COALESCE_ENDED:
+                return coalesce_state_name(progress->state);
+        }
+        return "";
+}
+
+static void progress(void *coalesce, struct gc_progress *ret) {
+        struct coalesce_progress progress;
+
+        coalesce_progress_of(coalesce, &progress);
+        *ret = (struct gc_progress){.bytes_total = progress.bytes_total,
+                                    .bytes_done = progress.bytes_done,
+                                    .phase = name_of_state(&progress)};
+}
+
+static void end(void *coalesce) {
+        coalesce_end(coalesce);
+}
 
 const struct gc_engine gc_engine_coalesce = {price, begin, needs_turn, step, progress, end};

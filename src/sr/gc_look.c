@@ -86,13 +86,8 @@ static void mark_open(struct sr *sr, struct gc_view *view) {
 
 static void mark_changing(struct sr *sr, struct gc_view *view) {
         VEC_EACH (&sr->unfinished.list, each) {
-                const struct uuid *named[] = {&each->vdi, &each->other, &each->new_node};
-
-                for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
-                        struct plan_node *node = find_node(view, named[i]);
-
-                        if (node)
-                                node->is_in_change = true;
+                VEC_EACH (&view->nodes, node) {
+                        node->is_in_change |= intent_names(each, &node->uuid);
                 }
         }
 }

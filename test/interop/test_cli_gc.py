@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """catena gc and sr health, from outside: the members of their JSON that scripts rely on, what waits and why,
 settings that last, exit codes."""
+import json
 import os
+import signal
+import subprocess
 import unittest
 
-from test_cli import BLOCK, FINDINGS, MIB, PARTIAL, USAGE, Case
+from test_cli import BLOCK, CATENA, FINDINGS, INTERRUPTED, MIB, PARTIAL, USAGE, Case
 
 COALESCE = {'bytes_total', 'bytes_done', 'bytes_per_second', 'eta_seconds', 'state', 'reason', 'direction'}
 CHAIN = {'vdi', 'depth', 'bytes_to_move', 'eta_seconds', 'state', 'reason'}
@@ -144,6 +147,137 @@ class Status(GcCase):
         self.refused('gc', 'status', says=['--sr'], code=USAGE)
         self.refused('gc', 'run', '--sr', 'nowhere', says=['nowhere'])
         self.refused('gc', 'halt', '--sr', 'sr', says=['halt'], code=USAGE)
+
+
+class Run(GcCase):
+    def is_clean(self):
+        self.assertEqual(self.json('sr', 'check', 'sr', '--bitmaps')['errors'], 0)
+        for node in self.nodes():
+            self.run_ok('vhd', 'check', self.file(node['uuid']))
+
+    def test_all_there_is_to_do_is_done(self):
+        web, web_data = self.disk('web', snapshots=3)
+        mail, mail_data = self.disk('mail', seed=2)
+        # A hidden file in the middle: between two snapshots that are kept, one was deleted.
+        db, db_data = self.disk('db', seed=3, snapshots=0)
+        kept = [self.run_ok('vdi', 'snapshot', '--sr', 'sr', db, '--name', 'kept').strip()]
+        kept_data = [bytes(db_data)]
+        for i in range(3):
+            self.run_ok('vdi', 'write', '--sr', 'sr', db, '--offset', str(i * BLOCK), stdin=b'%d' % i * 5000)
+            db_data[i * BLOCK:i * BLOCK + 5000] = b'%d' % i * 5000
+            kept.append(self.run_ok('vdi', 'snapshot', '--sr', 'sr', db).strip())
+            kept_data.append(bytes(db_data))
+        for i in (2, 1):
+            self.run_ok('vdi', 'delete', '--sr', 'sr', kept.pop(i))
+            kept_data.pop(i)
+        todo = self.status()
+        self.assertEqual(len(todo['coalesces']), 3)
+        done = self.json('gc', 'run', '--sr', 'sr')
+        self.assertEqual((done['coalesced'], done['failed'], done['waiting']), (3, 0, 0))
+        self.assertEqual(done['moved'], todo['bytes_total'])
+        self.assertEqual((done['coalesces'], done['reasons']), ([], []))
+        self.assertEqual(self.status()['coalesces'], [])
+        self.assertEqual(self.json('sr', 'health', 'sr')['unhealthy'], 0)
+        self.assertEqual([self.node(vdi)['depth'] for vdi in (web, mail)], [1, 1])
+        for vdi, data in ((web, web_data), (mail, mail_data), (db, db_data), *zip(kept, kept_data)):
+            self.reads(vdi, data)
+        self.is_clean()
+        for row in self.status()['history']:
+            self.assertEqual((row['result'], row['reason'], row['direction']), ('done', None, 'push'))
+            self.assertGreaterEqual(row['ended'], row['started'])
+        self.assertEqual(len(self.status()['history']), 3)
+        self.assertEqual(len(self.status('--history', '1')['history']), 1)
+        self.assertEqual(self.json('gc', 'run', '--sr', 'sr')['coalesced'], 0)
+
+    def test_progress_is_in_bytes_on_standard_error(self):
+        self.disk('web', snapshots=2)
+        total = self.status()['bytes_total']
+        code, out, err = self.call('gc', 'run', '--sr', 'sr', '--json', '--progress')
+        self.assertEqual(code, 0, err)
+        self.assertEqual(json.loads(out)['moved'], total)
+        last = json.loads(err.decode().splitlines()[-1])['progress']
+        self.assertEqual((last['doing'], last['done'], last['total']), ('coalesce', total, total))
+        self.disk('mail', seed=2)
+        code, out, err = self.call('gc', 'run', '--sr', 'sr')
+        self.assertEqual((code, err), (0, b''))
+        self.assertIn(b'coalesced', out)
+
+    def test_smgc_lines(self):
+        vdi, _ = self.disk('web', snapshots=2)
+        code, out, err = self.call('gc', 'run', '--sr', 'sr', '--log-format', 'smgc', '--json')
+        self.assertEqual((code, json.loads(out)['coalesced']), (0, 1))
+        lines = err.decode().splitlines()
+        for line in lines:
+            self.assertRegex(line, r'^[A-Z][a-z]{2} [ 0-9]\d \d\d:\d\d:\d\d \S+ SMGC: \[\d+\] ')
+        for wanted in (r" SR \w{4} \('main'\) \(3 VDIs in 1 VHD trees\): $",
+                       r'\]         \*\w{8}\(\d+\.\d{3}M/\d+\.\d{3}[KM]/\d+\.\d{3}[KM]\)$',
+                       r'\] Leaf-coalescing %s\(\S+\) -> \*\w{8}\(\S+\)$' % vdi[:8],
+                       r'\] Coalescing \*\w{8}\(\S+\) -> \*\w{8}\(', r'\]   Running VHD coalesce on ',
+                       r'\] Coalesced \d+ sectors$', r'\] Deleting unlinked VDI \*\w{8}',
+                       r"\(1 VDIs in 1 VHD trees\): $", r'\] GC process exiting, no work left$'):
+            self.assertRegex('\n'.join(lines), '(?m)' + wanted)
+
+    def test_what_fails_stops_no_other_and_is_remembered(self):
+        bad, _ = self.disk('bad')
+        good, data = self.disk('good', seed=2)
+        base = self.node(bad)['parent']
+        whole = self.read('sr/%s.vhd' % base)
+        self.patch('sr/%s.vhd' % base, 1536, b'\x7f' * 64)
+        done = self.json('gc', 'run', '--sr', 'sr', code=PARTIAL)
+        self.assertEqual((done['coalesced'], done['failed']), (1, 1))
+        self.assertEqual([(row['name'], row['state']) for row in done['reasons']], [('bad', 'failed')])
+        self.reads(good, data)
+        with open(self.file(base), 'wb') as f:
+            f.write(whole)
+        done = self.json('gc', 'run', '--sr', 'sr')
+        self.assertEqual((done['coalesced'], done['failed']), (1, 0))
+        self.is_clean()
+
+    def test_what_waits_is_no_failure(self):
+        vdi, data = self.disk('web')
+        os.link(self.file(self.node(vdi)['parent']), self.path('second-name'))
+        done = self.json('gc', 'run', '--sr', 'sr')
+        self.assertEqual((done['coalesced'], done['failed'], done['waiting']), (0, 0, 1))
+        self.assertEqual(done['reasons'][0]['name'], 'web')
+        self.assertIn('another name', self.run_ok('gc', 'run', '--sr', 'sr'))
+        os.unlink(self.path('second-name'))
+        self.assertEqual(self.json('gc', 'run', '--sr', 'sr')['coalesced'], 1)
+        self.reads(vdi, data)
+
+    def slow_run(self, vdi, data):
+        """A run that has moved some of 12 MiB, and not all."""
+        new = os.urandom(6 * BLOCK)
+        data.extend(bytes(8 * BLOCK - len(data)))
+        self.run_ok('vdi', 'resize', '--sr', 'sr', vdi, '--size', str(len(data)))
+        self.run_ok('vdi', 'write', '--sr', 'sr', vdi, stdin=new)
+        data[:len(new)] = new
+        self.run_ok('gc', 'limit', '--sr', 'sr', '1M')
+        run = subprocess.Popen([CATENA, 'gc', 'run', '--sr', 'sr', '--json', '--progress'], cwd=self.dir,
+                               env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for line in run.stderr:
+            progress = json.loads(line)['progress']
+            if 0 < progress['done'] < progress['total']:
+                return run
+        self.fail('it ended too early: ' + run.communicate()[0].decode())
+
+    def test_interrupted_it_goes_on_where_it_was(self):
+        for how, code in ((signal.SIGINT, INTERRUPTED), (signal.SIGKILL, -signal.SIGKILL)):
+            name = 'web%d' % how
+            vdi, data = self.disk(name)
+            run = self.slow_run(vdi, data)
+            run.send_signal(how)
+            run.communicate()
+            self.assertEqual(run.returncode, code)
+            self.reads(vdi, data)
+            self.run_ok('gc', 'limit', '--sr', 'sr', '0')
+            left = self.status()['bytes_total']
+            self.assertTrue(0 < left < 12 * MIB, left)
+            done = self.json('gc', 'run', '--sr', 'sr')
+            self.assertEqual((done['coalesced'], done['moved']), (1, left))
+            self.reads(vdi, data)
+            self.assertEqual(self.node(vdi)['depth'], 1)
+        self.is_clean()
+        self.assertIn('cancelled', [row['result'] for row in self.status()['history']])
 
 
 if __name__ == '__main__':

@@ -65,7 +65,8 @@ static void lines_are_as_smlog_has_them(void **state UNUSED) {
         smgc_begins(&smgc);
         for (int kind = GC_EVENT_GARBAGE; kind <= GC_EVENT_STOPPED; kind++) {
                 event.kind = (enum gc_event_kind)kind;
-                event.why = kind == GC_EVENT_FAILED ? &why : NULL;
+                event.is_leaf = kind == GC_EVENT_BEGINS;
+                event.why = kind >= GC_EVENT_FAILED ? &why : NULL;
                 smgc_tell(&smgc, &event);
         }
         smgc_ends(&smgc);
@@ -79,7 +80,7 @@ static void lines_are_as_smlog_has_them(void **state UNUSED) {
         assert_non_null(strstr(buf_text(&said), "] Deleting unlinked VDI *"));
         assert_non_null(strstr(buf_text(&said), "ERROR\n"));
         assert_non_null(strstr(buf_text(&said), ": read 512 at 0: no\n"));
-        assert_non_null(strstr(buf_text(&said), "] Aborted coalesce\n"));
+        assert_non_null(strstr(buf_text(&said), "] Aborted coalesce of "));
         assert_non_null(strstr(buf_text(&said), "] GC process exiting, no work left\n"));
         sr_close(smgc.sr);
         buf_fini(&said);

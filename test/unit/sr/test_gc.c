@@ -207,7 +207,7 @@ static void write_event(void *user UNUSED, const struct gc_event *event) {
         size_t n = strlen(events.s);
 
         assert_true(event->kind == GC_EVENT_GARBAGE || event->n == 2);
-        assert_true((event->kind == GC_EVENT_FAILED) == (event->why != NULL));
+        assert_true((event->kind >= GC_EVENT_FAILED) == (event->why != NULL));
         if (n + 1 < sizeof events.s)
                 events.s[n] = letters[event->kind];
 }
@@ -397,6 +397,22 @@ static void somebody_in_the_way_is_asked_again_soon(void **state UNUSED) {
 }
 
 /* ---- pause, limit, stop ---- */
+
+static void who_wants_the_disk_gets_it(void **state UNUSED) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        AUTO(sr_close) struct sr *sr = kit_create(io);
+        struct gc *gc;
+
+        (void)make_run(sr, "a");
+        gc = new_telling_gc(sr);
+        fake.bad = "a";
+        fake.step_error = ERR_BUSY;
+        assert_true(run(gc).wait_ns <= 5 * SECOND);
+        assert_log("ba sa ea");
+        assert_string_equal(events.s, "bps");
+        assert_int_equal(gc_sums(gc).n_failed, 0);
+        gc_free(gc);
+}
 
 static void a_pause_ends_what_runs_and_lasts(void **state UNUSED) {
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
@@ -639,6 +655,7 @@ int main(void) {
                 with_fake(what_failed_is_tried_again_each_time_later),
                 with_fake(the_next_process_knows_what_failed),
                 with_fake(somebody_in_the_way_is_asked_again_soon),
+                with_fake(who_wants_the_disk_gets_it),
                 with_fake(a_pause_ends_what_runs_and_lasts),
                 with_fake(a_limit_is_kept),
                 with_fake(stopped_it_goes_on_another_time),
