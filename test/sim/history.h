@@ -28,8 +28,9 @@ struct history {
         uint64_t n_wanted, n_done; /* operations */
         uint64_t generation;       /* of the latest write */
         bool is_tight;             /* the file system is small: no space is no surprise */
+        bool has_verbs;            /* of an SR: its faults reach farther */
         bool is_armed;
-        unsigned n_names; /* changes of names until the fault is set; 0: it is set, or there is none */
+        unsigned n_turns; /* changes of names or sizes until the fault is set; 0: none is to come */
         bool is_traced;
 
         char last[HISTORY_LAST][HISTORY_LINE]; /* a ring of operations */

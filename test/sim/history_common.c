@@ -66,40 +66,43 @@ static void set_fault(struct history *h, uint64_t n) {
         }
 }
 
-/* Between one change of names and the next lies what is most easily got wrong: few calls among many. */
+/* What is most easily got wrong is few calls among many: those between one change of names and the next, and
+ * those that follow a file's growth. */
 static void before_change(void *user, const char *verb, const char *path) {
         struct history *h = user;
         bool is_name = !strcmp(verb, "rename") || !strcmp(verb, "link") || !strcmp(verb, "sync directory");
+        bool is_size = !strcmp(verb, "truncate to");
 
-        if (!is_name || h->n_names == 0 || --h->n_names > 0)
+        if (!(h->has_verbs ? is_name : is_size) || h->n_turns == 0 || --h->n_turns > 0)
                 return;
         history_say(h, "[at %s %s:]", verb, path);
-        set_fault(h, 1);
+        set_fault(h, is_name ? 1 : 1 + history_roll(h, 4));
 }
 
+/* A write makes a few calls; a verb of an SR makes a hundred and more. */
 void history_arm(struct history *h, unsigned of_100) {
-        static const uint64_t reach[] = {4, 24, 60, 200}; /* a verb of an SR makes a hundred calls and more */
+        static const uint64_t reach[] = {4, 24, 60, 200};
 
         if (h->is_armed || !history_chance(h, of_100))
                 return;
         h->is_armed = true;
-        if (history_chance(h, 70)) {
-                set_fault(h, 1 + history_roll(h, reach[history_roll(h, 4)]));
+        if (history_chance(h, h->has_verbs ? 70 : 85)) {
+                set_fault(h, 1 + history_roll(h, reach[history_roll(h, h->has_verbs ? 4 : 2)]));
                 return;
         }
-        h->n_names = 1 + (unsigned)history_roll(h, 6);
+        h->n_turns = 1 + (unsigned)history_roll(h, h->has_verbs ? 6 : 1);
         io_sim_set_watch(h->io, before_change, h);
 }
 
 void history_disarm(struct history *h) {
         io_sim_heal(h->io);
         io_sim_set_watch(h->io, NULL, NULL);
-        h->n_names = 0;
+        h->n_turns = 0;
         h->is_armed = false;
 }
 
 enum history_end history_ended(struct history *h, enum err err, struct err_note *note) {
-        bool did_fire = h->is_armed && h->n_names == 0 && io_sim_fired(h->io);
+        bool did_fire = h->is_armed && h->n_turns == 0 && io_sim_fired(h->io);
 
         if (io_sim_is_dead(h->io)) {
                 history_say(h, "  = dead");

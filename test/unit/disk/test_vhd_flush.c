@@ -338,6 +338,51 @@ static void a_footer_stands_at_the_end_whenever_data_does_below_it(void **state)
         world_fini(&w);
 }
 
+static uint64_t size_of_leaf(struct io *io) {
+        struct io_stat stat = {0};
+        struct err_note note;
+
+        assert_ok(io_stat_path(io, "/leaf.vhd", &stat, &note));
+        return stat.size;
+}
+
+/* A growth puts zeros behind the footer that stands; giving the end back need not: a footer ends the file at
+ * every instant. */
+static void a_close_cuts_the_end_of_the_file_behind_a_footer(void **state) {
+        uint64_t before, after;
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        w.images.options.growth_bytes = 9 * MIB;
+        reopen(&w);
+        put(&w, 0, 1, 2);
+        flush(&w);
+        before = after = size_of_leaf(w.io);
+        for (uint64_t at = 1, is_over = 0; !is_over; at++) {
+                struct world copy = {.io = io_sim_fork(w.io)};
+                struct err_note note;
+
+                io_sim_settle(copy.io);
+                images_init(&copy.images, copy.io, &options);
+                assert_ok(chain_open(&copy.images, "/leaf.vhd", CHAIN_WRITE, &copy.chain, &note));
+                io_sim_die_at(copy.io, at, IO_SIM_BEFORE);
+                is_over = chain_close(TAKE(copy.chain), &note) == ERR_NONE;
+                for (uint64_t seed = 0; seed < 2 * IO_SIM_STYLES; seed++) {
+                        struct io *crashed = io_sim_fork(copy.io);
+
+                        io_sim_crash(crashed, seed);
+                        end_is_no_guest_data(crashed);
+                        io_free(crashed);
+                }
+                if (is_over)
+                        after = size_of_leaf(copy.io);
+                world_fini(&copy);
+        }
+        assert_true(after < before);
+        world_fini(&w);
+}
+
 /* What a growth syncs is the whole file: where that fails, data that waits for its bits is unknown too [D6].
  * */
 static void a_failed_sync_of_a_growth_ends_all_acknowledging(void **state) {
@@ -578,6 +623,7 @@ int main(void) {
                 cmocka_unit_test(a_footer_stands_at_the_end_whenever_data_does_below_it),
                 cmocka_unit_test(a_writer_drops_batmap_bits_of_blocks_that_the_bat_lacks),
                 cmocka_unit_test(a_flush_needs_no_space),
+                cmocka_unit_test(a_close_cuts_the_end_of_the_file_behind_a_footer),
                 cmocka_unit_test(a_failed_sync_of_a_growth_ends_all_acknowledging),
                 cmocka_unit_test(a_growth_that_was_cut_short_is_taken_back_where_there_is_no_space),
                 cmocka_unit_test(a_leaf_is_closed_where_there_is_no_space_to_tighten_it),

@@ -10,6 +10,7 @@
 #include "store_sim.h"
 #include "store_sqlite.h"
 #include "sweep.h"
+#include "text.h"
 
 static const char path[] = "/srv/rows.sqlite";
 
@@ -278,6 +279,63 @@ static void a_torn_journal_is_not_rolled_back(void **state) {
                         ;
 }
 
+/* A kernel may show what a failed sync did not write down, and then sync it no more.  The simulated one does
+ * not; so what is looked at is that the verdict, "committed", is written again before it is synced. */
+struct verdict {
+        unsigned n_writes, n_syncs;
+        bool is_bare; /* synced before it was written */
+};
+
+static void watch_journal(void *user, const char *verb, const char *of) {
+        struct verdict *verdict = user;
+
+        if (!text_ends_with(of, "-journal"))
+                return;
+        if (strcmp(verb, "sync") == 0 && verdict->n_syncs++ == 0)
+                verdict->is_bare = verdict->n_writes == 0;
+        verdict->n_writes += strcmp(verb, "write") == 0;
+}
+
+static bool has_cold_journal(struct io *io) {
+        AUTO_FREE char *name = mem_format("%s-journal", path);
+        AUTO(io_close) struct io_file *file = NULL;
+        struct err_note note;
+        char first = 1;
+        size_t n;
+
+        if (io_open(io, name, IO_READ, &file, &note))
+                return false;
+        assert_ok(io_read_some(file, &first, 1, 0, &n, &note));
+        return n == 1 && first == 0;
+}
+
+static void the_verdict_of_a_leftover_journal_is_written_again(void **state) {
+        unsigned points = 0;
+
+        (void)state;
+        for (uint64_t n = 1;; n++) {
+                AUTO(io_free) struct io *io = machine(n);
+                AUTO(store_close) struct store *store = NULL;
+                struct verdict verdict = {0};
+                struct err_note note;
+                unsigned done = 0;
+
+                io_sim_die_at(io, n, IO_SIM_BEFORE);
+                if (run_history(io, &done, N_STEPS, &note) == ERR_NONE && !io_sim_is_dead(io))
+                        break;
+                io_sim_kill(io);
+                if (!has_cold_journal(io))
+                        continue;
+                points++;
+                io_sim_set_watch(io, watch_journal, &verdict);
+                assert_ok(store_sqlite_open(io, path, STORE_CREATE, &store, &note));
+                io_sim_set_watch(io, NULL, NULL);
+                assert_true(verdict.n_syncs > 0);
+                assert_false(verdict.is_bare);
+        }
+        assert_true(points > 5);
+}
+
 /* The process is killed, the next one reads, then the power fails: what the next one was shown stays so. */
 static void what_was_read_after_a_kill_survives_a_crash(void **state) {
         unsigned points = 0;
@@ -454,6 +512,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(after_any_crash_or_error_every_acknowledged_commit_is_there),
                 cmocka_unit_test(a_torn_journal_is_not_rolled_back),
+                cmocka_unit_test(the_verdict_of_a_leftover_journal_is_written_again),
                 cmocka_unit_test(what_was_read_after_a_kill_survives_a_crash),
                 cmocka_unit_test(names_made_by_a_killed_process_are_not_relied_on),
                 cmocka_unit_test(what_was_read_after_a_failed_commit_survives_a_crash),
