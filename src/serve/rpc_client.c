@@ -132,6 +132,10 @@ static enum err take_message(struct calling *calling, struct span line, struct e
                         if (rpc_take_progress(&message, &shown, note))
                                 return note->code;
                         show(calling, &shown);
+                } else if (strcmp(message.method, RPC_SAID) == 0 && calling->call->progress) {
+                        const char *text = json_string_value(json_object_get(message.params, "line"));
+
+                        progress_say(calling->call->progress, text ? text : "");
                 }
                 return ERR_NONE;
         case JSONRPC_RESULT:

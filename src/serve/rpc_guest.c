@@ -8,8 +8,8 @@
 #include "mem.h"
 #include "rpc_server.h"
 
-/* Progress that is not taken is not worth more. */
-enum { PROGRESS_UNSENT_MAX = 16 * 1024 };
+/* News that is not taken is not worth more. */
+enum { PROGRESS_UNSENT_MAX = 16 * 1024, SAID_MAX = 256 * 1024 };
 
 enum guest_state { GUEST_CALLING, GUEST_BEGINNING, GUEST_RUNNING, GUEST_ANSWERING, GUEST_GONE };
 
@@ -35,7 +35,8 @@ struct rpc_guest {
         pthread_t thread;
         pthread_mutex_t mutex; /* guards what is below */
         struct rpc_progress shown;
-        bool is_shown_posted;
+        bool is_shown, is_posted;
+        struct buf said; /* lines that wait to be sent, as messages */
 };
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -56,6 +57,7 @@ static void release(void *user) {
         guest->house.gone(guest->house.user, guest, guest->did_begin);
         release_call(guest);
         buf_fini(&guest->answer);
+        buf_fini(&guest->said);
         pthread_mutex_destroy(&guest->mutex);
         free(guest);
 }
@@ -132,38 +134,57 @@ static void refuse(struct rpc_guest *guest, int64_t code, const struct err_note 
 
 /* ---- running: the call's own thread ---------------------------------------------------------- */
 
-static void send_progress(void *user) {
+static void send_news(void *user) {
         struct rpc_guest *guest = user;
-        AUTO(buf_fini) struct buf line = {0};
+        AUTO(buf_fini) struct buf lines = {0};
         struct rpc_progress shown;
         struct err_note unused;
+        bool is_shown;
 
         pthread_mutex_lock(&guest->mutex);
+        lines = guest->said;
+        guest->said = (struct buf){0};
         shown = guest->shown;
-        guest->is_shown_posted = false;
+        is_shown = guest->is_shown;
+        guest->is_shown = guest->is_posted = false;
         pthread_mutex_unlock(&guest->mutex);
         if (!guest->conn || conn_unsent(guest->conn) > PROGRESS_UNSENT_MAX)
                 return;
-        rpc_put_progress(&shown, &line);
-        (void)!conn_send(guest->conn, line.data, line.n, &unused);
+        if (is_shown)
+                rpc_put_progress(&shown, &lines);
+        (void)!conn_send(guest->conn, lines.data, lines.n, &unused);
+}
+
+/* The mutex is held. */
+static void post_news(struct rpc_guest *guest) {
+        if (!guest->is_posted)
+                loop_post(guest->house.loop, send_news, guest);
+        guest->is_posted = true;
 }
 
 static void show_progress(void *user, const struct progress *progress) {
         struct rpc_guest *guest = user;
-        bool is_posted;
 
         pthread_mutex_lock(&guest->mutex);
         guest->shown = (struct rpc_progress){
                 .done = progress->done, .total = progress->total, .has_ended = progress->has_ended};
         snprintf(guest->shown.doing, sizeof guest->shown.doing, "%s", progress->doing);
-        is_posted = guest->is_shown_posted;
-        guest->is_shown_posted = true;
+        guest->is_shown = true;
+        post_news(guest);
         pthread_mutex_unlock(&guest->mutex);
-        if (!is_posted)
-                loop_post(guest->house.loop, send_progress, guest);
 }
 
-/* Posted after all progress, so the guest is still there for that. */
+static void say_line(void *user, const char *line) {
+        struct rpc_guest *guest = user;
+
+        pthread_mutex_lock(&guest->mutex);
+        if (guest->said.n < SAID_MAX)
+                rpc_put_said(line, &guest->said);
+        post_news(guest);
+        pthread_mutex_unlock(&guest->mutex);
+}
+
+/* Posted after all news, so the guest is still there for that. */
 static void on_done(void *user) {
         struct rpc_guest *guest = user;
 
@@ -258,6 +279,7 @@ static enum err take_call(struct rpc_guest *guest, struct span line, struct err_
                 return note->code;
         guest->progress = (struct progress){.io = guest->house.io,
                                             .show = show_progress,
+                                            .say = say_line,
                                             .user = guest,
                                             .is_cancelled = &guest->is_cancelled};
         guest->call = (struct verb_call){.verb = call.verb,
@@ -318,7 +340,7 @@ enum err rpc_guest_new(const struct rpc_house *house, int fd, const struct local
                        struct rpc_guest **ret, struct err_note *note) {
         struct rpc_guest *guest = mem_new(struct rpc_guest);
         struct conn_options options = {.in_max = RPC_CALL_MAX,
-                                       .out_max = RPC_ANSWER_MAX + PROGRESS_UNSENT_MAX * 2,
+                                       .out_max = RPC_ANSWER_MAX + 2 * SAID_MAX,
                                        .got = on_got,
                                        .drained = on_drained,
                                        .ended = on_ended,

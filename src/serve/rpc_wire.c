@@ -183,6 +183,13 @@ void rpc_put_progress(const struct rpc_progress *progress, struct buf *to) {
         add(&message, to);
 }
 
+void rpc_put_said(const char *line, struct buf *to) {
+        AUTO(jsonrpc_fini) struct jsonrpc message = {.kind = JSONRPC_NOTIFICATION, .method = RPC_SAID};
+
+        message.params = json_pack("{s:o}", "line", json_of_text(line));
+        add(&message, to);
+}
+
 static bool take_number(const json_t *from, const char *key, uint64_t *ret) {
         json_t *value = json_object_get(from, key);
 

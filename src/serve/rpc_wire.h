@@ -5,6 +5,7 @@
  *      call "vdi.snapshot", id 1, descriptors
  *                                               "begun"              from now on something may be done
  *                                               "progress" …         as often as it is taken
+ *                                               "said" …             a line for people
  *      "cancel"                                                      it stops as by Ctrl-C
  *                                               result or error, id 1
  *      closes
@@ -23,6 +24,7 @@
 
 #define RPC_BEGUN    "begun"
 #define RPC_PROGRESS "progress"
+#define RPC_SAID     "said"
 #define RPC_CANCEL   "cancel"
 
 enum {
@@ -71,6 +73,7 @@ struct rpc_progress {
         bool has_ended;
 };
 void rpc_put_progress(const struct rpc_progress *, struct buf *);
+void rpc_put_said(const char *line, struct buf *);
 MUST_USE enum err rpc_take_progress(const struct jsonrpc *, struct rpc_progress *ret, struct err_note *);
 
 #endif

@@ -39,8 +39,6 @@ static const char *open_door(void *user, const char *folder) {
         struct keeper *keeper = user;
         const char *name;
 
-        if (keeper->is_door_open) /* a second try, after an open that failed behind the door */
-                keeper->door.close(keeper->door.user, true);
         name = keeper->door.open(keeper->door.user, keeper, folder);
         keeper->is_door_open = name != NULL;
         return name;
@@ -68,12 +66,22 @@ static enum err check_same(struct keeper *keeper, const char *dir, struct err_no
         return ERR_NONE;
 }
 
+/* Behind it there is no SR: those who came meanwhile get the turn, find nothing, and try again.  The lock is
+ * gone, so the socket's file may be the next owner's by now. */
+static void close_door_for_nothing(struct keeper *keeper) {
+        if (keeper->sr || !keeper->is_door_open)
+                return;
+        keeper->is_door_open = false;
+        keeper->door.close(keeper->door.user, false);
+}
+
 enum err keeper_enter(struct keeper *keeper, const char *dir, const char *who, const atomic_bool *stop,
                       struct sr **ret, struct turn **ret_turn, struct err_note *note) {
         if (turn_take_unless(&keeper->turn, who, stop, note))
                 return note->code;
         if (keeper->sr ? check_same(keeper, dir, note) : open_sr(keeper, dir, note)) {
                 turn_give(&keeper->turn);
+                close_door_for_nothing(keeper);
                 return note->code;
         }
         *ret = keeper->sr;

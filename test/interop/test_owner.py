@@ -266,6 +266,88 @@ class Beside(Case):
         self.assertEqual(self.finish(owner, first), self.data)
 
 
+class Gc(Case):
+    """A coalesce that takes its time, and everything else beside it."""
+
+    def make_work(self):
+        """Something to move; how it reads at the end."""
+        data = bytearray(self.data)
+        for n in range(2):
+            self.run_ok('vdi', 'snapshot', '--sr', 'sr', 'a', '--name', 's%d' % n)
+            new = random.Random(n).randbytes(3 * MIB)
+            self.run_ok('vdi', 'write', '--sr', 'sr', 'a', '--offset', str((n + 1) * MIB), stdin=new)
+            data[(n + 1) * MIB:(n + 4) * MIB] = new
+        self.run_ok('vdi', 'delete', '--sr', 'sr', 's0')
+        self.run_ok('gc', 'limit', '--sr', 'sr', '64K')
+        return bytes(data)
+
+    def slow_run(self):
+        run = self.start('gc', 'run', '--sr', 'sr', '--json')
+        self.wait_for(lambda: self.words().get('command') == 'catena gc run')
+        self.wait_for(lambda: self.states() == ['running'])
+        return run
+
+    def states(self):
+        return [row['state'] for row in self.json('gc', 'status', '--sr', 'sr')['coalesces']]
+
+    def test_everything_works_beside_a_coalesce(self):
+        data = self.make_work()
+        run = self.slow_run()
+        self.assertEqual(self.export('a'), data)
+        self.run_ok('vdi', 'snapshot', '--sr', 'sr', 'a', '--name', 's2')
+        self.run_ok('vdi', 'write', '--sr', 'sr', 'a', stdin=b'new')
+        self.run_ok('vdi', 'create', '--sr', 'sr', '--name', 'c', '--size', '1M')
+        self.run_ok('vdi', 'delete', '--sr', 'sr', 'b')
+        self.assertEqual(self.names(), ['a', 'c', 's1', 's2'])
+        self.assertEqual(self.json('sr', 'health', 'sr')['chains'][0]['state'], 'running')
+        self.assertEqual(self.states(), ['running'])
+        self.run_ok('gc', 'limit', '--sr', 'sr', '0')
+        out, err = run.communicate(timeout=120)
+        self.assertEqual(run.returncode, DONE, err)
+        self.assertGreaterEqual(json.loads(out)['coalesced'], 1)
+        self.assertEqual(self.export('a'), b'new' + data[3:])
+        self.assertEqual(self.export('s2'), data)
+        self.run_ok('sr', 'check', 'sr')
+
+    def test_a_pause_from_elsewhere_ends_the_run(self):
+        data = self.make_work()
+        run = self.slow_run()
+        self.run_ok('gc', 'pause', '--sr', 'sr')
+        run.communicate(timeout=60)
+        self.assertEqual(run.returncode, PARTIAL)
+        self.run_ok('gc', 'resume', '--sr', 'sr')
+        self.run_ok('gc', 'limit', '--sr', 'sr', '0')
+        self.run_ok('gc', 'run', '--sr', 'sr')
+        self.assertEqual(self.export('a'), data)
+
+    def test_a_run_in_another_process_is_one_to_interrupt(self):
+        data = self.make_work()
+        owner, first = self.slow_export('b')
+        run = self.start('gc', 'run', '--sr', 'sr', '--log-format', 'smgc')
+        self.wait_for(lambda: self.states() == ['running'])
+        run.send_signal(signal.SIGINT)
+        _, err = run.communicate(timeout=60)
+        self.assertEqual(run.returncode, INTERRUPTED)
+        self.assertIn(b' SMGC: [', err)  # to who called, not to the owner
+        self.assertEqual(self.export('a'), data)
+        self.run_ok('gc', 'limit', '--sr', 'sr', '0')
+        self.run_ok('gc', 'run', '--sr', 'sr')
+        self.assertEqual(self.states(), [])
+        self.assertEqual(self.export('a'), data)
+        _, err = owner.communicate(timeout=60)
+        self.assertEqual((owner.returncode, err), (DONE, b''))
+
+    def test_a_run_that_is_killed_is_gone_on_with(self):
+        data = self.make_work()
+        run = self.slow_run()
+        run.kill()
+        run.wait()
+        self.run_ok('gc', 'limit', '--sr', 'sr', '0')
+        self.run_ok('gc', 'run', '--sr', 'sr')
+        self.assertEqual(self.states(), [])
+        self.assertEqual(self.export('a'), data)
+
+
 class Ends(Case):
     """Interrupts, deaths."""
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -827,6 +828,125 @@ static void a_stream_without_reader_is_closed(void **state) {
         assert_err(err, ERR_CLOSED, "write standard output");
 }
 
+/* ---- streams that were handed over ---- */
+
+/* An adopted end of a pipe or of a pair of sockets; *ret_other is the other one. */
+static struct io_file *adopt(struct place *place, bool is_pipe, unsigned flags, const atomic_bool *stop,
+                             int *ret_other) {
+        struct io_file *file = NULL;
+        struct err_note note;
+        int fds[2], mine = flags & IO_WRITE ? 1 : 0;
+
+        if (is_pipe)
+                assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        else
+                assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+        *ret_other = fds[1 - mine];
+        assert_ok(io_adopt_stream(place->io, fds[mine], flags, "it", stop, &file, &note));
+        return file;
+}
+
+static void bytes_go_through_an_adopted_stream_however_slow_its_reader(void **state) {
+        struct place *place = *state;
+        AUTO_FREE uint8_t *data = mem_zero(STREAM_BYTES);
+
+        for (size_t i = 0; i < STREAM_BYTES; i++)
+                data[i] = stream_byte(i);
+        for (unsigned is_pipe = 0; is_pipe < 2; is_pipe++) {
+                struct err_note note;
+                pthread_t reader;
+                void *was_right;
+                int fds[2];
+                struct io_file *out = adopt(place, is_pipe, IO_WRITE, NULL, &fds[0]);
+
+                pthread_create(&reader, NULL, copy_slowly, fds);
+                assert_ok(io_stream_write(out, data, STREAM_BYTES, &note));
+                io_close(out); /* its reader sees the end: it was the only writer */
+                pthread_join(reader, &was_right);
+                close(fds[0]);
+                assert_non_null(was_right);
+        }
+}
+
+static void an_adopted_stream_that_is_stopped_waits_no_longer(void **state) {
+        struct place *place = *state;
+        AUTO_FREE uint8_t *data = mem_zero(STREAM_BYTES);
+
+        for (unsigned kind = 0; kind < 4; kind++) {
+                unsigned flags = kind & 1 ? IO_WRITE : IO_READ;
+                atomic_bool stop = false;
+                struct err_note note;
+                pthread_t thread;
+                int other;
+                struct io_file *file = adopt(place, kind & 2, flags, &stop, &other);
+                size_t n;
+
+                assert_int_equal(pthread_create(&thread, NULL, stop_soon, &stop), 0);
+                if (flags & IO_WRITE) /* nobody reads */
+                        assert_err(io_stream_write(file, data, STREAM_BYTES, &note), ERR_CANCELLED,
+                                   "write it: interrupted");
+                else
+                        assert_err(io_stream_read(file, data, 1, &n, &note), ERR_CANCELLED,
+                                   "read it: interrupted");
+                pthread_join(thread, NULL);
+                io_close(file);
+                close(other);
+        }
+}
+
+static void one_adopted_streams_stop_is_not_anothers(void **state) {
+        struct place *place = *state;
+        atomic_bool stop = true, all = true;
+        struct io_file *stopped, *other;
+        struct err_note note;
+        char byte;
+        int ends[2];
+        size_t n;
+
+        stopped = adopt(place, true, IO_READ, &stop, &ends[0]);
+        other = adopt(place, true, IO_READ, &(atomic_bool){false}, &ends[1]);
+        io_set_stop(place->io, &all); /* of those that have no stop of their own */
+        assert_int_equal(write(ends[1], "x", 1), 1);
+        assert_ok(io_stream_read(other, &byte, 1, &n, &note));
+        assert_err(io_stream_read(stopped, &byte, 1, &n, &note), ERR_CANCELLED, "interrupted");
+        io_set_stop(place->io, NULL);
+        io_close(stopped);
+        io_close(other);
+        close(ends[0]);
+        close(ends[1]);
+}
+
+static void the_flags_of_who_handed_it_over_stay_his(void **state) {
+        struct place *place = *state;
+        struct io_file *out = NULL;
+        struct err_note note;
+        int fds[2], copy;
+
+        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        copy = dup(fds[1]); /* of one description, as a descriptor that was sent is */
+        assert_ok(io_adopt_stream(place->io, copy, IO_WRITE, "it", NULL, &out, &note));
+        assert_int_equal(fcntl(fds[1], F_GETFL) & O_NONBLOCK, 0);
+        assert_ok(io_stream_write(out, "x", 1, &note));
+        assert_int_equal(fcntl(fds[1], F_GETFL) & O_NONBLOCK, 0);
+        io_close(out);
+        close(fds[0]);
+        close(fds[1]);
+}
+
+static void a_descriptor_of_the_wrong_kind_is_not_adopted(void **state) {
+        struct place *place = *state;
+        struct io_file *file = NULL;
+        struct err_note note;
+        int fds[2];
+
+        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        assert_err(io_adopt_stream(place->io, fds[0], IO_WRITE, "it", NULL, &file, &note), ERR_INVALID,
+                   "it: it is not open for writing");
+        assert_int_equal(fcntl(fds[0], F_GETFD), -1); /* ours, also where it fails */
+        assert_err(io_adopt_stream(place->io, fds[1], IO_READ, "it", NULL, &file, &note), ERR_INVALID,
+                   "it: it is not open for reading");
+}
+
 /* ---- clock, dice, errors ---- */
 
 static void the_clock_goes_on_and_the_dice_fall(void **state) {
@@ -924,6 +1044,11 @@ int main(void) {
                 TEST(a_stream_ends_when_its_writer_has_gone),
                 TEST(a_stream_that_is_stopped_waits_no_longer),
                 TEST(a_stream_without_reader_is_closed),
+                TEST(bytes_go_through_an_adopted_stream_however_slow_its_reader),
+                TEST(an_adopted_stream_that_is_stopped_waits_no_longer),
+                TEST(one_adopted_streams_stop_is_not_anothers),
+                TEST(the_flags_of_who_handed_it_over_stay_his),
+                TEST(a_descriptor_of_the_wrong_kind_is_not_adopted),
                 TEST(the_clock_goes_on_and_the_dice_fall),
                 TEST(errors_mean_what_a_caller_can_do),
                 TEST(what_is_not_allowed_is_denied),

@@ -184,6 +184,18 @@ static void progress_arrives_as_it_was(void **state) {
         assert_err(rpc_take_progress(&bad, &got, &note), ERR_CORRUPT, "no progress");
 }
 
+static void a_line_arrives_as_it_was_said(void **state) {
+        AUTO(buf_fini) struct buf line = {0};
+        AUTO(jsonrpc_fini) struct jsonrpc message = {0};
+        struct err_note note = {0};
+
+        (void)state;
+        rpc_put_said("a \"line\"\nand \xff", &line);
+        assert_ok(jsonrpc_decode(line_of(&line), &message, &note));
+        assert_string_equal(message.method, RPC_SAID);
+        assert_string_equal(json_string_value(json_object_get(message.params, "line")), "a \"line\"\nand ?");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_line_is_found_only_when_it_is_whole),
@@ -196,6 +208,7 @@ int main(void) {
                 cmocka_unit_test(an_answer_to_another_call_is_none),
                 cmocka_unit_test(an_answer_that_is_too_long_says_so),
                 cmocka_unit_test(progress_arrives_as_it_was),
+                cmocka_unit_test(a_line_arrives_as_it_was_said),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
