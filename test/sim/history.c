@@ -59,6 +59,7 @@ static void add(struct history_count *all, const struct history_count *one) {
         all->kills += one->kills;
         all->failures += one->failures;
         all->snapshots += one->snapshots;
+        all->coalesces += one->coalesces;
         all->verified += one->verified;
 }
 
@@ -123,8 +124,8 @@ int main(int argc, char **argv) {
         else
                 is_good = run_many(&options, &count);
         printf("history %s: %" PRIu64 " operations, %" PRIu64 " crashes, %" PRIu64 " kills, %" PRIu64
-               " failures, %" PRIu64 " snapshots, all looked at %" PRIu64 " times%s\n",
+               " failures, %" PRIu64 " snapshots, %" PRIu64 " coalesces, all looked at %" PRIu64 " times%s\n",
                options.kind->name, count.ops, count.crashes, count.kills, count.failures, count.snapshots,
-               count.verified, is_good ? "" : ": VIOLATED");
+               count.coalesces, count.verified, is_good ? "" : ": VIOLATED");
         return is_good ? 0 : 1;
 }

@@ -37,7 +37,7 @@ struct history {
         uint64_t n_last;
 
         struct history_count {
-                uint64_t ops, crashes, kills, failures, snapshots, verified;
+                uint64_t ops, crashes, kills, failures, snapshots, coalesces, verified;
         } count;
 };
 

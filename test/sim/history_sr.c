@@ -24,6 +24,7 @@ static void close_sr(struct world *w) {
         abandon_chains(w);
         if (w->sr)
                 sr_close(TAKE(w->sr));
+        history_coalesces_end(w);
 }
 
 static enum err open_sr(struct world *w, struct err_note *note) {
@@ -153,7 +154,7 @@ static enum err after_failure(struct world *w, struct err_note *note) {
 }
 
 /* How a verb ended that is pending.  *ret_done: it is as it said. */
-static enum err ended(struct world *w, enum err e, bool *ret_done, struct err_note *note) {
+enum err world_ended(struct world *w, enum err e, bool *ret_done, struct err_note *note) {
         *ret_done = false;
         switch (history_ended(w->h, e, note)) {
         case HISTORY_DECLINED: /* the scan at its end may have met the fault */
@@ -190,7 +191,7 @@ static void new_name(struct world *w, char ret[VDI_NAME_SIZE]) {
 static enum err made(struct world *w, enum err e, const struct uuid *uuid, struct err_note *note) {
         bool is_done;
 
-        if (ended(w, e, &is_done, note))
+        if (world_ended(w, e, &is_done, note))
                 return note->code;
         if (!is_done)
                 return ERR_NONE;
@@ -261,7 +262,7 @@ static enum err delete_vdi(struct world *w, struct err_note *note) {
                 return ERR_NONE;
         set_pending(w, PENDING_DELETE, vdi);
         history_say(w->h, "delete %s", vdi->name);
-        if (ended(w, sr_vdi_delete(w->sr, &vdi->uuid, note), &is_done, note))
+        if (world_ended(w, sr_vdi_delete(w->sr, &vdi->uuid, note), &is_done, note))
                 return note->code;
         if (is_done) {
                 model_vdi_drop(w, vdi);
@@ -280,7 +281,7 @@ static enum err revert(struct world *w, struct err_note *note) {
         set_pending(w, PENDING_REVERT, vdi);
         w->pending.snapshot = snapshot->uuid;
         history_say(w->h, "revert %s to %s", vdi->name, snapshot->name);
-        if (ended(w, sr_vdi_revert(w->sr, &vdi->uuid, &snapshot->uuid, note), &is_done, note))
+        if (world_ended(w, sr_vdi_revert(w->sr, &vdi->uuid, &snapshot->uuid, note), &is_done, note))
                 return note->code;
         if (is_done) {
                 model_fini(&vdi->disk);
@@ -302,7 +303,7 @@ static enum err resize(struct world *w, struct err_note *note) {
         set_pending(w, PENDING_RESIZE, vdi);
         w->pending.size = size;
         history_say(w->h, "resize %s from %" PRIu64 " to %" PRIu64, vdi->name, vdi->disk.size, size);
-        if (ended(w, sr_vdi_resize(w->sr, &vdi->uuid, size, note), &is_done, note))
+        if (world_ended(w, sr_vdi_resize(w->sr, &vdi->uuid, size, note), &is_done, note))
                 return note->code;
         if (is_done) {
                 model_grow(&vdi->disk, size);
@@ -321,7 +322,7 @@ static enum err rename_vdi(struct world *w, struct err_note *note) {
         set_pending(w, PENDING_RENAME, vdi);
         new_name(w, w->pending.vdi.name);
         history_say(w->h, "rename %s to %s", vdi->name, w->pending.vdi.name);
-        if (ended(w, sr_vdi_set(w->sr, &vdi->uuid, &settings, note), &is_done, note))
+        if (world_ended(w, sr_vdi_set(w->sr, &vdi->uuid, &settings, note), &is_done, note))
                 return note->code;
         if (is_done) {
                 memcpy(vdi->name, w->pending.vdi.name, VDI_NAME_SIZE);
@@ -336,10 +337,10 @@ static enum err open_vdi(struct world *w, struct model_vdi *vdi, struct err_note
         bool is_done;
 
         history_say(w->h, "open %s", vdi->name);
-        return ended(w,
-                     sr_open_chain(w->sr, &vdi->uuid, is_writable(w, vdi) ? CHAIN_WRITE : CHAIN_READ,
-                                   &vdi->chain, note),
-                     &is_done, note);
+        return world_ended(w,
+                           sr_open_chain(w->sr, &vdi->uuid, is_writable(w, vdi) ? CHAIN_WRITE : CHAIN_READ,
+                                         &vdi->chain, note),
+                           &is_done, note);
 }
 
 static enum err close_vdi(struct world *w, struct err_note *note) {
@@ -349,7 +350,7 @@ static enum err close_vdi(struct world *w, struct err_note *note) {
         if (!vdi || !vdi->chain)
                 return ERR_NONE;
         history_say(w->h, "close %s", vdi->name);
-        if (ended(w, sr_close_chain(w->sr, TAKE(vdi->chain), note), &is_done, note))
+        if (world_ended(w, sr_close_chain(w->sr, TAKE(vdi->chain), note), &is_done, note))
                 return note->code;
         if (is_done)
                 model_flushed(&vdi->disk);
@@ -386,7 +387,7 @@ static enum err flush_vdi(struct world *w, struct model_vdi *vdi, struct err_not
         bool is_done;
 
         history_say(w->h, "flush %s", vdi->name);
-        if (ended(w, chain_flush(vdi->chain, note), &is_done, note))
+        if (world_ended(w, chain_flush(vdi->chain, note), &is_done, note))
                 return note->code;
         if (is_done)
                 model_flushed(&vdi->disk);
@@ -447,10 +448,10 @@ static enum err collect_some(struct world *w, struct err_note *note) {
         bool is_done;
 
         history_say(w->h, "garbage");
-        if (ended(w, sr_garbage(w->sr, &n, &bytes, NULL, note), &is_done, note))
+        if (world_ended(w, sr_garbage(w->sr, &n, &bytes, NULL, note), &is_done, note))
                 return note->code;
         history_disarm(w->h);
-        return is_done ? model_check_files(w, note) : ERR_NONE;
+        return is_done && w->running.n == 0 ? model_check_files(w, note) : ERR_NONE;
 }
 
 static enum err reopen(struct world *w, struct err_note *note) {
@@ -473,9 +474,22 @@ static const struct {
         operation run;
         unsigned weight;
 } operations[] = {
-        {create, 4}, {snapshot, 5},   {clone_vdi, 3},    {delete_vdi, 9},   {revert, 4},
-        {resize, 2}, {rename_vdi, 2}, {collect_some, 2}, {look_at_one, 10}, {close_vdi, 6},
-        {reopen, 1}, {fall, 1},       {use_vdi, 60},
+        {create, 4},
+        {snapshot, 5},
+        {clone_vdi, 3},
+        {delete_vdi, 9},
+        {revert, 4},
+        {resize, 2},
+        {rename_vdi, 2},
+        {collect_some, 2},
+        {look_at_one, 10},
+        {close_vdi, 6},
+        {reopen, 1},
+        {fall, 1},
+        {use_vdi, 60},
+        {history_coalesce_begin, 10},
+        {history_coalesce_step, 30},
+        {history_coalesce_end, 1},
 };
 
 static operation some_operation(struct history *h) {
@@ -541,6 +555,7 @@ enum err history_sr(struct history *h, struct err_note *note) {
         while (w->vdis.n > 0)
                 model_vdi_drop(w, w->vdis.data[0]);
         vec_fini(&w->vdis);
+        vec_fini(&w->running);
         free(w);
         return e;
 }

@@ -9,6 +9,7 @@
 #ifndef TEST_SIM_HISTORY_SR_H
 #define TEST_SIM_HISTORY_SR_H
 
+#include "coalesce.h"
 #include "history.h"
 #include "sr_state.h"
 
@@ -40,14 +41,24 @@ struct pending {
         uint64_t size;        /* RESIZE */
 };
 
+struct running {
+        struct coalesce *coalesce; /* owned */
+        bool may_fail;             /* a fault met it in a step that was not yet told of */
+};
+
 struct world {
         struct history *h; /* borrowed */
         struct images_options images;
         struct sr *sr;                /* owned; NULL while closed */
         VEC(struct model_vdi *) vdis; /* owned, and each */
+        VEC(struct running) running;  /* owned, and each coalesce */
         struct pending pending;
         unsigned n_names; /* given so far */
 };
+
+/* How an operation ended that may have met a fault; the world is whole again afterwards.  *ret_done: it is as
+ * it said. */
+MUST_USE enum err world_ended(struct world *, enum err, bool *ret_done, struct err_note *);
 
 struct model_vdi *model_vdi_find(struct world *, const struct uuid *);     /* or NULL */
 struct model_vdi *model_vdi_add(struct world *, const struct model_vdi *); /* takes its disk */
@@ -61,5 +72,12 @@ MUST_USE enum err model_settle(struct world *, struct err_note *);
 MUST_USE enum err model_look_at_vdis(struct world *, struct err_note *);
 /* No file that nothing explains: nodes, and what the catalog keeps. After a collection of garbage. */
 MUST_USE enum err model_check_files(struct world *, struct err_note *);
+
+/* ---- coalesces, of which some run at a time ---- */
+
+MUST_USE enum err history_coalesce_begin(struct world *, struct err_note *);
+MUST_USE enum err history_coalesce_step(struct world *, struct err_note *); /* some steps of one */
+MUST_USE enum err history_coalesce_end(struct world *, struct err_note *);
+void history_coalesces_end(struct world *); /* all of them */
 
 #endif

@@ -226,17 +226,17 @@ static unsigned sweep_kind(const struct kind *which) {
                               .recoveries = 1};
         unsigned violations = sweep_crash(&sweep, IO_SIM_STYLES);
 
-        sweep.max_points = 12;
+        sweep.max_points = 10;
         return violations + sweep_fail(&sweep, 1);
 }
 
 static const struct kind kinds[] = {
-        {"inner", 1, 2, true, false, false, false, 3, 0},
+        {"inner", 1, 2, true, false, false, false, 3, 30},
         {"inner-open", 0, 2, true, false, false, true, 2, 0},
-        {"inner-raw", 0, 2, true, true, false, true, 2, 20},
+        {"inner-raw", 0, 2, true, true, false, true, 2, 15},
         {"leaf", 2, 3, false, false, false, false, 3, 0},
-        {"leaf-of-all", 0, 3, false, false, false, false, 1, 40},
-        {"leaf-grown", 2, 3, false, false, true, false, 3, 30},
+        {"leaf-of-all", 0, 3, false, false, false, false, 1, 30},
+        {"leaf-grown", 2, 3, false, false, true, false, 3, 15},
 };
 
 static void whatever_happens_every_disk_reads_the_same(void **state) {

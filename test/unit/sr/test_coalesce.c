@@ -2,6 +2,7 @@
 #include "sr_kit.h"
 
 #include "coalesce.h"
+#include "vhd_create.h"
 
 /* A VDI "a" over hidden layers, each of which holds one block of its own and the first of all: of n layers
  * the chain is  A...  <-  BB..  <-  C.C.  <-  D..D, the last being a. */
@@ -399,7 +400,62 @@ static void a_claim_is_durable_before_anything_moves(void **state) {
         sr_close(sr);
 }
 
+static struct uuid make_node(struct io *io, uint8_t number, uint64_t size, bool is_hidden,
+                             const struct uuid *parent, const struct uuid *parent_footer,
+                             struct uuid *ret_footer) {
+        struct uuid uuid = {{number}};
+        AUTO_FREE char *path = mem_format("%s/%s.vhd", KIT_DIR, uuid_format(&uuid).s);
+        AUTO_FREE char *below = parent ? mem_format("%s/%s.vhd", KIT_DIR, uuid_format(parent).s) : NULL;
+        struct vhd_parent link = {.path = below};
+        struct vhd_create_options options = {.type = VHD_DYNAMIC, .size = size, .is_hidden = is_hidden};
+        struct err_note note = {0};
+
+        if (parent) {
+                link.uuid = *parent_footer;
+                options.type = VHD_DIFFERENCING;
+                options.parent = &link;
+        }
+        assert_ok(vhd_create(io, path, &options, ret_footer, &note));
+        return uuid;
+}
+
+static void no_node_grows_where_a_larger_one_would_show(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct uuid base, middle, leaf, footer[3];
+        struct sr *sr;
+
+        (void)state;
+        sr_close(kit_create(io));
+        base = make_node(io, 1, 4 * KIT_SIZE, true, NULL, NULL, &footer[0]);
+        middle = make_node(io, 2, KIT_SIZE, true, &base, &footer[0], &footer[1]);
+        leaf = make_node(io, 3, 2 * KIT_SIZE, false, &middle, &footer[1], &footer[2]);
+        sr = kit_open(io);
+        assert_refused(sr, (struct coalesce_run){.target = middle, .top = leaf, .n = 2, .is_leaf = true},
+                       ERR_UNSUPPORTED, "would have to grow");
+        assert_refused(sr, (struct coalesce_run){.target = base, .top = middle, .n = 2}, ERR_UNSUPPORTED,
+                       "is larger than");
+        sr_close(sr);
+}
+
 /* ---- what meets a claim ---- */
+
+static void a_claim_stays_while_another_verb_recovers(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct tall tall = make_tall(sr, 4);
+        struct coalesce *c = begin(sr, run_of(&tall, 0, 2));
+
+        (void)state;
+        step_to(c, COALESCE_MOVING);
+        sr->must_recover = true;
+        (void)kit_vdi(sr, "b");
+        assert_false(sr->must_recover);
+        assert_int_equal(n_intents(sr), 1);
+        step_to(c, COALESCE_DONE);
+        coalesce_end(c);
+        assert_reads(sr, &tall.vdi, reads[3]);
+        sr_close(sr);
+}
 
 static void garbage_passes_over_claimed_nodes_and_ends_what_nothing_needs(void **state) {
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
@@ -610,6 +666,8 @@ int main(void) {
                 cmocka_unit_test(what_cannot_be_claimed_is_refused_with_its_reason),
                 cmocka_unit_test(every_node_of_a_run_must_be_free),
                 cmocka_unit_test(a_claim_is_durable_before_anything_moves),
+                cmocka_unit_test(no_node_grows_where_a_larger_one_would_show),
+                cmocka_unit_test(a_claim_stays_while_another_verb_recovers),
                 cmocka_unit_test(garbage_passes_over_claimed_nodes_and_ends_what_nothing_needs),
                 cmocka_unit_test(nothing_new_hangs_on_a_node_that_goes),
                 cmocka_unit_test(a_leaf_makes_way_for_whoever_wants_it),

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Coalesces in histories of an SR: begun, stepped and ended between all else. */
+#include "history_sr.h"
+
+enum { RUNNING_MAX = 2, STEPS_MAX = 12, RUN_MAX = 4, TRIES = 8 };
+
+void history_coalesces_end(struct world *w) {
+        VEC_EACH (&w->running, each)
+                coalesce_end(each->coalesce);
+        w->running.n = 0;
+}
+
+/* ---- begin ---- */
+
+static bool is_closed_leaf(struct world *w, const struct node *node) {
+        const struct model_vdi *vdi = model_vdi_find(w, &node->uuid);
+
+        return vdi && !vdi->chain && node->n_children == 0;
+}
+
+/* From some node down as far as it may go, or not so far. */
+static bool choose_run(struct world *w, struct coalesce_run *ret) {
+        const struct tree *tree = sr_tree(w->sr);
+        const struct node *node;
+
+        if (tree->nodes.n == 0)
+                return false;
+        node = tree->nodes.data[history_roll(w->h, tree->nodes.n)];
+        *ret = (struct coalesce_run){.top = node->uuid, .n = 1, .is_leaf = !node->is_hidden};
+        if (node->is_hidden ? node->n_children == 0 : !is_closed_leaf(w, node))
+                return false;
+        while (node->parent && node->parent->is_hidden && node->parent->n_children == 1 && ret->n < RUN_MAX &&
+               (ret->n < 2 || history_chance(w->h, 60))) {
+                node = node->parent;
+                ret->n++;
+        }
+        ret->target = node->uuid;
+        return ret->n >= 2;
+}
+
+/* Without a fault: another coalesce, sizes that differ under open disks, a sync that failed before. */
+static bool may_refuse(enum err err, const struct err_note *note) {
+        return err == ERR_BUSY || err == ERR_UNSUPPORTED || strstr(note->text, "earlier sync");
+}
+
+enum err history_coalesce_begin(struct world *w, struct err_note *note) {
+        const struct coalesce_options options = {.batch_bytes = 1 + history_roll(w->h, 3 * MODEL_BLOCK)};
+        struct coalesce *c = NULL;
+        struct coalesce_run run;
+        bool is_done;
+        enum err e;
+
+        if (w->running.n >= RUNNING_MAX)
+                return ERR_NONE;
+        for (unsigned tries = 0; !choose_run(w, &run); tries++)
+                if (tries == TRIES)
+                        return ERR_NONE;
+        history_say(w->h, "coalesce %u layers below %s%s", run.n, uuid_format(&run.top).s,
+                    run.is_leaf ? ", a leaf" : "");
+        e = coalesce_begin(w->sr, &run, &options, &c, note);
+        if (!e)
+                *vec_add(&w->running) = (struct running){.coalesce = c};
+        if (may_refuse(e, note) && !io_sim_is_dead(w->h->io)) {
+                history_say(w->h, "  = refused: %s", note->text);
+                e = ERR_NONE;
+        }
+        return world_ended(w, e, &is_done, note);
+}
+
+/* ---- step, end ---- */
+
+static void drop(struct world *w, size_t i) {
+        coalesce_end(w->running.data[i].coalesce);
+        vec_remove_at(&w->running, i);
+}
+
+/* Another verb ended it, or the fault that the step before met. */
+static enum err was_over(struct world *w, size_t i, struct err_note *note) {
+        history_say(w->h, "  = over: %s", note->text);
+        drop(w, i);
+        return ERR_NONE;
+}
+
+/* *ret_is_more: it may be stepped on. */
+static enum err step_once(struct world *w, size_t i, bool *ret_is_more, struct err_note *note) {
+        struct running *running = &w->running.data[i];
+        bool may_fail = running->may_fail || coalesce_reason(running->coalesce)->code, is_over, is_done;
+        uint64_t n_failures = w->h->count.failures;
+        enum err e = coalesce_step(running->coalesce, &is_over, note);
+
+        *ret_is_more = false;
+        if (e && may_fail && !io_sim_is_dead(w->h->io))
+                return was_over(w, i, note);
+        running->may_fail = w->h->is_armed && io_sim_fired(w->h->io);
+        if (e && !io_sim_is_dead(w->h->io))
+                drop(w, i);
+        if (world_ended(w, e, &is_done, note))
+                return err_wrap(note, "a step of a coalesce");
+        if (e || n_failures != w->h->count.failures || !is_done)
+                return ERR_NONE;
+        w->h->count.coalesces += is_over;
+        if (is_over) {
+                history_say(w->h, "  = done");
+                drop(w, i);
+        }
+        *ret_is_more = !is_over;
+        return ERR_NONE;
+}
+
+enum err history_coalesce_step(struct world *w, struct err_note *note) {
+        bool is_more = true;
+        uint64_t n;
+        size_t i;
+
+        if (w->running.n == 0)
+                return ERR_NONE;
+        i = history_roll(w->h, w->running.n);
+        n = 1 + history_roll(w->h, STEPS_MAX);
+        history_say(w->h, "%d steps of coalesce %d", (int)n, (int)i);
+        while (is_more && n-- > 0)
+                if (step_once(w, i, &is_more, note))
+                        return note->code;
+        return ERR_NONE;
+}
+
+enum err history_coalesce_end(struct world *w, struct err_note *note) {
+        bool is_done;
+        size_t i;
+
+        if (w->running.n == 0)
+                return ERR_NONE;
+        i = history_roll(w->h, w->running.n);
+        history_say(w->h, "end coalesce %d", (int)i);
+        drop(w, i);
+        return world_ended(w, ERR_NONE, &is_done, note);
+}
