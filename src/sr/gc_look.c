@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gc_look.h"
 
+#include <inttypes.h>
+
 #include "sr_state.h"
 
 void gc_prices_fini(struct gc_prices *prices) {
@@ -74,13 +76,28 @@ static enum err mark_leased(struct sr *sr, struct gc_view *view, struct err_note
         return ERR_NONE;
 }
 
+/* Whoever has a chain open is the owner, or speaks to him. */
+static const char *owner_in_words(struct sr *sr, struct gc_view *view) {
+        AUTO(sr_owner_fini) struct sr_owner owner = {0};
+        struct err_note unused;
+
+        if (sr_owner_of(sr->io, sr_where(sr), &owner, &unused) || !*owner.command)
+                return NULL;
+        *vec_add(&view->texts) = mem_format("a verb beside %s, pid %" PRIu64, owner.command, owner.pid);
+        return view->texts.data[view->texts.n - 1];
+}
+
 static void mark_open(struct sr *sr, struct gc_view *view) {
+        const char *opener = sr->chains.n ? owner_in_words(sr, view) : NULL;
+
         VEC_EACH (&sr->chains, each) {
                 struct plan_node *node = find_node(view, &each->vdi);
                 enum plan_open how = each->mode == CHAIN_WRITE ? PLAN_OPEN_TO_WRITE : PLAN_OPEN_TO_READ;
 
-                if (node && node->open < how)
-                        node->open = how;
+                if (!node || node->open >= how)
+                        continue;
+                node->open = how;
+                node->opened_by = opener;
         }
 }
 

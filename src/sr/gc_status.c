@@ -8,8 +8,12 @@ void gc_status_fini(struct gc_status *status) {
         vec_fini(&status->items);
 }
 
-static void add_running(const struct gc_running *running, struct gc_status *status) {
+static void add_running(const struct gc_running *running, uint64_t now_ns, struct gc_status *status) {
         struct gc_item *item = vec_add(&status->items);
+        struct rate rate = running->rate;
+
+        /* What stands still since the last step gets slower with each look. */
+        rate_add(&rate, now_ns, running->progress.bytes_done);
 
         item->kind = PLAN_COALESCE;
         VEC_EACH (&running->run, each) {
@@ -23,8 +27,8 @@ static void add_running(const struct gc_running *running, struct gc_status *stat
         item->phase = running->progress.phase;
         item->bytes_total = running->progress.bytes_total;
         item->bytes_done = running->progress.bytes_done;
-        item->rate = rate_now(&running->rate);
-        item->left_ns = rate_left_ns(&running->rate, item->bytes_total);
+        item->rate = rate_now(&rate);
+        item->left_ns = rate_left_ns(&rate, item->bytes_total);
         item->began = running->began;
 }
 
@@ -60,7 +64,7 @@ static void add_all(const struct gc *gc, const struct gc_view *view, uint64_t pa
                         add_candidate(view, each, past_rate, status);
         }
         VEC_EACH (&gc->running, each) {
-                add_running(each, status);
+                add_running(each, io_now_ns(gc->sr->io), status);
         }
         VEC_EACH (&view->plan.list, each) {
                 if (each->kind == PLAN_COALESCE && each->state != PLAN_RUNNING)

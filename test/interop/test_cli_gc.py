@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 import unittest
 
 from test_cli import BLOCK, CATENA, FINDINGS, INTERRUPTED, MIB, PARTIAL, USAGE, Case
@@ -52,6 +53,27 @@ class GcCase(Case):
         self.run_ok('vdi', 'export', '--sr', 'sr', vdi, '-o', 'back.raw')
         self.assertEqual(self.read('back.raw'), data)
         os.unlink(self.path('back.raw'))
+
+    def is_clean(self):
+        self.assertEqual(self.json('sr', 'check', 'sr', '--bitmaps')['errors'], 0)
+        for node in self.nodes():
+            self.run_ok('vhd', 'check', self.file(node['uuid']))
+
+    def slow_run(self, vdi, data):
+        """A run that has moved some of 12 MiB, and not all."""
+        new = os.urandom(6 * BLOCK)
+        data.extend(bytes(8 * BLOCK - len(data)))
+        self.run_ok('vdi', 'resize', '--sr', 'sr', vdi, '--size', str(len(data)))
+        self.run_ok('vdi', 'write', '--sr', 'sr', vdi, stdin=new)
+        data[:len(new)] = new
+        self.run_ok('gc', 'limit', '--sr', 'sr', '1M')
+        run = subprocess.Popen([CATENA, 'gc', 'run', '--sr', 'sr', '--json', '--progress'], cwd=self.dir,
+                               env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for line in run.stderr:
+            progress = json.loads(line)['progress']
+            if 0 < progress['done'] < progress['total']:
+                return run
+        self.fail('it ended too early: ' + run.communicate()[0].decode())
 
 
 class Status(GcCase):
@@ -150,11 +172,6 @@ class Status(GcCase):
 
 
 class Run(GcCase):
-    def is_clean(self):
-        self.assertEqual(self.json('sr', 'check', 'sr', '--bitmaps')['errors'], 0)
-        for node in self.nodes():
-            self.run_ok('vhd', 'check', self.file(node['uuid']))
-
     def test_all_there_is_to_do_is_done(self):
         web, web_data = self.disk('web', snapshots=3)
         mail, mail_data = self.disk('mail', seed=2)
@@ -244,22 +261,6 @@ class Run(GcCase):
         self.assertEqual(self.json('gc', 'run', '--sr', 'sr')['coalesced'], 1)
         self.reads(vdi, data)
 
-    def slow_run(self, vdi, data):
-        """A run that has moved some of 12 MiB, and not all."""
-        new = os.urandom(6 * BLOCK)
-        data.extend(bytes(8 * BLOCK - len(data)))
-        self.run_ok('vdi', 'resize', '--sr', 'sr', vdi, '--size', str(len(data)))
-        self.run_ok('vdi', 'write', '--sr', 'sr', vdi, stdin=new)
-        data[:len(new)] = new
-        self.run_ok('gc', 'limit', '--sr', 'sr', '1M')
-        run = subprocess.Popen([CATENA, 'gc', 'run', '--sr', 'sr', '--json', '--progress'], cwd=self.dir,
-                               env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for line in run.stderr:
-            progress = json.loads(line)['progress']
-            if 0 < progress['done'] < progress['total']:
-                return run
-        self.fail('it ended too early: ' + run.communicate()[0].decode())
-
     def test_interrupted_it_goes_on_where_it_was(self):
         for how, code in ((signal.SIGINT, INTERRUPTED), (signal.SIGKILL, -signal.SIGKILL)):
             name = 'web%d' % how
@@ -278,6 +279,82 @@ class Run(GcCase):
             self.assertEqual(self.node(vdi)['depth'], 1)
         self.is_clean()
         self.assertIn('cancelled', [row['result'] for row in self.status()['history']])
+
+
+class Beside(GcCase):
+    """Verbs beside a run under way: they are sent to its process."""
+
+    def setUp(self):
+        super().setUp()
+        self.vdi, self.data = self.disk('web')
+        self.other, self.other_data = self.disk('mail', seed=2, snapshots=0)
+        self.run_ok('vdi', 'snapshot', '--sr', 'sr', 'mail', '--name', 'kept')
+        self.under_way = self.slow_run(self.vdi, self.data)
+        self.addCleanup(self.end)
+
+    def end(self):
+        if self.under_way.poll() is None:
+            self.under_way.kill()
+        self.under_way.communicate()
+
+    def test_status_shows_how_far_it_is(self):
+        for _ in range(100):
+            row, = self.status()['coalesces']
+            if row['bytes_per_second']:
+                break
+            time.sleep(0.1)
+        self.assertEqual((row['state'], row['reason'], row['vdi']), ('running', None, self.vdi))
+        self.assertTrue(0 < row['bytes_done'] < row['bytes_total'], row)
+        self.assertGreater(row['bytes_per_second'], 0)
+        self.assertGreater(row['eta_seconds'], 0)
+        self.assertIn(row['phase'], ('copy', 'sync', 'clear', 'publish', 'punch'))
+        self.assertGreater(row['started'], 0)
+        chain, = self.json('sr', 'health', 'sr')['chains']
+        self.assertEqual((chain['vdi'], chain['state'], chain['depth_then']), (self.vdi, 'running', 1))
+        self.assertTrue(0 < chain['bytes_to_move'] < row['bytes_total'])
+        self.assertIsNone(self.under_way.poll())
+
+    def test_other_disks_are_used_meanwhile(self):
+        self.run_ok('vdi', 'write', '--sr', 'sr', 'mail', stdin=b'meanwhile')
+        self.other_data[:9] = b'meanwhile'
+        self.run_ok('vdi', 'snapshot', '--sr', 'sr', 'mail', '--name', 'new')
+        self.run_ok('vdi', 'delete', '--sr', 'sr', 'kept')
+        self.reads(self.other, self.other_data)
+        self.assertIsNone(self.under_way.poll())
+
+    def test_a_limit_is_heard_at_once(self):
+        self.run_ok('gc', 'limit', '--sr', 'sr', '0')
+        out, _ = self.under_way.communicate(timeout=60)
+        self.assertEqual((self.under_way.returncode, json.loads(out)['coalesced']), (0, 1))
+        self.reads(self.vdi, self.data)
+        self.is_clean()
+
+    def test_a_pause_ends_it(self):
+        self.run_ok('gc', 'pause', '--sr', 'sr')
+        out, _ = self.under_way.communicate(timeout=60)
+        self.assertEqual((self.under_way.returncode, json.loads(out)['reasons'][0]['reason']),
+                         (PARTIAL, 'paused'))
+        self.reads(self.vdi, self.data)
+        self.run_ok('gc', 'limit', '--sr', 'sr', '0')
+        self.run_ok('gc', 'resume', '--sr', 'sr')
+        self.assertEqual(self.json('gc', 'run', '--sr', 'sr')['coalesced'], 1)
+        self.reads(self.vdi, self.data)
+        self.is_clean()
+
+    def test_two_at_once_are_refused(self):
+        self.refused('gc', 'run', '--sr', 'sr', says=['running already'])
+
+    def test_the_disk_itself_is_used(self):
+        """It makes way: a snapshot of a disk that is being emptied into its parent."""
+        self.run_ok('vdi', 'snapshot', '--sr', 'sr', 'web', '--name', 'now')
+        self.reads(self.vdi, self.data)
+        self.run_ok('gc', 'limit', '--sr', 'sr', '0')
+        self.under_way.communicate(timeout=60)
+        self.assertEqual(self.under_way.returncode, 0)
+        self.json('gc', 'run', '--sr', 'sr')
+        self.assertEqual(self.status()['coalesces'], [])
+        self.reads(self.vdi, self.data)
+        self.is_clean()
 
 
 if __name__ == '__main__':

@@ -557,8 +557,8 @@ static void what_runs_shows_how_far_it_is(void **state UNUSED) {
         assert_ok(sr_lease(sr, &other, "export", "nightly", &lease, &note));
         fake.n_steps = 100;
         for (unsigned i = 0; i < 11; i++) {
-                assert_ok(gc_step(gc, &turn, &note));
                 io_sim_advance(io, SECOND / 2);
+                assert_ok(gc_step(gc, &turn, &note));
         }
         assert_ok(gc_status(sr, &fake_engine, &status, &note));
         assert_int_equal(status.items.n, 2);
@@ -573,6 +573,13 @@ static void what_runs_shows_how_far_it_is(void **state UNUSED) {
         assert_int_equal(item->layers, 1);
         assert_string_equal(item->phase, "copy");
         assert_true(item->began > 0 && item->is_leaf);
+        /* It stands still. */
+        gc_status_fini(&status);
+        io_sim_advance(io, 5 * SECOND);
+        assert_ok(gc_status(sr, &fake_engine, &status, &note));
+        item = &status.items.data[0];
+        assert_int_equal(item->rate, MIB);
+        assert_int_equal(item->left_ns, 90 * SECOND);
         item = &status.items.data[1];
         assert_int_equal(item->state, PLAN_WAITING);
         assert_string_equal(item->reason, "leased by nightly (export)");
