@@ -16,6 +16,7 @@ static void chain_free(struct chain *chain) {
                 chain_map_free(view->map);
                 free(view);
         }
+        chain_replace_move(chain, NULL);
         while (chain->layers.n > 0) {
                 struct image *layer = chain->layers.data[--chain->layers.n];
 
@@ -25,6 +26,7 @@ static void chain_free(struct chain *chain) {
                 image_unref(layer);
         }
         vec_fini(&chain->layers);
+        pthread_mutex_destroy(&chain->publishing);
         pthread_cond_destroy(&chain->gate_opened);
         pthread_mutex_destroy(&chain->gate);
         pthread_rwlock_destroy(&chain->shape);
@@ -43,6 +45,7 @@ static struct chain *chain_new(struct images *images) {
         ranges_init(&chain->ranges);
         pthread_rwlock_init(&chain->shape, NULL);
         pthread_mutex_init(&chain->gate, NULL);
+        pthread_mutex_init(&chain->publishing, NULL);
         pthread_cond_init(&chain->gate_opened, NULL);
         return chain;
 }

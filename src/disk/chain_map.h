@@ -67,6 +67,8 @@ struct chain_map *chain_map_without(const struct chain_map *, unsigned layer, ui
 MUST_USE bool chain_map_move(struct chain_map *, unsigned target, unsigned top, uint64_t block);
 /* The layers' sizes are looked at again. */
 void chain_map_look_at_sizes(struct chain_map *);
+/* Bits of a layer were set: who owns which sector of the block is found out anew. */
+void chain_map_forget_owners(struct chain_map *, uint64_t block);
 /* As the sizes are now; of those above as noted. */
 uint64_t chain_map_seen(const struct chain_map *, unsigned layer);
 

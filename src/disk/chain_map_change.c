@@ -154,6 +154,10 @@ struct chain_map *chain_map_without(const struct chain_map *old, unsigned layer,
         return c.map;
 }
 
+void chain_map_forget_owners(struct chain_map *map, uint64_t block) {
+        owners_drop(map->owners, block);
+}
+
 void chain_map_look_at_sizes(struct chain_map *map) {
         for (unsigned layer = map->n_layers; layer-- > 0;)
                 atomic_store(&map->seen[layer], chain_map_seen(map, layer));
@@ -213,6 +217,6 @@ bool chain_map_move(struct chain_map *map, unsigned target, unsigned top, uint64
                 if (place_layer(element_of(map, entry, i)) < target)
                         new_row_add(&row, element_of(map, entry, i));
         atomic_store_explicit(&map->entries[block], new_row_end(&row), memory_order_release);
-        owners_drop(map->owners, block);
+        chain_map_forget_owners(map, block);
         return true;
 }

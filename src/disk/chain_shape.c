@@ -3,21 +3,29 @@
 #include <assert.h>
 
 #include "chain_inside.h"
+#include "chain_move.h"
 #include "mem.h"
 
 /* ---- a layer on top ---- */
 
+/* What came between the flush and the freeze: in all files that changes went to. */
+static enum err tidy_all(struct chain *chain, struct err_note *note) {
+        struct image *leaf = chain_leaf(chain);
+
+        for (size_t i = 0; chain->move && i + 1 < chain->move->n; i++)
+                if (chain->move->run[i]->ops->flush(chain->move->run[i], note))
+                        return note->code;
+        return leaf ? image_tidy(leaf, note) : ERR_NONE;
+}
+
 enum err chain_freeze(struct chain *chain, struct err_note *note) {
         enum err e = chain_flush(chain, note);
-        struct image *leaf;
 
         if (e)
                 return e;
         ranges_freeze(&chain->ranges);
         pthread_rwlock_wrlock(&chain->shape);
-        leaf = chain_leaf(chain);
-        if (leaf)
-                e = image_tidy(leaf, note);
+        e = tidy_all(chain, note);
         pthread_rwlock_unlock(&chain->shape);
         if (e)
                 ranges_thaw(&chain->ranges);
@@ -53,6 +61,8 @@ void chain_push_leaf(struct chain *chain, struct image *new_leaf, const char *ba
         struct chain_map *map = chain_view(chain)->map;
 
         pthread_rwlock_wrlock(&chain->shape);
+        pthread_mutex_lock(&chain->publishing);
+        chain_replace_move(chain, NULL);
         *vec_add(&chain->layers) = new_leaf;
         image_add_readers(new_leaf, &chain->readers);
         rename_image(base, base_path);
@@ -62,6 +72,7 @@ void chain_push_leaf(struct chain *chain, struct image *new_leaf, const char *ba
         chain_replace_view(chain, map, new_leaf);
         atomic_store(&chain->leaf, new_leaf);
         image_end_leaf(base);
+        pthread_mutex_unlock(&chain->publishing);
         pthread_rwlock_unlock(&chain->shape);
 }
 
@@ -89,8 +100,8 @@ static void replace_map_without(struct chain *chain, unsigned layer) {
                 chain_leaf(chain));
 }
 
-void chain_publish_moved(struct chain *chain, const struct image *target, const struct image *top,
-                         const uint64_t *blocks, size_t n) {
+static void publish(struct chain *chain, const struct image *target, const struct image *top,
+                    const uint64_t *blocks, size_t n) {
         struct chain_map *map = chain_view(chain)->map;
         unsigned at = find_layer(map, target), up_to = find_layer(map, top);
 
@@ -105,17 +116,95 @@ void chain_publish_moved(struct chain *chain, const struct image *target, const 
                 }
 }
 
-void chain_take_out(struct chain *chain, const struct image *image) {
-        unsigned at = find_layer(chain_view(chain)->map, image);
-        struct image *layer;
+void chain_publish_moved(struct chain *chain, const struct image *target, const struct image *top,
+                         const uint64_t *blocks, size_t n) {
+        pthread_mutex_lock(&chain->publishing);
+        publish(chain, target, top, blocks, n);
+        pthread_mutex_unlock(&chain->publishing);
+}
 
-        if (at == CHAIN_LAYERS_MAX)
+static bool is_in_map(const struct chain_map *map, const struct image *image, uint64_t block) {
+        uint64_t entry = chain_map_entry(map, block);
+
+        for (unsigned i = 0, n = chain_map_holders(entry); i < n; i++)
+                if (map->layers[chain_map_holder(map, entry, i).layer] == image)
+                        return true;
+        return false;
+}
+
+/* What is known of who owns which of the block's sectors is known no more; a block that is new in the image
+ * gets its place in the map. */
+void chain_note_change(struct chain *chain, const struct image *image, uint64_t block) {
+        struct chain_map *map;
+
+        if (image == chain_leaf(chain))
                 return;
-        layer = chain->layers.data[at];
-        replace_map_without(chain, at);
+        pthread_mutex_lock(&chain->publishing);
+        map = chain_view(chain)->map;
+        if (is_in_map(map, image, block))
+                chain_map_forget_owners(map, block);
+        else
+                publish(chain, image, image, &block, 1);
+        pthread_mutex_unlock(&chain->publishing);
+}
+
+static void let_go(struct chain *chain, size_t at) {
+        struct image *layer = chain->layers.data[at];
+
         vec_remove_at(&chain->layers, at);
         image_remove_readers(layer, &chain->readers);
         image_unref(layer);
+}
+
+static void take_out(struct chain *chain, const struct image *image) {
+        unsigned at = find_layer(chain_view(chain)->map, image);
+
+        if (at == CHAIN_LAYERS_MAX)
+                return;
+        replace_map_without(chain, at);
+        let_go(chain, at);
+}
+
+void chain_take_out(struct chain *chain, const struct image *image) {
+        pthread_mutex_lock(&chain->publishing);
+        take_out(chain, image);
+        pthread_mutex_unlock(&chain->publishing);
+}
+
+/* What a whole block of the target covers is not in the chain's map, but will be asked for when the guest
+ * trims that block. */
+enum err chain_prepare_pivot(struct chain *chain, struct err_note *note) {
+        struct chain_move *move = chain->move;
+        struct chain_map *below;
+
+        if (chain_map_new(chain->layers.data, (unsigned)(chain->layers.n - move->n), chain->size,
+                          chain->images->options.owners_cache_bytes, &below, note))
+                return err_wrap(note, "look at what lies below %s", move->run[0]->path);
+        if (move->below)
+                chain_map_free(move->below);
+        move->below = below;
+        return ERR_NONE;
+}
+
+/* Top down: readers of each view in between read the same. */
+void chain_pivot(struct chain *chain, const char *leaf_path) {
+        struct chain_move *move = chain->move;
+        struct image *target = move->run[0], *leaf = chain_leaf(chain);
+        struct chain_map *below = TAKE(move->below);
+
+        pthread_rwlock_wrlock(&chain->shape);
+        pthread_mutex_lock(&chain->publishing);
+        for (size_t i = move->n - 2; i > 0; i--)
+                take_out(chain, move->run[i]);
+        chain_replace_move(chain, NULL);
+        image_begin_leaf(target);
+        rename_image(target, leaf_path);
+        chain_replace_view(chain, below, target);
+        atomic_store(&chain->leaf, target);
+        image_end_leaf(leaf);
+        let_go(chain, chain->layers.n - 1);
+        pthread_mutex_unlock(&chain->publishing);
+        pthread_rwlock_unlock(&chain->shape);
 }
 
 /* ---- names that are not durable yet ---- */

@@ -4,32 +4,54 @@
 
 #include "chain_inside.h"
 
+/* NULL: a change can be durable.  Of a run, each file of it that a flush brings down counts. */
+static const struct image *failed_image(struct chain *chain) {
+        const struct image *leaf = chain_leaf(chain);
+
+        for (size_t i = 0; chain->move && i < chain->move->n; i++)
+                if (atomic_load(&chain->move->run[i]->has_failed))
+                        return chain->move->run[i];
+        return atomic_load(&leaf->has_failed) ? leaf : NULL;
+}
+
 static enum err check_change(struct chain *chain, const char *what, uint64_t n, uint64_t at,
                              struct err_note *note) {
-        struct image *leaf = chain_leaf(chain);
+        const struct image *failed;
 
-        if (!leaf)
+        if (!chain_leaf(chain))
                 return err_set(note, ERR_READ_ONLY, "%s at %" PRIu64 ": opened for reading", what, at);
-        if (atomic_load(&leaf->has_failed))
+        failed = failed_image(chain);
+        if (failed)
                 return err_set(note, ERR_IO,
                                "%s at %" PRIu64 ": an earlier sync of %s failed; open the disk anew", what,
-                               at, leaf->path);
+                               at, failed->path);
         return chain_check_range(chain, what, n, at, note);
 }
 
 /* ---- pieces ---- */
 
+static enum err write_piece(struct chain *chain, const uint8_t *data, uint64_t n, uint64_t at,
+                            struct err_note *note) {
+        struct chain_aims aims = chain_aims_of(chain, at / IMAGE_BLOCK_SIZE);
+
+        for (unsigned i = 0; i < aims.n; i++) {
+                struct image *image = aims.image[i];
+
+                if (image->ops->write(image, data, n, at, note))
+                        return err_wrap(note, "write %" PRIu64 " at %" PRIu64 " to %s", n, at, image->path);
+                chain_note_change(chain, image, at / IMAGE_BLOCK_SIZE);
+        }
+        return ERR_NONE;
+}
+
 /* Whole sectors; cut at blocks. */
 static enum err write_sectors(struct chain *chain, const uint8_t *data, uint64_t n, uint64_t at,
                               struct err_note *note) {
-        struct image *leaf = chain_leaf(chain);
-
         while (n > 0) {
                 uint64_t piece = min_u64(n, IMAGE_BLOCK_SIZE - at % IMAGE_BLOCK_SIZE);
 
-                if (leaf->ops->write(leaf, data, piece, at, note))
-                        return err_wrap(note, "write %" PRIu64 " at %" PRIu64 " to %s", piece, at,
-                                        leaf->path);
+                if (write_piece(chain, data, piece, at, note))
+                        return note->code;
                 data += piece;
                 at += piece;
                 n -= piece;
@@ -90,6 +112,8 @@ static bool have_bits_waited_too_long(struct chain *chain) {
         pthread_rwlock_rdlock(&chain->shape);
         leaf = chain_leaf(chain);
         since = leaf ? leaf->ops->unflushed_since(leaf) : UINT64_MAX;
+        for (size_t i = 0; chain->move && i + 1 < chain->move->n; i++)
+                since = min_u64(since, chain->move->run[i]->ops->unflushed_since(chain->move->run[i]));
         pthread_rwlock_unlock(&chain->shape);
         return since != UINT64_MAX && io_now_ns(chain->images->io) - since > options->unflushed_age_ns;
 }
@@ -127,18 +151,38 @@ static bool is_held_below(struct chain *chain, uint64_t block) {
         return is_held;
 }
 
-static enum err zero_sectors(struct chain *chain, uint64_t n, uint64_t at, struct err_note *note) {
+/* While blocks move none of the leaf is given back: one that leaves it is held until it has left. */
+static bool is_moving(struct chain *chain, uint64_t block) {
         struct image *leaf = chain_leaf(chain);
 
+        return chain->move && leaf->ops->slot(leaf, block) & SLOT_HELD;
+}
+
+static enum err zero_piece(struct chain *chain, uint64_t n, uint64_t at, bool is_all, struct err_note *note) {
+        uint64_t block = at / IMAGE_BLOCK_SIZE;
+        bool is_over_data = is_held_below(chain, block) || is_moving(chain, block);
+        struct chain_aims aims = chain_aims_of(chain, block);
+
+        for (unsigned i = 0; i < aims.n; i++) {
+                struct image *image = aims.image[i];
+
+                if (image->ops->zero(image, n, at, is_over_data, is_all && !is_over_data, note))
+                        return err_wrap(note, "zero %" PRIu64 " at %" PRIu64 " of %s", n, at, image->path);
+                if (is_over_data)
+                        chain_note_change(chain, image, block);
+        }
+        return ERR_NONE;
+}
+
+static enum err zero_sectors(struct chain *chain, uint64_t n, uint64_t at, struct err_note *note) {
         while (n > 0) {
                 uint64_t block = at / IMAGE_BLOCK_SIZE,
                          end = min_u64((block + 1) * IMAGE_BLOCK_SIZE, chain_size(chain));
                 uint64_t piece = min_u64(n, end - at);
-                bool is_over_data = is_held_below(chain, block);
                 bool is_all = at % IMAGE_BLOCK_SIZE == 0 && at + piece == end;
 
-                if (leaf->ops->zero(leaf, piece, at, is_over_data, is_all && !is_over_data, note))
-                        return err_wrap(note, "zero %" PRIu64 " at %" PRIu64 " of %s", piece, at, leaf->path);
+                if (zero_piece(chain, piece, at, is_all, note))
+                        return note->code;
                 at += piece;
                 n -= piece;
         }
@@ -212,7 +256,9 @@ enum err chain_flush(struct chain *chain, struct err_note *note) {
                 return e;
         pthread_rwlock_rdlock(&chain->shape);
         leaf = chain_leaf(chain);
-        if (leaf)
+        for (size_t i = 0; chain->move && i + 1 < chain->move->n && !e; i++)
+                e = chain->move->run[i]->ops->flush(chain->move->run[i], note);
+        if (leaf && !e)
                 e = leaf->ops->flush(leaf, note);
         pthread_rwlock_unlock(&chain->shape);
         return e;

@@ -232,6 +232,12 @@ void image_abandon_write(struct image *image) {
         drop_writer(image);
 }
 
+void image_begin_leaf(struct image *image) {
+        image->is_leaf = true;
+        atomic_fetch_add(&image->writers, 1);
+        image->ops->begin_leaf(image);
+}
+
 void image_end_leaf(struct image *image) {
         image->is_leaf = false;
         drop_writer(image);

@@ -126,8 +126,9 @@ struct image_ops {
         void (*forget_left)(struct image *);
         enum err (*punch_left)(struct image *, struct err_note *);
 
-        /* Called by image_begin_write. */
+        /* Called by image_begin_write, and by image_begin_leaf. */
         enum err (*begin)(struct image *, struct err_note *);
+        void (*begin_leaf)(struct image *);
         /* The end of the write side, with no writer in flight.  tidy: flushed, and as it should be on disk,
          * so that `bitmap` may be asked.  end, waits for readers: releases the rest. */
         enum err (*tidy)(struct image *, struct err_note *);
@@ -190,9 +191,11 @@ void image_abandon_write(struct image *); /* the same after an error: nothing mo
 bool image_has_write(const struct image *);
 /* Until every reader that may have found an old slot of it has gone, of all chains through it. */
 void image_wait_readers(struct image *);
-/* For chain.c alone: who passes through it; and the end of being a leaf. */
+/* For chain.c alone: who passes through it; and the beginning and the end of being a leaf, of an image whose
+ * write side is open. */
 void image_add_readers(struct image *, struct readers *);
 void image_remove_readers(struct image *, struct readers *);
+void image_begin_leaf(struct image *);
 void image_end_leaf(struct image *);
 /* What a chain does before its leaf is frozen or closed: tidied, or only flushed where another writes too. */
 MUST_USE enum err image_tidy(struct image *, struct err_note *);

@@ -27,6 +27,7 @@ struct push {
         size_t n;
         uint64_t batch_bytes, blocks_max; /* of a batch */
         bool may_clone;
+        struct chain *live;     /* borrowed, outlives us; or NULL */
         VEC(struct pick) picks; /* owned */
         size_t next;            /* all before are moved */
         uint64_t bytes_total, bytes_done;
@@ -79,6 +80,7 @@ enum err push_new(struct image *const *run, size_t n, const struct push_options 
         push->batch_bytes = options && options->batch_bytes ? options->batch_bytes : BATCH_BYTES_DEFAULT;
         push->blocks_max = BATCH_BLOCKS_MAX;
         push->may_clone = !(options && options->never_clones);
+        push->live = options ? options->live : NULL;
         push->run = mem_grow(NULL, n, sizeof *push->run);
         push->has_left = mem_zero(n * sizeof *push->has_left);
         for (push->n = 0; push->n < n; push->n++) {
@@ -166,6 +168,59 @@ static void settle(struct push *push) {
         vec_fini(&waiting);
 }
 
+/* ---- copy, from under a guest that writes ---- */
+
+static bool is_live(const struct push *push) {
+        return push->live && chain_is_moving(push->live);
+}
+
+/* One block, looked at and copied while nobody changes it. */
+static enum err copy_block(struct push *push, struct pick *pick, bool *ret_is_short, struct err_note *note) {
+        struct push_batch *batch = &push->batch;
+        struct chain_block held;
+        enum err e;
+
+        push_batch_reset(batch);
+        chain_hold_block(push->live, pick->block, &held);
+        e = push_batch_add(batch, push->run, push->n, pick->block, note);
+        if (!e)
+                e = push_copy(push->copier, batch, push->run, note);
+        *ret_is_short = !e && batch->blocks.data[0].is_short;
+        chain_release_block(push->live, &held, !e && !*ret_is_short);
+        if (e || !*ret_is_short)
+                return e;
+        push_batch_give_back(batch, push->run[0]);
+        *note = batch->shortage;
+        return ERR_NONE;
+}
+
+static void take_copied(struct push *push, struct pick *pick) {
+        uint32_t n_sectors = push->batch.blocks.data[0].n_sectors;
+
+        push->bytes_total += (uint64_t)n_sectors * SECTOR;
+        push->bytes_total -= (uint64_t)pick->n_sectors * SECTOR;
+        pick->n_sectors = n_sectors;
+        *vec_add(&push->moving) = pick->block;
+        push->bytes_moving += (uint64_t)n_sectors * SECTOR;
+}
+
+/* Block by block: each is held only for its own copy.  Where there is no space for one the batch ends. */
+static enum err copy_live(struct push *push, struct err_note *note) {
+        uint64_t space = 0;
+        bool is_short = false;
+
+        push->moving.n = 0;
+        push->bytes_moving = 0;
+        for (size_t i = push->next; i < push->picks.n && space < push->batch_bytes && !is_short; i++) {
+                if (copy_block(push, &push->picks.data[i], &is_short, note))
+                        return note->code;
+                if (!is_short)
+                        take_copied(push, &push->picks.data[i]);
+                space += push->batch.space;
+        }
+        return push->moving.n == 0 ? note->code : ERR_NONE;
+}
+
 static enum err copy_batch(struct push *push, struct err_note *note) {
         if (choose(push, note) || push_copy(push->copier, &push->batch, push->run, note))
                 return note->code;
@@ -182,6 +237,12 @@ static enum err copy(struct push *push, struct err_note *note) {
 
         if (!push->copier && push_copier_new(push->run[0]->images->io, push->may_clone, &push->copier, note))
                 return note->code;
+        if (is_live(push)) {
+                if (copy_live(push, note))
+                        return note->code;
+                push->phase = PUSH_SYNC;
+                return ERR_NONE;
+        }
         do {
                 was_alone = push->blocks_max == 1;
                 if (copy_batch(push, note))
@@ -248,6 +309,11 @@ static enum err clear_one(struct push *push, struct err_note *note) {
 /* First all chains find the blocks in the target, then the layers forget them; when the last reader that
  * found them there before has gone, nothing can resolve to their bytes any more [C3]. */
 static void publish(struct push *push, struct chain *const *chains, size_t n_chains) {
+        bool was_live = is_live(push);
+
+        /* A change that had chosen the layer to go to would give the block back to it. */
+        if (was_live)
+                chain_pause_changes(push->live);
         for (size_t i = 0; i < n_chains; i++)
                 if (chain_passes(chains[i], push->run[0]))
                         chain_publish_moved(chains[i], push->run[0], push->run[push->n - 1],
@@ -255,6 +321,8 @@ static void publish(struct push *push, struct chain *const *chains, size_t n_cha
         for (size_t i = 1; i < push->n; i++)
                 if (push->has_left[i])
                         push->run[i]->ops->forget_left(push->run[i]);
+        if (was_live)
+                chain_resume_changes(push->live, push->moving.data, push->moving.n);
         for (size_t i = 1; i < push->n; i++)
                 if (push->has_left[i])
                         image_wait_readers(push->run[i]);
@@ -296,5 +364,12 @@ static enum err step(struct push *push, struct chain *const *chains, size_t n_ch
 enum err push_step(struct push *push, struct chain *const *chains, size_t n_chains, struct err_note *note) {
         if (step(push, chains, n_chains, note))
                 return err_wrap(note, "push into %s", push->run[0]->path);
+        return ERR_NONE;
+}
+
+enum err push_settle(struct push *push, struct chain *const *chains, size_t n_chains, struct err_note *note) {
+        while (push->phase == PUSH_CLEAR || push->phase == PUSH_PUBLISH)
+                if (push_step(push, chains, n_chains, note))
+                        return note->code;
         return ERR_NONE;
 }

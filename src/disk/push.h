@@ -36,7 +36,7 @@
 #ifndef DISK_PUSH_H
 #define DISK_PUSH_H
 
-#include "chain.h"
+#include "chain_move.h"
 #include "image.h"
 
 struct push;
@@ -44,6 +44,9 @@ struct push;
 struct push_options {
         uint64_t batch_bytes; /* of file space; 0: 32 MiB */
         bool never_clones;    /* copies bytes also where the file system could share them */
+        /* borrowed, outlives the push; whose leaf is the top, and which is written to: a move of it has begun
+         * (chain_move.h), and may end before the push does.  NULL: the top is frozen */
+        struct chain *live;
 };
 
 enum push_phase { PUSH_COPY, PUSH_SYNC, PUSH_CLEAR, PUSH_PUBLISH, PUSH_PUNCH, PUSH_EMPTY };
@@ -61,6 +64,10 @@ DEFINE_AUTO(struct push *, push_free);
 enum push_phase push_phase(const struct push *);
 /* Chains that do not pass through the target are left alone. */
 MUST_USE enum err push_step(struct push *, struct chain *const *chains, size_t n_chains, struct err_note *);
+
+/* Until no block is half-way, by as many steps as that takes: before a live move ends, or the push is given
+ * up.  An error: the chain's leaf must not be written to any more before it is opened anew. */
+MUST_USE enum err push_settle(struct push *, struct chain *const *chains, size_t n_chains, struct err_note *);
 
 /* Payload to move, and how much of it was moved durably.  What guests write meanwhile may add to the total.
  */

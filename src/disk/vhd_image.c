@@ -219,6 +219,10 @@ static enum err vhd_begin(struct image *image, struct err_note *note) {
         return ERR_NONE;
 }
 
+static void vhd_begin_leaf(struct image *image) {
+        vhd_leaf_count(leaf_of(image));
+}
+
 static void vhd_end(struct image *image) {
         struct vhd_image *vhd = vhd_image_of(image);
         struct vhd_leaf *leaf = atomic_exchange(&vhd->leaf, NULL);
@@ -250,6 +254,7 @@ static const struct image_ops vhd_ops = {
         .forget_left = vhd_forget_left,
         .punch_left = vhd_punch_left,
         .begin = vhd_begin,
+        .begin_leaf = vhd_begin_leaf,
         .end = vhd_end,
         .free = vhd_end,
 };

@@ -241,6 +241,15 @@ void leaf_count_unflushed(struct vhd_leaf *leaf, int64_t n_bitmaps) {
                                  (uint64_t)(n_bitmaps * IMAGE_BITMAP_SIZE));
 }
 
+void vhd_leaf_count(struct vhd_leaf *leaf) {
+        pthread_mutex_lock(&leaf->lock);
+        if (!leaf->is_counted) {
+                leaf->is_counted = true;
+                leaf_count_unflushed(leaf, (int64_t)leaf->n_dirty);
+        }
+        pthread_mutex_unlock(&leaf->lock);
+}
+
 void leaf_note_waiting(struct vhd_leaf *leaf) {
         if (leaf->left.n == 0 && leaf->n_dirty == 0 && leaf->n_asked == 0)
                 leaf->dirty_since = io_now_ns(leaf->vhd->image.images->io);
