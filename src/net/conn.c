@@ -235,27 +235,16 @@ static int receive(struct conn *conn, struct err_note *note) {
         return keep_fds(conn, &message, note) ? 1 : -1;
 }
 
-/* Everything that has come is shown before the end is told. */
-static void read_all(struct conn *conn, bool is_gone) {
+/* One piece a round, so that others of the loop have theirs; that the other side is gone is told again each
+ * round, so all that came is shown before the end is. */
+static void read_piece(struct conn *conn, bool is_gone) {
         struct err_note note = {0};
-        int came = 1;
+        int came = conn_is_full(conn) ? 0 : receive(conn, &note);
 
-        while (came > 0 && !conn->is_freed && conn->watch && !conn_is_full(conn)) {
-                came = receive(conn, &note);
-                if (came > 0)
-                        conn->options.got(conn->options.user);
-                if (!is_gone)
-                        break; /* level-triggered: others of the loop come first */
-        }
-        if (conn->is_freed)
-                return;
+        if (came > 0)
+                conn->options.got(conn->options.user);
         if (came == 0 && is_gone) {
                 (void)err_set(&note, ERR_CLOSED, "the connection broke");
-                came = -1;
-        }
-        /* Full and gone: nobody skips what lies there, or not now; the end is told all the same. */
-        if (came > 0 && is_gone && conn_is_full(conn)) {
-                (void)err_set(&note, ERR_CLOSED, "the other side closed the connection");
                 came = -1;
         }
         if (came < 0)
@@ -275,7 +264,7 @@ static void on_ready(void *user, unsigned events) {
                         conn->options.drained(conn->options.user);
         }
         if (!conn->is_freed && events & (LOOP_READ | LOOP_GONE))
-                read_all(conn, (events & LOOP_GONE) != 0);
+                read_piece(conn, (events & LOOP_GONE) != 0);
         conn->is_inside = false;
         if (conn->is_freed)
                 release(conn);

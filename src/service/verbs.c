@@ -20,8 +20,11 @@ const struct noun verb_nouns[] = {
          "These work on files. A file in an SR that is in use is locked by it, and they say so.", vhd_verbs},
         {"sr", "storage repositories: directories of disks that share parents",
          "An SR is named by its directory, its uuid or its name; names are those made or adopted here. One "
-         "process at a "
-         "time owns an SR; another that wants to change something is told who.",
+         "process at a time owns an SR. Another command of the same host and user that comes meanwhile is "
+         "carried out by it, with the same result, so that a slow export or 'gc run' keeps nobody waiting; "
+         "an owner on another host is named.\n"
+         "A command whose work is done stays as long as others still use the SR through it, and says for "
+         "whom it waits. Ctrl-C then stops those too.",
          sr_verbs},
         {"vdi", "disks in an SR", "A VDI is named by its uuid, or by a name that no other VDI of the SR has.",
          vdi_verbs},

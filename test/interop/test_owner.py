@@ -461,6 +461,23 @@ class Refused(Case):
         self.finish(owner, first)
 
 
+class Threads(Case):
+    """What the thread sanitizer should see: every pair of threads at work on one SR."""
+
+    def test_verbs_of_every_kind_at_once(self):
+        owner, first = self.slow_export()
+        callers = [self.start('vdi', 'export', '--sr', 'sr', 'a', '-o', 'x%d.vhd' % i) for i in range(3)]
+        callers += [self.start('vdi', 'import', '--sr', 'sr', '--name', 'i%d' % i, 'a.raw') for i in range(3)]
+        callers += [self.start('vdi', 'snapshot', '--sr', 'sr', 'a', '--name', 's%d' % i) for i in range(3)]
+        callers += [self.start('vdi', 'list', '--sr', 'sr', stdout=subprocess.DEVNULL) for _ in range(3)]
+        callers += [self.start('gc', 'run', '--sr', 'sr'), self.start('sr', 'check', 'sr')]
+        for caller in callers:
+            _, err = caller.communicate(timeout=200)
+            self.assertEqual(caller.returncode, DONE, err)
+        self.assertEqual(self.finish(owner, first), self.data)
+        self.assertEqual(self.export('i2'), self.data)
+
+
 class Raw(Case):
     """What others than our own caller send."""
 

@@ -204,11 +204,13 @@ static void one_message_may_not_be_larger_than_all_room(void **state) {
 static void what_came_is_shown_before_the_end_is_told(void **state) {
         struct pair *pair = *state;
 
-        assert_int_equal(write(pair->raw, "last words", 10), 10);
+        AUTO_FREE uint8_t *data = calloc(1, 5 * IN_MAX);
+
+        assert_int_equal(write(pair->raw, data, 5 * IN_MAX), 5 * IN_MAX);
         close(pair->raw);
         pair->raw = -1;
-        turn_rounds(pair, 5);
-        assert_int_equal(pair->a.got.n, 10);
+        turn_rounds(pair, 10);
+        assert_int_equal(pair->a.got.n, 5 * IN_MAX);
         assert_int_equal(pair->a.n_ended, 1);
         assert_int_equal(pair->a.why.code, ERR_CLOSED);
 }
@@ -301,8 +303,11 @@ static void descriptors_wait_with_bytes_that_wait(void **state) {
         assert_int_equal(conn_take_fd(pair->b.conn), -1);
         pair->b.skips = true;
         conn_skip(pair->b.conn, IN_MAX);
-        for (unsigned i = 0; i < 2000 && pair->b.got.n < OUT_MAX - 10 + 1 - IN_MAX; i++)
+        for (unsigned i = 0; i < 2000 && pair->b.got.n < OUT_MAX - 10 + 1 - IN_MAX; i++) {
                 turn_rounds(pair, 1);
+                if (pair->b.got.n > 0 && pair->b.got.data[pair->b.got.n - 1] != '!')
+                        assert_int_equal(conn_take_fd(pair->b.conn), -1);
+        }
         assert_int_equal(pair->b.got.data[pair->b.got.n - 1], '!');
         got = conn_take_fd(pair->b.conn);
         assert_true(is_same_file(got, pipes[1]));
