@@ -278,12 +278,14 @@ static enum err run_write(struct verb_call *call, struct err_note *note) {
         struct chain *chain = NULL;
         const struct vdi *vdi;
         uint64_t written;
+        struct uuid uuid;
         enum err failed;
 
         if (sr_call_open(call, SR_OWN, &sr, note) || sr_call_find(call, sr, "vdi", &vdi, note))
                 return note->code;
-        sr_call_put_uuid(call, &vdi->row.uuid);
-        if (sr_open_chain(sr, &vdi->row.uuid, CHAIN_WRITE, &chain, note))
+        uuid = vdi->row.uuid; /* which a scan within lets go */
+        sr_call_put_uuid(call, &uuid);
+        if (sr_open_chain(sr, &uuid, CHAIN_WRITE, &chain, note))
                 return err_wrap(note, "write to VDI %s", call_text(call, "vdi"));
         sr_call_rest(call);
         failed = write_input(call, chain, &written, note);

@@ -165,6 +165,7 @@ static enum err run_set(struct verb_call *call, struct err_note *note) {
                                         .description = call_text(call, "description")};
         json_t *each;
         size_t i;
+        struct uuid uuid;
         enum err failed;
 
         if (!settings.name && !settings.description && !call_has(call, "tag") && !call_flag(call, "no-tags"))
@@ -175,8 +176,9 @@ static enum err run_set(struct verb_call *call, struct err_note *note) {
         *vec_add(&tags) = NULL;
         if (tags.n > 1 || call_flag(call, "no-tags"))
                 settings.tags = tags.data;
-        sr_call_put_uuid(call, &vdi->row.uuid);
-        failed = sr_vdi_set(sr, &vdi->row.uuid, &settings, note);
+        uuid = vdi->row.uuid; /* which a scan within lets go */
+        sr_call_put_uuid(call, &uuid);
+        failed = sr_vdi_set(sr, &uuid, &settings, note);
         vec_fini(&tags);
         return failed;
 }
