@@ -34,10 +34,15 @@ struct scan {
         VEC(struct scanned) files; /* owned, and what each holds */
 };
 
+static void claims_fini(struct claims *claims) {
+        vec_fini(&claims->list);
+        buf_fini(&claims->tried);
+        *claims = (struct claims){0};
+}
+
 static void scan_fini(struct scan *scan) {
         VEC_EACH (&scan->files, each) {
-                vec_fini(&each->claims.list);
-                buf_fini(&each->claims.tried);
+                claims_fini(&each->claims);
                 free(each->name);
         }
         vec_fini(&scan->files);
@@ -170,13 +175,19 @@ static void scan_node(struct scan *scan, const struct place_name *name) {
         AUTO_FREE char *path = place_path(scan->place, name);
         struct node *node = mem_new(struct node);
         struct scanned *scanned = vec_add(&scan->files);
+        enum err err;
 
         node->uuid = name->uuid;
         node->kind = name->kind;
         node->name = mem_text(strrchr(path, '/') + 1);
         scanned->node = node;
         scanned->name = mem_text(node->name);
-        if (read_node(scan, path, node, &scanned->claims, &node->error)) {
+        err = read_node(scan, path, node, &scanned->claims, &node->error);
+        if (err == ERR_IO) { /* it may pass, and what is said here is believed until the next scan */
+                claims_fini(&scanned->claims);
+                err = read_node(scan, path, node, &scanned->claims, &node->error);
+        }
+        if (err) {
                 (void)err_wrap(&node->error, "%s", node->name);
                 node->is_own_error = true;
         } else {

@@ -100,6 +100,31 @@ static void rows_follow_the_files(void **state) {
         sr_close(sr);
 }
 
+static void an_error_that_passes_shows_no_disk_as_broken(void **state) {
+        AUTO(io_free) struct io *base = io_sim_new(1, 0);
+        struct sr *sr = kit_create(base);
+        struct uuid vdi = kit_vdi(sr, "a");
+        struct err_note note = {0};
+        bool did_fire = true;
+
+        (void)state;
+        (void)kit_snapshot(sr, &vdi, "s");
+        sr_close(sr);
+        for (uint64_t n = 1; did_fire; n++) {
+                AUTO(io_free) struct io *io = io_sim_fork(base);
+                enum err err;
+
+                sr = kit_open(io);
+                io_sim_fail_at(io, n, ERR_IO, false);
+                err = sr_scan(sr, &note);
+                did_fire = io_sim_fired(io);
+                assert_int_equal(sr_n_vdis(sr), 2);
+                for (size_t i = 0; i < 2 && !err; i++)
+                        assert_int_equal(sr_vdi_at(sr, i)->node->error.code, ERR_NONE);
+                sr_close(sr);
+        }
+}
+
 /* A later Catena may keep more there. */
 static void members_of_the_srs_row_that_we_do_not_know_outlast_a_change(void **state) {
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
@@ -188,6 +213,7 @@ int main(void) {
                 cmocka_unit_test(a_lost_catalog_is_rebuilt_from_the_files),
                 cmocka_unit_test(a_damaged_catalog_is_refused_and_set_aside_when_told),
                 cmocka_unit_test(rows_follow_the_files),
+                cmocka_unit_test(an_error_that_passes_shows_no_disk_as_broken),
                 cmocka_unit_test(members_of_the_srs_row_that_we_do_not_know_outlast_a_change),
                 cmocka_unit_test(an_intent_that_cannot_be_recovered_keeps_the_sr_readable),
                 cmocka_unit_test(no_space_fails_cleanly),
