@@ -88,7 +88,9 @@ TESTED_ELSEWHERE = {
     'src/sr/sr_chain.c': 'test_sr_vdi.c: running VDIs',
     'src/sr/sr_fork.c': 'test_sr_vdi.c: snapshots and clones',
     'src/sr/sr_lease.c': 'test_garbage.c, test_adopt.c: what is leased stays',
+    'src/sr/sr_make.c': 'test_sr.c: create; test_adopt.c',
     'src/sr/sr_new.c': 'test_sr_vdi.c: new VDIs',
+    'src/sr/sr_release.c': 'test_adopt.c: release',
 }
 
 # Includes and calls that belong to the floor io, used elsewhere for a reason.

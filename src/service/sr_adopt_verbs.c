@@ -74,14 +74,19 @@ static enum err adopt_read_only(struct verb_call *call, const char *dir, const c
         return ERR_NONE;
 }
 
-static enum err adopt_whole(struct verb_call *call, const char *dir, const char *name,
-                            struct err_note *note) {
+/* One that was an SR before keeps its name, where none is given. */
+static enum err adopt_whole(struct verb_call *call, const char *dir, struct err_note *note) {
         struct sr_options options = sr_call_options(call, SR_OWN);
+        AUTO(sr_close) struct sr *sr = NULL;
         struct uuid uuid;
 
-        if (sr_adopt(call->io, dir, name, &options, &uuid, note))
+        if (sr_adopt(call->io, dir, call_text(call, "name"), &options, &uuid, note))
                 return note->code;
-        sr_call_register(call, &uuid, name, dir);
+        options.mode = SR_READ_ONLY;
+        if (sr_open(call->io, dir, &options, &sr, note))
+                return note->code;
+        call_put(call, "name", json_of_text(sr_info(sr)->name));
+        sr_call_register(call, &uuid, sr_info(sr)->name, dir);
         return ERR_NONE;
 }
 
@@ -101,7 +106,7 @@ static enum err run_adopt(struct verb_call *call, struct err_note *note) {
                 call->outcome = VERB_FINDINGS;
         if (!call_flag(call, "dry-run"))
                 failed = call_flag(call, "read-only") ? adopt_read_only(call, dir, name, note)
-                                                      : adopt_whole(call, dir, name, note);
+                                                      : adopt_whole(call, dir, note);
         return failed ? err_wrap(note, "adopt %s", dir) : ERR_NONE;
 }
 

@@ -18,6 +18,7 @@
 
 #include "adopt.h"
 #include "owner.h"
+#include "store_sqlite.h"
 #include "sr_state.h"
 #include "vhd_edit.h"
 #include "vhd_meta.h"
@@ -536,6 +537,30 @@ static enum err do_steps(struct adopter *adopter, struct err_note *note) {
         return ERR_NONE;
 }
 
+/* Of an SR: what we cut short there ourselves, and what sm did, may be about the same files. */
+static enum err refuse_unfinished(struct io *io, struct place *place, const struct sr_options *options,
+                                  struct err_note *note) {
+        AUTO_FREE char *path = sr_catena_in(place, SR_CATALOG_FILE);
+        AUTO(intents_fini) struct intents intents = {0};
+        AUTO(catalog_close) struct catalog *catalog = NULL;
+        enum err err = catalog_open(io, path,
+                                    options && options->open_store ? options->open_store : store_sqlite_open,
+                                    STORE_WRITE, &catalog, note);
+
+        /* One that is damaged says nothing, and is not opened before it is made afresh. */
+        if (err == ERR_NOT_FOUND || err == ERR_CORRUPT)
+                return ERR_NONE;
+        if (err || intents_read(catalog, &intents, note))
+                return note->code;
+        if (intents.list.n == 0)
+                return ERR_NONE;
+        return err_set(
+                note, ERR_BUSY,
+                "a change of VDI %s by Catena is not finished here, and neither is one by sm: which came "
+                "first cannot be told",
+                uuid_format(&intents.list.data[0].vdi).s);
+}
+
 static enum err finish_sm(struct io *io, struct place *place, const struct sr_options *options,
                           struct err_note *note) {
         AUTO(adoption_fini) struct adoption adoption = {0};
@@ -552,7 +577,8 @@ static enum err finish_sm(struct io *io, struct place *place, const struct sr_op
         err = io_make_dir(io, catena, note);
         if (err && err != ERR_EXISTS)
                 return err;
-        if (owner_take(io, owner_path, options ? options->self : NULL, &owner, note))
+        if (owner_take(io, owner_path, options ? options->self : NULL, &owner, note) ||
+            refuse_unfinished(io, place, options, note))
                 return note->code;
         /* As in recovery: what is judged must not change with a crash. */
         if (place_sync(place, note) || rescan(&adopter, note))
@@ -560,50 +586,24 @@ static enum err finish_sm(struct io *io, struct place *place, const struct sr_op
         return do_steps(&adopter, note);
 }
 
+/* An SR that was used by sm meanwhile is taken over again; it keeps its catalog. */
+static enum err refuse_whole_sr(struct io *io, struct place *place, struct err_note *note) {
+        AUTO(place_listing_fini) struct place_listing listing = {0};
+        enum err err;
+
+        if (place_list(place, &listing, note))
+                return note->code;
+        err = sr_refuse_sr(io, place, note);
+        return err == ERR_EXISTS && sr_unfinished_mark(&listing) ? ERR_NONE : err;
+}
+
 enum err sr_adopt(struct io *io, const char *dir, const char *name, const struct sr_options *options,
                   struct uuid *ret, struct err_note *note) {
         AUTO(place_free) struct place *place = NULL;
 
         if ((name && sr_check_text("name", name, note)) || place_dir_open(io, dir, &place, note) ||
-            sr_refuse_sr(io, place, note) || finish_sm(io, place, options, note) ||
+            refuse_whole_sr(io, place, note) || finish_sm(io, place, options, note) ||
             sr_make(io, dir, name, options, ret, note))
                 return err_wrap(note, "adopt %s", dir);
         return ERR_NONE;
-}
-
-/* ---- giving it back ---- */
-
-static enum err check_release(struct sr *sr, struct err_note *note) {
-        AUTO(leases_fini) struct leases leases = {0};
-
-        if (sr->chains.n || sr->imports.n)
-                return err_set(note, ERR_BUSY, "%zu VDIs are open", sr->chains.n + sr->imports.n);
-        if (catalog_leases(sr->catalog, &leases, note))
-                return note->code;
-        if (leases.list.n)
-                return err_set(note, ERR_BUSY, "VDI %s is leased by %s (%s)",
-                               uuid_format(&leases.list.data[0].node).s, leases.list.data[0].holder,
-                               leases.list.data[0].kind);
-        if (sr->unfinished.list.n)
-                return err_set(note, ERR_BUSY, "a change of VDI %s is not finished",
-                               uuid_format(&sr->unfinished.list.data[0].vdi).s);
-        return ERR_NONE;
-}
-
-enum err sr_release(struct sr *sr, struct err_note *note) {
-        uint64_t bytes;
-        unsigned n;
-        enum err err;
-
-        if (sr_begin_change(sr, note) || check_release(sr, note) || sr_garbage(sr, &n, &bytes, NULL, note) ||
-            check_release(sr, note))
-                return err_wrap(note, "release SR %s", sr->place->where);
-        catalog_close(TAKE(sr->catalog));
-        sr->is_read_only = true;
-        /* The lock goes with the folder: nobody opens what is being taken apart. */
-        err = sr_remove_catena(sr->io, sr->place->where, note);
-        io_close(TAKE(sr->owner));
-        return err ? err_wrap(note, "release SR %s: its disks are as they should be; remove .catena",
-                              sr->place->where)
-                   : ERR_NONE;
 }

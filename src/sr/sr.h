@@ -226,7 +226,9 @@ DEFINE_AUTO_IN_PLACE(struct adoption, adoption_fini);
 
 /* Lists; changes nothing. */
 MUST_USE enum err sr_adopt_list(struct io *, const char *dir, struct adoption *ret, struct err_note *);
-/* Finishes or undoes what sm left, and makes an SR of the folder. */
+/* Finishes or undoes what sm left, and makes an SR of the folder.  One that is an SR already, and that sm
+ * used since, stays what it was; ERR_EXISTS where there is nothing to finish in it.  name NULL: as it is, or
+ * the folder's. */
 MUST_USE enum err sr_adopt(struct io *, const char *dir, const char *name, const struct sr_options *,
                            struct uuid *ret, struct err_note *);
 /* Hands the folder back: collects garbage, looks that nothing is pending, leased or open, removes .catena.

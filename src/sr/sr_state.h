@@ -61,6 +61,8 @@ MUST_USE enum err sr_make(struct io *, const char *dir, const char *name, const 
                           struct uuid *ret, struct err_note *);
 MUST_USE enum err sr_refuse_sr(struct io *, struct place *,
                                struct err_note *); /* ERR_EXISTS where it is one */
+/* What sm left that keeps an SR from being opened for change; NULL: nothing. */
+const struct place_marked *sr_unfinished_mark(const struct place_listing *);
 MUST_USE enum err sr_remove_catena(struct io *, const char *where, struct err_note *);
 
 /* The name of a VDI in messages, also where there is none; room lasts as long as the text is used. */
@@ -68,7 +70,9 @@ const char *sr_called(const struct sr *, const struct uuid *, struct uuid_text *
 
 struct uuid sr_fresh_uuid(struct sr *);
 int64_t sr_now(struct sr *); /* unix seconds */
+#define SR_CATENA_DIR   ".catena"
 #define SR_OWNER_FILE   "owner"
+#define SR_CATALOG_FILE "catalog.db"
 #define SR_BALLAST_FILE "ballast"
 char *sr_catena_in(struct place *, const char *name); /* the folder itself for "" */
 char *sr_catena_path(struct sr *, const char *name);  /* .catena/name; the caller's to free */

@@ -2,6 +2,7 @@
 #include "sr_kit.h"
 
 #include "place.h"
+#include "sr_state.h"
 
 /* Folders as sm leaves them: made by an SR of ours that is then released, so that only the files are left. */
 
@@ -141,6 +142,43 @@ static void a_coalesce_marker_is_removed(void **state) {
         sr_close(sr);
         make_journal(io, "coalesce_", &two.base, "1");
         assert_err(sr_open(io, KIT_DIR, NULL, &sr, &note), ERR_INVALID, "sr adopt");
+}
+
+/* The host used the folder once more. */
+static void an_sr_that_sm_used_since_is_adopted_again_and_keeps_its_names(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid vdi = kit_vdi(sr, "a"), was = sr_info(sr)->uuid, uuid;
+        struct err_note note = {0};
+
+        (void)state;
+        kit_write(sr, &vdi, "AB");
+        sr_close(sr);
+        assert_err(sr_adopt(io, KIT_DIR, NULL, NULL, &uuid, &note), ERR_EXISTS, "is an SR already");
+        make_journal(io, "coalesce_", &vdi, "1");
+        assert_err(sr_open(io, KIT_DIR, NULL, &sr, &note), ERR_INVALID, "sr adopt");
+        assert_ok(sr_adopt(io, KIT_DIR, NULL, NULL, &uuid, &note));
+        assert_true(uuid_equal(&uuid, &was));
+        sr = kit_open(io);
+        assert_string_equal(sr_info(sr)->name, "main");
+        assert_string_equal(sr_get_vdi(sr, &vdi)->row.name, "a");
+        assert_reads(sr, &vdi, "AB..");
+        sr_close(sr);
+}
+
+static void two_that_were_cut_short_in_one_folder_are_left_to_people(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid vdi = kit_vdi(sr, "a"), uuid;
+        const struct intent ours = {.uuid = {{1}}, .kind = INTENT_PIVOT, .vdi = vdi, .other = {{2}}};
+        struct err_note note = {0};
+
+        (void)state;
+        assert_ok(sr_note_change(sr, NULL, &ours, NULL, &note));
+        sr_close(sr);
+        make_journal(io, "coalesce_", &vdi, "1");
+        assert_err(sr_adopt(io, KIT_DIR, NULL, NULL, &uuid, &note), ERR_BUSY, "neither is one by sm");
+        assert_listed(io, "did no harm", false);
 }
 
 /* base <- middle <- vdi; the middle holds nothing that the base does not. */
@@ -357,6 +395,8 @@ int main(void) {
                 cmocka_unit_test(a_folder_of_disks_becomes_an_sr_and_goes_back),
                 cmocka_unit_test(read_only_needs_no_catena_and_changes_nothing),
                 cmocka_unit_test(a_coalesce_marker_is_removed),
+                cmocka_unit_test(an_sr_that_sm_used_since_is_adopted_again_and_keeps_its_names),
+                cmocka_unit_test(two_that_were_cut_short_in_one_folder_are_left_to_people),
                 cmocka_unit_test(a_relink_is_finished_and_the_emptied_node_is_garbage),
                 cmocka_unit_test(a_leaf_coalesce_is_undone_before_its_renames),
                 cmocka_unit_test(a_leaf_coalesce_is_undone_between_its_renames),
