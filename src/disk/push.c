@@ -235,7 +235,8 @@ static enum err copy_batch(struct push *push, struct err_note *note) {
 static enum err copy(struct push *push, struct err_note *note) {
         bool was_alone;
 
-        if (!push->copier && push_copier_new(push->run[0]->images->io, push->may_clone, &push->copier, note))
+        if (!push->copier &&
+            push_copier_new(push->run[0]->images->io, push->n, push->may_clone, &push->copier, note))
                 return note->code;
         if (is_live(push)) {
                 if (copy_live(push, note))

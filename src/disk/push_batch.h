@@ -44,9 +44,10 @@ MUST_USE enum err push_batch_add(struct push_batch *, struct image *const *run, 
 /* What was copied of short blocks gives its space back: the layers above cover it, so it is nobody's yet. */
 void push_batch_give_back(const struct push_batch *, struct image *target);
 
-/* Does the copying: see push_copy.c. */
+/* Does the copying: see push_copy.c.  n: images of the run. */
 struct push_copier;
-MUST_USE enum err push_copier_new(struct io *, bool may_clone, struct push_copier **ret, struct err_note *);
+MUST_USE enum err push_copier_new(struct io *, size_t n, bool may_clone, struct push_copier **ret,
+                                  struct err_note *);
 void push_copier_free(struct push_copier *);
 DEFINE_AUTO(struct push_copier *, push_copier_free);
 /* Copies all runs and tells the target of each; sorts them.  Blocks for which there was no space are short

@@ -4,7 +4,11 @@
  * Runs are read in the order of their files.  A piece is one read: a part of a long run, or several short
  * runs of one layer with little between them; what lies between is read and forgotten.  Then each run in it
  * is written, exactly.  Zeros are not written but made: present zeros that are a hole above become a hole
- * below. */
+ * below.
+ *
+ * Whole pages go past the page cache, which they would only push others out of, and which costs more than
+ * the disk does; the ends of a run that are less than a page go through it, so no page is written both ways.
+ * The rest of both files goes through the cache meanwhile: the kernel keeps the two in step. */
 #include <inttypes.h>
 
 #include "mem.h"
@@ -12,27 +16,34 @@
 
 enum {
         DEPTH = 32,
-        PIECE = 256 * 1024,     /* of one read; the pool is DEPTH of them */
-        GAP_MAX = 16 * 1024,    /* between two runs of one read: less than another request costs */
-        HOLE_MIN = 32 * 1024,   /* zeros of this length are made by a hole */
-        CLONE_MIN = 64 * 1024,  /* what is shorter is copied sooner than shared */
-        CLONE_ALIGNMENT = 4096, /* of file systems that share blocks */
+        PAGE = 4096,
+        PIECE = 512 * 1024,    /* of one read; the pool is DEPTH of them */
+        GAP_MAX = 16 * 1024,   /* between two runs of one read: less than another request costs */
+        HOLE_MIN = 32 * 1024,  /* zeros of this length are made by a hole */
+        CLONE_MIN = 64 * 1024, /* what is shorter is copied sooner than shared */
+        DIRECT_MAX = 64,       /* files opened a second time */
 };
 
 struct piece {
         struct io_request request;
         struct iovec vec;
-        uint8_t *memory;    /* borrowed from the pool */
+        uint8_t *memory;    /* borrowed from the pool; a page more than PIECE */
         uint64_t from_at;   /* what was read: [from_at, from_at + n) of the layer's file */
         uint64_t n;         /* bytes */
         size_t first, last; /* the runs in it: [first, last); of one run perhaps a part only */
-        size_t next;        /* the run that is written, or will be next */
+        size_t next;        /* the run that is written, or will be next, and */
+        uint64_t written;   /* how much of its part */
         bool is_read;
+        bool is_aligned; /* pages of the disk are pages of both files */
 };
 
 struct push_copier {
         struct io_queue *queue; /* owned */
         uint8_t *pool;          /* owned */
+        struct io_file *
+                *direct; /* owned array, owned; n: each image's file opened past the page cache, or NULL */
+        bool *is_direct_tried; /* owned; n */
+        size_t n, n_direct;
         struct piece pieces[DEPTH];
         struct piece *idle[DEPTH]; /* borrowed from pieces */
         unsigned n_idle;
@@ -46,13 +57,17 @@ struct push_copier {
         struct err_note failure;
 };
 
-enum err push_copier_new(struct io *io, bool may_clone, struct push_copier **ret, struct err_note *note) {
+enum err push_copier_new(struct io *io, size_t n, bool may_clone, struct push_copier **ret,
+                         struct err_note *note) {
         AUTO(push_copier_free) struct push_copier *copier = mem_new(struct push_copier);
 
-        copier->pool = mem_aligned(4096, (size_t)DEPTH * PIECE);
+        copier->pool = mem_aligned(PAGE, (size_t)DEPTH * (PIECE + PAGE));
+        copier->direct = mem_zero(n * sizeof(struct io_file *));
+        copier->is_direct_tried = mem_zero(n * sizeof(bool));
+        copier->n = n;
         copier->may_clone = may_clone;
         for (unsigned i = 0; i < DEPTH; i++) {
-                copier->pieces[i].memory = copier->pool + (size_t)i * PIECE;
+                copier->pieces[i].memory = copier->pool + (size_t)i * (PIECE + PAGE);
                 copier->idle[copier->n_idle++] = &copier->pieces[i];
         }
         if (io_queue_new(io, DEPTH, &copier->queue, note))
@@ -64,8 +79,42 @@ enum err push_copier_new(struct io *io, bool may_clone, struct push_copier **ret
 void push_copier_free(struct push_copier *copier) {
         if (copier->queue)
                 io_queue_free(copier->queue);
+        for (size_t i = 0; i < copier->n; i++)
+                if (copier->direct[i])
+                        io_close(copier->direct[i]);
+        free(copier->direct);
+        free(copier->is_direct_tried);
         free(copier->pool);
         free(copier);
+}
+
+/* ---- past the page cache ---- */
+
+/* The same file once more; where it cannot be had, the cache is not so bad. */
+static struct io_file *open_direct(const struct image *image, bool for_writing) {
+        AUTO(io_close) struct io_file *file = NULL;
+        struct err_note unused;
+        struct io_stat stat;
+
+        if (io_open(image->images->io, image->path, IO_DIRECT | (for_writing ? IO_WRITE : IO_READ), &file,
+                    &unused) ||
+            io_stat(file, &stat, &unused) || stat.device != image->device || stat.inode != image->inode)
+                return NULL;
+        return TAKE(file);
+}
+
+/* NULL: only through the cache. */
+static struct io_file *direct_of(struct push_copier *copier, size_t i) {
+        if (!copier->is_direct_tried[i] && copier->n_direct < DIRECT_MAX) {
+                copier->is_direct_tried[i] = true;
+                copier->direct[i] = open_direct(copier->run[i], i == 0);
+                copier->n_direct += copier->direct[i] != NULL;
+        }
+        return copier->direct[i];
+}
+
+static uint64_t in_page(uint64_t at) {
+        return at & (PAGE - 1);
 }
 
 /* ---- runs ---- */
@@ -138,27 +187,40 @@ static void write_zeros(struct push_copier *copier, const struct push_run *run, 
                 tell_target(copier, run, offset, n);
 }
 
+/* n bytes of data are to go to `at`: as many of them as go in one request, into which file. */
+static void submit_write(struct push_copier *copier, struct piece *piece, uint8_t *data, uint64_t n,
+                         uint64_t at) {
+        struct io_file *file = copier->run[0]->file,
+                       *direct = piece->is_aligned ? direct_of(copier, 0) : NULL;
+
+        if (direct && in_page(at)) {
+                n = min_u64(n, PAGE - in_page(at));
+        } else if (direct && n >= PAGE) {
+                n = round_down(n, PAGE);
+                file = direct;
+        }
+        piece->vec = (struct iovec){data, n};
+        piece->request = (struct io_request){
+                .op = IO_OP_WRITE, .file = file, .vec = &piece->vec, .n_vec = 1, .at = at, .user = piece};
+        io_submit(copier->queue, &piece->request);
+}
+
 /* Begins the next write of the piece; without one left the piece is idle. */
 static void write_next(struct push_copier *copier, struct piece *piece) {
         for (; piece->next < piece->last && !copier->failure.code; piece->next++) {
                 const struct push_run *run = &copier->batch->runs.data[piece->next];
                 uint64_t offset, n = part_of(piece, run, &offset);
-                uint8_t *data = piece->memory + (run->from_at + offset - piece->from_at);
+                uint8_t *data =
+                        piece->memory + in_page(piece->from_at) + (run->from_at + offset - piece->from_at);
 
                 if (copier->batch->blocks.data[run->of].is_short)
                         continue;
-                if (n >= HOLE_MIN && bytes_are_zero(data, n)) {
+                if (piece->written == 0 && n >= HOLE_MIN && bytes_are_zero(data, n)) {
                         write_zeros(copier, run, offset, n);
                         continue;
                 }
-                piece->vec = (struct iovec){data, n};
-                piece->request = (struct io_request){.op = IO_OP_WRITE,
-                                                     .file = copier->run[0]->file,
-                                                     .vec = &piece->vec,
-                                                     .n_vec = 1,
-                                                     .at = run->to_at + offset,
-                                                     .user = piece};
-                io_submit(copier->queue, &piece->request);
+                submit_write(copier, piece, data + piece->written, n - piece->written,
+                             run->to_at + offset + piece->written);
                 return;
         }
         copier->idle[copier->n_idle++] = piece;
@@ -177,11 +239,15 @@ static void finish_write(struct push_copier *copier, struct piece *piece) {
         const struct push_run *run = &copier->batch->runs.data[piece->next];
         uint64_t offset, n = part_of(piece, run, &offset);
 
+        piece->written += piece->vec.iov_len;
         if (piece->request.result)
                 fail_write(copier, run, "write to", &piece->request.note);
-        else
+        else if (piece->written == n)
                 tell_target(copier, run, offset, n);
-        piece->next++;
+        if (piece->request.result || piece->written == n) {
+                piece->next++;
+                piece->written = 0;
+        }
         write_next(copier, piece);
 }
 
@@ -201,18 +267,26 @@ static void reap(struct push_copier *copier) {
 
 /* ---- pieces: read ---- */
 
+static bool is_aligned(const struct push_run *run) {
+        uint64_t skip = (uint64_t)run->first * SECTOR;
+
+        return is_multiple(run->from_at - skip, PAGE) && is_multiple(run->to_at - skip, PAGE);
+}
+
 /* Takes runs from `next` on: those of one layer that lie close together, up to the size of a piece. */
 static void gather(struct push_copier *copier, struct piece *piece) {
         const struct push_run *runs = copier->batch->runs.data, *run = &runs[copier->next];
-        uint64_t left = run_bytes(run) - copier->next_offset;
+        uint64_t left = run_bytes(run) - copier->next_offset, at = run->from_at + copier->next_offset,
+                 room = PIECE - in_page(at);
 
         *piece = (struct piece){.memory = piece->memory,
                                 .first = copier->next,
                                 .next = copier->next,
-                                .from_at = run->from_at + copier->next_offset,
-                                .n = min_u64(left, PIECE)};
-        if (left > PIECE) {
-                copier->next_offset += PIECE;
+                                .from_at = at,
+                                .n = min_u64(left, room),
+                                .is_aligned = is_aligned(run)};
+        if (left > room) {
+                copier->next_offset += room;
                 piece->last = copier->next + 1;
                 return;
         }
@@ -221,7 +295,8 @@ static void gather(struct push_copier *copier, struct piece *piece) {
                 uint64_t end = piece->from_at + piece->n;
 
                 if (more->layer != run->layer || more->from_at - end > GAP_MAX ||
-                    more->from_at + run_bytes(more) - piece->from_at > PIECE)
+                    more->from_at + run_bytes(more) - piece->from_at > room ||
+                    is_aligned(more) != piece->is_aligned)
                         break;
                 piece->n = more->from_at + run_bytes(more) - piece->from_at;
         }
@@ -229,26 +304,37 @@ static void gather(struct push_copier *copier, struct piece *piece) {
         piece->last = copier->next;
 }
 
+/* Past the cache whole pages are read: of a block that begins with one they are all in the block.  Only what
+ * is a page at least is worth it. */
+static void choose_read(struct push_copier *copier, struct piece *piece, uint64_t n) {
+        size_t layer = copier->batch->runs.data[piece->first].layer;
+        uint64_t skip = in_page(piece->from_at), whole = round_up(skip + n, PAGE);
+        struct io_file *direct = NULL;
+
+        if (piece->is_aligned && n >= PAGE && piece->from_at - skip + whole <= copier->run[layer]->data_end)
+                direct = direct_of(copier, layer);
+        piece->vec = direct ? (struct iovec){piece->memory, whole} : (struct iovec){piece->memory + skip, n};
+        piece->request = (struct io_request){.op = IO_OP_READ,
+                                             .file = direct ? direct : copier->run[layer]->file,
+                                             .vec = &piece->vec,
+                                             .n_vec = 1,
+                                             .at = piece->from_at - (direct ? skip : 0),
+                                             .user = piece};
+}
+
 /* What lies behind the end of a file that was cut short reads as zeros. */
 static void read_piece(struct push_copier *copier, struct piece *piece) {
-        struct image *image = copier->run[copier->batch->runs.data[piece->first].layer];
-        uint64_t end = image->data_end, n = 0;
+        uint64_t end = copier->run[copier->batch->runs.data[piece->first].layer]->data_end, n = 0;
 
         if (piece->from_at < end)
                 n = min_u64(piece->n, end - piece->from_at);
-        memset(piece->memory + n, 0, piece->n - n);
+        memset(piece->memory + in_page(piece->from_at) + n, 0, piece->n - n);
         if (n == 0) {
                 piece->is_read = true;
                 write_next(copier, piece);
                 return;
         }
-        piece->vec = (struct iovec){piece->memory, n};
-        piece->request = (struct io_request){.op = IO_OP_READ,
-                                             .file = image->file,
-                                             .vec = &piece->vec,
-                                             .n_vec = 1,
-                                             .at = piece->from_at,
-                                             .user = piece};
+        choose_read(copier, piece, n);
         io_submit(copier->queue, &piece->request);
 }
 
@@ -260,7 +346,7 @@ static bool clone_next(struct push_copier *copier) {
         enum err e;
 
         if (!copier->may_clone || copier->next_offset || run_bytes(run) < CLONE_MIN ||
-            !is_multiple(run->from_at | run->to_at | run_bytes(run), CLONE_ALIGNMENT) ||
+            !is_multiple(run->from_at | run->to_at | run_bytes(run), PAGE) ||
             run->from_at + run_bytes(run) > from->data_end)
                 return false;
         e = io_clone_range(from->file, run->from_at, copier->run[0]->file, run->to_at, run_bytes(run), &note);
