@@ -178,11 +178,12 @@ MUST_USE enum err image_zero_file(struct io_file *, uint64_t n, uint64_t at, str
 
 /* ---- the write side of a frozen image ---- */
 
-/* Locks the file alone, looks at its metadata again, mends what a crash left, and opens the write side.  A
- * hidden image stays hidden.  ERR_BUSY: another process has the file, who; ERR_READ_ONLY; ERR_IO after a
- * failed sync; ERR_CORRUPT also for what may only be read (a block that the file cuts short).  Each must be
- * ended once; a leaf of this process may have one more, and it then keeps its write side until the last has
- * ended. While it is open nobody changes the file's footers and headers by other ways (vhd_edit, vhd_resize).
+/* Locks the file alone, looks at its metadata again (a larger size is taken over while its table is in the
+ * same place), mends what a crash left, and opens the write side.  A hidden image stays hidden.  ERR_BUSY:
+ * another process has the file, who; ERR_READ_ONLY; ERR_IO after a failed sync; ERR_CORRUPT also for what may
+ * only be read (a block that the file cuts short).  Each must be ended once; a leaf of this process may have
+ * one more, and it then keeps its write side until the last has ended. While it is open nobody changes the
+ * file's footers and headers by other ways (vhd_edit, vhd_resize).
  */
 MUST_USE enum err image_begin_write(struct image *, struct err_note *);
 /* Flushed and tidied, its write side gone and the lock shared again; gone also where that failed. */

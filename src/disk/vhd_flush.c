@@ -20,7 +20,25 @@ enum err leaf_sync(struct vhd_leaf *leaf, struct err_note *note) {
         return err_wrap(note, "flush %s", leaf->vhd->image.path);
 }
 
-/* Step 0, under the lock. */
+enum err leaf_punch(struct vhd_leaf *leaf, struct err_note *note) {
+        struct vhd_slots slots;
+        enum err e = ERR_NONE;
+        size_t n_done = 0;
+
+        pthread_mutex_lock(&leaf->space_lock);
+        slots = vhd_space_take_punchable(&leaf->space);
+        pthread_mutex_unlock(&leaf->space_lock);
+        if (slots.list.n > 0) {
+                e = vhd_space_punch(&leaf->space, &slots, &n_done, note);
+                atomic_store(&leaf->has_unsynced, true);
+        }
+        pthread_mutex_lock(&leaf->space_lock);
+        vhd_space_give_punched(&leaf->space, &slots, n_done);
+        pthread_mutex_unlock(&leaf->space_lock);
+        return e;
+}
+
+/* Step 0, under the locks. */
 static void set_aside(struct vhd_leaf *leaf, struct set_aside *set) {
         VEC_EACH (&leaf->all, each) {
                 struct leaf_bitmap *bitmap = *each;
@@ -148,9 +166,9 @@ static enum err first_half(struct vhd_leaf *leaf, struct set_aside *set, struct 
         atomic_store(&leaf->has_unsynced, false);
         if (leaf_sync(leaf, note))
                 return note->code;
-        pthread_mutex_lock(&leaf->lock);
+        pthread_mutex_lock(&leaf->space_lock);
         vhd_space_synced(&leaf->space, set->n_punched);
-        pthread_mutex_unlock(&leaf->lock);
+        pthread_mutex_unlock(&leaf->space_lock);
         return ERR_NONE;
 }
 
@@ -166,21 +184,13 @@ static enum err second_half(struct vhd_leaf *leaf, struct set_aside *set, struct
 /* Step 3a: the BAT names them no more, durably.  Readers that found them before have gone: then their bytes
  * can go. */
 static enum err punch_left(struct vhd_leaf *leaf, struct set_aside *set, struct err_note *note) {
-        enum err e = ERR_NONE;
-        bool has_any;
-
         if (set->left.n > 0)
                 image_wait_readers(&leaf->vhd->image);
-        pthread_mutex_lock(&leaf->lock);
+        pthread_mutex_lock(&leaf->space_lock);
         VEC_EACH (&set->left, each)
                 *vec_add(&leaf->space.punchable.list) = each->where;
-        has_any = leaf->space.punchable.list.n > 0;
-        if (has_any)
-                e = vhd_space_punch(&leaf->space, note);
-        pthread_mutex_unlock(&leaf->lock);
-        if (has_any)
-                atomic_store(&leaf->has_unsynced, true);
-        return e;
+        pthread_mutex_unlock(&leaf->space_lock);
+        return leaf_punch(leaf, note);
 }
 
 /* Step 3b: their bitmaps are durable and full. */
@@ -239,9 +249,11 @@ enum err vhd_leaf_flush(struct vhd_leaf *leaf, struct err_note *note) {
                 e = err_set(note, ERR_IO, "flush %s: an earlier sync failed; open the disk anew",
                             leaf->vhd->image.path);
         } else {
+                pthread_mutex_lock(&leaf->space_lock);
                 pthread_mutex_lock(&leaf->lock);
                 set_aside(leaf, &set);
                 pthread_mutex_unlock(&leaf->lock);
+                pthread_mutex_unlock(&leaf->space_lock);
                 if (set.bitmaps.n > 0 || set.left.n > 0 || set.leaving.list.n > 0 ||
                     atomic_load(&leaf->has_unsynced) || leaf->is_batmap_stale)
                         e = bring_down(leaf, &set, note);

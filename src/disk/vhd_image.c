@@ -181,14 +181,15 @@ static enum err refuse_what_is_not_ours_to_use(const struct vhd_image *vhd, bool
 
 /* ---- beginning and ending a write side ---- */
 
+/* It may have grown: while its table stays where it was, no block has moved. */
 static enum err check_same(const struct vhd_image *vhd, const struct vhd_meta *now, struct err_note *note) {
         const struct vhd_meta *then = &vhd->meta;
 
-        if (now->footer.type != VHD_FIXED && now->footer.size_bytes == vhd->image.size &&
+        if (now->footer.type != VHD_FIXED && now->footer.size_bytes >= vhd->image.size &&
             uuid_equal(&now->footer.uuid, &then->footer.uuid) &&
             now->header.table_offset == then->header.table_offset)
                 return ERR_NONE;
-        return err_set(note, ERR_MISMATCH, "%s was given another size or table while it was open",
+        return err_set(note, ERR_MISMATCH, "%s was made smaller or given another table while it was open",
                        vhd->image.path);
 }
 
@@ -198,6 +199,7 @@ static enum err look_again(struct vhd_image *vhd, struct err_note *note) {
         if (vhd_meta_read(vhd->image.file, 0, &meta, note) || check_same(vhd, &meta, note))
                 return note->code;
         vhd->meta = meta;
+        vhd->image.size = meta.footer.size_bytes;
         vhd->image.is_hidden = meta.footer.is_hidden;
         if (vhd_meta_reserved(&vhd->meta, &vhd->reserved, note) ||
             refuse_what_is_not_ours_to_use(vhd, true, note))

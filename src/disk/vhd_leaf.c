@@ -75,6 +75,7 @@ static struct vhd_leaf *leaf_new(struct vhd_image *vhd) {
         leaf->bat_image = mem_table(leaf->bat_bytes);
         memset(leaf->bat_image, 0xff, leaf->bat_bytes);
         pthread_mutex_init(&leaf->flush_turn, NULL);
+        pthread_mutex_init(&leaf->space_lock, NULL);
         pthread_mutex_init(&leaf->lock, NULL);
         return leaf;
 }
@@ -142,6 +143,7 @@ void vhd_leaf_free(struct vhd_leaf *leaf) {
         mem_table_free(leaf->bat_image, leaf->bat_bytes);
         free(leaf->batmap_image);
         pthread_mutex_destroy(&leaf->lock);
+        pthread_mutex_destroy(&leaf->space_lock);
         pthread_mutex_destroy(&leaf->flush_turn);
         free(leaf);
 }
@@ -299,17 +301,21 @@ void leaf_bitmaps_trim(struct vhd_leaf *leaf) {
 
 /* ---- writing ---- */
 
-/* Gives the block a slot.  Its bitmap gets its place in the file now, zeros, so that the flush needs no
- * space; whatever lay there before cannot be taken for bits, because the BAT entry follows only after the
- * bitmap's sync. */
+/* Gives the block a slot, under the space_lock.  Its bitmap gets its place in the file now, zeros, so that
+ * the flush needs no space; whatever lay there before cannot be taken for bits, because the BAT entry follows
+ * only after the bitmap's sync. */
 static enum err allocate(struct vhd_leaf *leaf, uint64_t block, struct err_note *note) {
         static const uint8_t empty[IMAGE_BITMAP_SIZE];
+        uint64_t n_wanted;
         uint32_t where;
 
         if (leaf->vhd->image.is_leaf && atomic_load(&leaf->vhd->image.images->are_held_back))
                 return err_set(note, ERR_NO_SPACE,
                                "the SR is full; what is left of it is kept for the coalesce under way");
-        if (vhd_space_take(&leaf->space, leaf->n_blocks - leaf->n_held, &where, note)) {
+        pthread_mutex_lock(&leaf->lock);
+        n_wanted = leaf->n_blocks - leaf->n_held;
+        pthread_mutex_unlock(&leaf->lock);
+        if (vhd_space_take(&leaf->space, n_wanted, &where, note)) {
                 mark_failed_sync(leaf);
                 return note->code;
         }
@@ -317,10 +323,22 @@ static enum err allocate(struct vhd_leaf *leaf, uint64_t block, struct err_note 
                 *vec_add(&leaf->space.punchable.list) = where;
                 return note->code;
         }
+        pthread_mutex_lock(&leaf->lock);
         bitmap_add(leaf, block, where)->is_new = true;
         leaf->n_held++;
         atomic_store(&leaf->slots[block], slot_make(where, false));
+        pthread_mutex_unlock(&leaf->lock);
         return ERR_NONE;
+}
+
+static enum err allocate_once(struct vhd_leaf *leaf, uint64_t block, struct err_note *note) {
+        enum err e = ERR_NONE;
+
+        pthread_mutex_lock(&leaf->space_lock);
+        if (!(atomic_load(&leaf->slots[block]) & SLOT_HELD))
+                e = allocate(leaf, block, note);
+        pthread_mutex_unlock(&leaf->space_lock);
+        return e;
 }
 
 /* The slot to write to, with its bitmap in memory unless it is whole. */
@@ -329,9 +347,11 @@ enum err vhd_leaf_prepare(struct vhd_leaf *leaf, uint64_t block, image_slot *ret
         enum err e = ERR_NONE;
 
         pthread_mutex_lock(&leaf->lock);
-        if (!(atomic_load(&leaf->slots[block]) & SLOT_HELD))
-                e = allocate(leaf, block, note);
-        *ret = atomic_load(&leaf->slots[block]);
+        while (!((*ret = atomic_load(&leaf->slots[block])) & SLOT_HELD) && !e) {
+                pthread_mutex_unlock(&leaf->lock);
+                e = allocate_once(leaf, block, note);
+                pthread_mutex_lock(&leaf->lock);
+        }
         if (!e && !(*ret & SLOT_WHOLE))
                 e = leaf_bitmap_get(leaf, block, &unused, note);
         pthread_mutex_unlock(&leaf->lock);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What vhd_leaf.c (writing) and vhd_flush.c (bringing down) share; nobody else includes this.
+/* What vhd_leaf.c (writing), vhd_flush.c (bringing down) and vhd_leave.c share; nobody else includes this.
  *
- * Threads: `lock` covers everything but the slots, which readers load without it; `flush_turn` is taken
- * before it.
+ * Threads: `space_lock` covers `space`, also while the file grows; `lock` covers the rest but the slots,
+ * which readers load without it, and what only a flush touches, in its turn.  Readers wait for `lock` only,
+ * so nothing is synced or punched under it.  Order: flush_turn, space_lock, lock.
  */
 #ifndef DISK_VHD_LEAF_INSIDE_H
 #define DISK_VHD_LEAF_INSIDE_H
@@ -50,6 +51,7 @@ struct leaver {
 struct vhd_leaf {
         struct vhd_image *vhd; /* borrowed: the image that owns us */
         pthread_mutex_t flush_turn;
+        pthread_mutex_t space_lock;
         pthread_mutex_t lock;
 
         uint64_t n_blocks;
@@ -79,6 +81,8 @@ struct vhd_leaf {
 
 /* [D6] Where it fails nothing is acknowledged any more. */
 MUST_USE enum err leaf_sync(struct vhd_leaf *, struct err_note *);
+/* In a flush's turn: punches what is punchable. */
+MUST_USE enum err leaf_punch(struct vhd_leaf *, struct err_note *);
 /* Under the lock.  The bitmap of a block that is held, read from the file where it is not in memory. */
 MUST_USE enum err leaf_bitmap_get(struct vhd_leaf *, uint64_t block, struct leaf_bitmap **ret,
                                   struct err_note *);

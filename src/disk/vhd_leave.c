@@ -118,11 +118,12 @@ enum err vhd_leaf_punch_left(struct vhd_leaf *leaf, struct err_note *note) {
         enum err e;
 
         pthread_mutex_lock(&leaf->flush_turn);
+        pthread_mutex_lock(&leaf->space_lock);
         pthread_mutex_lock(&leaf->lock);
         take_forgotten(leaf);
-        e = vhd_space_punch(&leaf->space, note);
         pthread_mutex_unlock(&leaf->lock);
-        atomic_store(&leaf->has_unsynced, true);
+        pthread_mutex_unlock(&leaf->space_lock);
+        e = leaf_punch(leaf, note);
         pthread_mutex_unlock(&leaf->flush_turn);
         return e ? err_wrap(note, "punch what left %s", leaf->vhd->image.path) : ERR_NONE;
 }

@@ -136,17 +136,26 @@ enum err vhd_space_take(struct vhd_space *space, uint64_t n_wanted, uint32_t *re
         return ERR_NONE;
 }
 
-enum err vhd_space_punch(struct vhd_space *space, struct err_note *note) {
-        while (space->punchable.list.n > 0) {
-                uint32_t sector = space->punchable.list.data[space->punchable.list.n - 1];
+struct vhd_slots vhd_space_take_punchable(struct vhd_space *space) {
+        struct vhd_slots slots = space->punchable;
 
-                if (image_zero_file(space->file, (uint64_t)BLOCK_SPAN * SECTOR, (uint64_t)sector * SECTOR,
-                                    note))
+        space->punchable = (struct vhd_slots){0};
+        return slots;
+}
+
+enum err vhd_space_punch(const struct vhd_space *space, const struct vhd_slots *slots, size_t *n_done,
+                         struct err_note *note) {
+        for (; *n_done < slots->list.n; ++*n_done)
+                if (image_zero_file(space->file, (uint64_t)BLOCK_SPAN * SECTOR,
+                                    (uint64_t)slots->list.data[*n_done] * SECTOR, note))
                         return note->code;
-                space->punchable.list.n--;
-                *vec_add(&space->punched.list) = sector;
-        }
         return ERR_NONE;
+}
+
+void vhd_space_give_punched(struct vhd_space *space, struct vhd_slots *slots, size_t n_done) {
+        for (size_t i = 0; i < slots->list.n; i++)
+                *vec_add(i < n_done ? &space->punched.list : &space->punchable.list) = slots->list.data[i];
+        vec_fini(&slots->list);
 }
 
 void vhd_space_synced(struct vhd_space *space, size_t n_punched) {

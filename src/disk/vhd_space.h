@@ -13,7 +13,8 @@
  * footer at the new end, sync; only then may data go below it, so one valid footer stands at each instant
  * [D4].
  *
- * Units: sectors.  Errors: ERR_NO_SPACE leaves everything as it was.  Threads: under its leaf's lock.
+ * Units: sectors.  Errors: ERR_NO_SPACE leaves everything as it was.  Threads: under its leaf's space_lock;
+ * but punching only reads the struct.
  */
 #ifndef DISK_VHD_SPACE_H
 #define DISK_VHD_SPACE_H
@@ -50,8 +51,13 @@ void vhd_space_fini(struct vhd_space *);
 /* n_wanted: how many more blocks the disk can have at all: there is no point in growing beyond. */
 MUST_USE enum err vhd_space_take(struct vhd_space *, uint64_t n_wanted, uint32_t *ret_sector,
                                  struct err_note *);
-/* Punches what is punchable.  File systems that cannot: the slots are zeroed by writing. */
-MUST_USE enum err vhd_space_punch(struct vhd_space *, struct err_note *);
+/* What is punchable, to be punched by the caller, then given back. */
+struct vhd_slots vhd_space_take_punchable(struct vhd_space *);
+/* The first *n_done (in: 0) of them are punched when it returns.  File systems that cannot: they are zeroed
+ * by writing. */
+MUST_USE enum err vhd_space_punch(const struct vhd_space *, const struct vhd_slots *, size_t *n_done,
+                                  struct err_note *);
+void vhd_space_give_punched(struct vhd_space *, struct vhd_slots *, size_t n_done); /* frees the list */
 /* A sync of the file has succeeded: the first n_punched of the punched slots (counted before the sync) are
  * free. */
 void vhd_space_synced(struct vhd_space *, size_t n_punched);

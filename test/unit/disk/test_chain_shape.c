@@ -2,6 +2,7 @@
 /* Chains through layers whose blocks move (this attacks chain_map_change.c too). */
 #include "move_kit.h"
 #include "vhd_kit.h"
+#include "vhd_resize.h"
 
 /* low and mid into base, the deeper one's clears first; all chains told, what was there punched. */
 static void run_to_the_end(struct kit_world *w, struct chain *const *chains, size_t n) {
@@ -128,35 +129,36 @@ static const struct image_ops *ops_of_low;
 
 static enum err publish_and_answer(struct image *image, uint64_t block, image_slot slot,
                                    uint8_t ret[IMAGE_BITMAP_SIZE], struct err_note *note) {
-        chain_publish_moved(published->chain, published->base, published->mid, &block, 1);
+        chain_publish_moved(published->chain, published->low, published->mid, &block, 1);
         return ops_of_low->bitmap(image, block, slot, ret, note);
 }
 
-/* Who has begun with the old entry goes on with it: half of each is neither. */
+/* Who has begun with the old entry goes on with it: of mid, low and base low is the second, then the first.
+ */
 static void a_look_up_that_meets_a_publication_is_about_one_entry(void **state) {
+        const uint64_t at = KIT_BLOCK + 300 * 512; /* low's */
         struct image_ops ops;
         struct err_note note;
         struct kit_world w;
+        uint8_t sector[512];
 
         (void)state;
         kit_world_init(&w);
-        kit_begin(w.base);
         kit_begin(w.low);
         kit_begin(w.mid);
-        assert_ok(kit_copy(w.low, w.base, 1, &note));
-        assert_ok(kit_copy(w.mid, w.base, 1, &note));
+        assert_ok(kit_copy(w.mid, w.low, 1, &note));
         published = &w;
         ops_of_low = w.low->ops;
         ops = *w.low->ops;
         ops.bitmap = publish_and_answer;
-        w.low->ops = &ops;
         chain_publish_moved(w.chain, w.mid, w.mid, &kit_all_blocks[1], 1); /* nothing is known of it now */
-        kit_same(&w, w.chain);
+        w.low->ops = &ops;
+        assert_ok(chain_read(w.chain, sector, 512, at, &note));
         w.low->ops = ops_of_low;
+        assert_memory_equal(sector, w.before + at, 512);
         kit_same(&w, w.chain);
         image_abandon_write(w.mid);
         image_abandon_write(w.low);
-        image_abandon_write(w.base);
         kit_world_fini(&w);
 }
 
@@ -236,6 +238,33 @@ static void a_snapshot_in_the_middle_of_a_move_takes_the_places_as_they_are(void
         chain_take_out(w.chain, w.low);
         kit_same(&w, w.chain);
         kit_end(w.base);
+        kit_world_fini(&w);
+}
+
+/* A map has room for so many layers more; then it is copied. */
+static void any_number_of_snapshots_can_be_taken_of_an_open_disk(void **state) {
+        struct kit_world w;
+
+        (void)state;
+        kit_world_init(&w);
+        for (unsigned n = 0; n < 45; n++) {
+                uint64_t at = KIT_BLOCK + (n * 5 + 3) * 512;
+                struct err_note note;
+                struct image *leaf;
+                char base[32];
+
+                snprintf(base, sizeof base, "/snapshot%u.vhd", n);
+                fixture_fill(w.before + at, 3 * 512, at, 10 + n);
+                assert_ok(chain_write(w.chain, w.before + at, 3 * 512, at, &note));
+                assert_ok(chain_freeze(w.chain, &note));
+                assert_ok(io_rename(w.io, "/leaf.vhd", base, &note));
+                assert_ok(fixture_vhd(w.io, "/leaf.vhd", (uint64_t)KIT_BLOCKS * KIT_BLOCK, base, &note));
+                assert_ok(images_open(&w.images, "/leaf.vhd", IMAGE_VHD, true, &leaf, &note));
+                chain_push_leaf(w.chain, leaf, base, "/leaf.vhd");
+                chain_thaw(w.chain);
+                if (n % 10 == 4 || n > 40)
+                        kit_same(&w, w.chain);
+        }
         kit_world_fini(&w);
 }
 
@@ -348,6 +377,42 @@ static void a_leaf_keeps_its_write_side_until_the_last_has_ended(void **state) {
         kit_world_fini(&w);
 }
 
+/* The target may have been grown since the chain was opened, where its table had room. */
+static void a_target_that_was_grown_takes_blocks_past_its_old_end(void **state) {
+        static const struct kit_extent mid[] = {{3 * 4096 + 50, 10}, {5 * 4096, 4096}};
+        const uint64_t size = (uint64_t)KIT_BLOCKS * KIT_BLOCK, small = 3 * KIT_BLOCK + 20 * 512;
+        struct kit_world w = {.io = io_sim_new(1, 0)};
+        AUTO(buf_fini) struct buf plan = {0};
+        struct err_note note;
+
+        (void)state;
+        images_init(&w.images, w.io, &kit_images_options);
+        assert_ok(fixture_vhd(w.io, "/base.vhd", small, NULL, &note));
+        assert_ok(kit_layer(w.io, "/mid.vhd", "/base.vhd", 2, mid, 2, &note));
+        assert_ok(kit_layer(w.io, "/leaf.vhd", "/mid.vhd", 3, mid, 0, &note));
+        assert_ok(chain_open(&w.images, "/leaf.vhd", CHAIN_READ, &w.chain, &note));
+        w.mid = (struct image *)chain_layer(w.chain, 1);
+        w.base = (struct image *)chain_layer(w.chain, 2);
+        w.before = kit_read_all(w.chain);
+        assert_ok(vhd_resize_plan(w.base->file, size, &plan, &note));
+        assert_ok(vhd_resize_apply(w.base->file, &plan, &note));
+        kit_begin(w.base);
+        assert_int_equal(w.base->size, size);
+        kit_begin(w.mid);
+        assert_ok(kit_move(w.mid, w.base, &note));
+        chain_publish_moved(w.chain, w.base, w.mid, kit_all_blocks, KIT_BLOCKS);
+        kit_same(&w, w.chain);
+        w.mid->ops->forget_left(w.mid);
+        image_wait_readers(w.mid);
+        assert_ok(w.mid->ops->punch_left(w.mid, &note));
+        kit_same(&w, w.chain);
+        kit_end(w.mid);
+        kit_end(w.base);
+        chain_take_out(w.chain, w.mid);
+        kit_same(&w, w.chain);
+        kit_world_fini(&w);
+}
+
 /* A file without a BAT has all blocks, whoever moves them there. */
 static void a_raw_base_takes_blocks_in(void **state) {
         static const struct kit_extent mid[] = {{3, 5}, {4096, 4096}};
@@ -406,10 +471,12 @@ int main(void) {
                 cmocka_unit_test(a_block_that_moves_out_of_the_leaf_is_looked_at_again),
                 cmocka_unit_test(a_map_whose_rows_are_full_is_made_anew),
                 cmocka_unit_test(a_snapshot_in_the_middle_of_a_move_takes_the_places_as_they_are),
+                cmocka_unit_test(any_number_of_snapshots_can_be_taken_of_an_open_disk),
                 cmocka_unit_test(a_file_that_is_being_moved_is_locked_alone_and_shared_again),
                 cmocka_unit_test(a_read_only_or_failed_image_gets_no_write_side),
                 cmocka_unit_test(a_hidden_image_stays_hidden),
                 cmocka_unit_test(a_leaf_keeps_its_write_side_until_the_last_has_ended),
+                cmocka_unit_test(a_target_that_was_grown_takes_blocks_past_its_old_end),
                 cmocka_unit_test(a_raw_base_takes_blocks_in),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
