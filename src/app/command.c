@@ -205,12 +205,71 @@ static struct rpc_server *new_server(struct io *io, const struct sr_self *self,
         return rpc_server_new(io, &server);
 }
 
-static int run_verb(const struct options *options, struct verb_call *call, struct bar *bar) {
+static int run_once(const struct options *options, struct verb_call *call, struct bar *bar) {
         struct err_note note = {0};
         enum err failed = verb_call_run(call, &note);
 
         bar_clear(bar);
         return failed ? report(options, call->outcome, &note) : show_result(options, call);
+}
+
+static unsigned lines_of(struct buf *text) {
+        unsigned n = 0;
+
+        for (const char *at = buf_text(text); *at; at++)
+                n += *at == '\n';
+        return n;
+}
+
+/* One state of what is watched: in place of the last one on a terminal, else below it. */
+static int redraw(const struct options *options, const struct verb_call *call, unsigned *n_lines) {
+        AUTO(buf_fini) struct buf text = {0}, drawn = {0};
+        bool is_in_place = !options->is_json && isatty(STDOUT_FILENO);
+
+        if (options->is_json)
+                print_json_line(&text, call->result);
+        else
+                print_result(&text, options->verb, call->result, has_colour(STDOUT_FILENO));
+        if (text.n == 0)
+                buf_print(&text, "nothing to do\n");
+        if (is_in_place && *n_lines)
+                buf_print(&drawn, "\033[%uA\r\033[J", *n_lines);
+        *n_lines = lines_of(&text);
+        buf_add(&drawn, text.data, text.n);
+        return write_out(&drawn, stdout);
+}
+
+enum { REDRAW_EVERY_NS = 1000000000, NAP_NS = 50000000 };
+
+static void wait_to_redraw(struct io *io) {
+        for (unsigned i = 0; i < REDRAW_EVERY_NS / NAP_NS && !atomic_load(&is_cancelled); i++)
+                io_sleep_ns(io, NAP_NS);
+}
+
+static int watch(const struct options *options, struct verb_call *call) {
+        const struct verb_call fresh = *call;
+        struct err_note note = {0};
+        unsigned n_lines = 0;
+        int code;
+
+        for (uint64_t n = 1;; n++) {
+                if (verb_call_run(call, &note))
+                        return report(options, call->outcome, &note);
+                code = redraw(options, call, &n_lines);
+                if (code || n == call_number(call, "times"))
+                        return code;
+                wait_to_redraw(call->io);
+                if (atomic_load(&is_cancelled))
+                        return EXIT_INTERRUPTED;
+                verb_call_fini(call);
+                *call = fresh;
+        }
+}
+
+static int run_verb(const struct options *options, struct verb_call *call, struct bar *bar) {
+        if (options->verb->repeats)
+                return watch(options, call);
+        return run_once(options, call, bar);
 }
 
 static int run_call(const struct options *options) {

@@ -270,6 +270,13 @@ void print_json(struct buf *buf, const json_t *value) {
         free(text);
 }
 
+void print_json_line(struct buf *buf, const json_t *value) {
+        char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(9));
+
+        buf_print(buf, "%s\n", text ? text : "{}");
+        free(text);
+}
+
 void print_json_error(struct buf *buf, const char *code, const char *message) {
         AUTO(json_decref)
         json_t *error = json_pack("{s:{s:s, s:o}}", "error", "code", code, "message", json_of_text(message));

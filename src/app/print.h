@@ -16,6 +16,7 @@
 
 void print_result(struct buf *, const struct verb *, const json_t *result, bool has_colour);
 void print_json(struct buf *, const json_t *); /* one object, indented, with a newline */
+void print_json_line(struct buf *, const json_t *);
 void print_json_error(struct buf *, const char *code, const char *message);
 void print_safely(struct buf *, const char *text);
 

@@ -6,7 +6,7 @@
 #include "text.h"
 
 const struct verb *const gc_verbs[] = {
-        &gc_status_verb, &gc_run_verb, &gc_pause_verb, &gc_resume_verb, &gc_limit_verb, NULL,
+        &gc_status_verb, &gc_watch_verb, &gc_run_verb, &gc_pause_verb, &gc_resume_verb, &gc_limit_verb, NULL,
 };
 
 /* Less would be a coalesce that never ends. */
@@ -88,6 +88,31 @@ const struct verb gc_status_verb = {
         .rows = "coalesces",
         .fields = gc_coalesce_fields,
         .run = run_status,
+};
+
+static const struct param watch_params[] = {
+        SR_PARAM,
+        {.name = "history",
+         .kind = PARAM_NUMBER,
+         .fallback = "0",
+         .help = "How many coalesces of the past --json shows, the last first."},
+        {.name = "times",
+         .kind = PARAM_NUMBER,
+         .fallback = "0",
+         .help = "How often it looks; 0: until Ctrl-C."},
+        {0},
+};
+
+const struct verb gc_watch_verb = {
+        .name = "watch",
+        .summary = "Shows the same each second, in place.",
+        .details = "With --json an object a line. Changes nothing.",
+        .params = watch_params,
+        .shape = SHAPE_TABLE,
+        .rows = "coalesces",
+        .fields = gc_coalesce_fields,
+        .run = run_status,
+        .repeats = true,
 };
 
 /* ---- pause, resume, limit -------------------------------------------------------------------- */

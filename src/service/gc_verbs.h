@@ -11,6 +11,7 @@
 extern const struct verb *const gc_verbs[]; /* ended by NULL */
 
 extern const struct verb gc_status_verb;
+extern const struct verb gc_watch_verb;
 extern const struct verb gc_run_verb;
 extern const struct verb gc_pause_verb;
 extern const struct verb gc_resume_verb;

@@ -97,6 +97,9 @@ struct verb {
         const char *rows;           /* borrowed, static; for tables and trees: the key of the array */
         const struct field *fields; /* borrowed, static; of the result, or of each row */
         verb_run run;
+        /* Called again each second until it is stopped, or as often as its parameter "times" says; each
+         * result takes the last one's place. */
+        bool repeats;
 };
 
 struct noun {

@@ -82,6 +82,7 @@ class Status(GcCase):
         self.assertEqual((status['coalesces'], status['garbage'], status['history']), ([], [], []))
         self.assertEqual((status['paused'], status['limit']), (False, None))
         self.assertEqual(self.run_ok('gc', 'status', '--sr', 'sr'), '')
+        self.assertEqual(self.run_ok('gc', 'watch', '--sr', 'sr', '--times', '1'), 'nothing to do\n')
         self.assertEqual(self.json('sr', 'health', '--sr', 'sr'),
                          {'chains': [], 'healthy': 0, 'unhealthy': 0})
         self.assertEqual(self.run_ok('sr', 'health', 'sr'), '')
@@ -313,6 +314,19 @@ class Beside(GcCase):
         self.assertEqual((chain['vdi'], chain['state'], chain['depth_then']), (self.vdi, 'running', 1))
         self.assertTrue(0 < chain['bytes_to_move'] < row['bytes_total'])
         self.assertIsNone(self.under_way.poll())
+
+    def test_watch_shows_it_again_and_again(self):
+        out = self.run_ok('gc', 'watch', '--sr', 'sr', '--json', '--times', '3')
+        states = [json.loads(line)['coalesces'][0] for line in out.splitlines()]
+        self.assertEqual([row['state'] for row in states], ['running'] * 3)
+        self.assertGreater(states[2]['bytes_done'], states[0]['bytes_done'])
+        watch = subprocess.Popen([CATENA, 'gc', 'watch', '--sr', 'sr'], cwd=self.dir, env=self.env,
+                                 stdout=subprocess.PIPE)
+        self.assertIn(b'bytes_done', watch.stdout.readline())
+        self.assertIn(b'running', watch.stdout.readline())
+        watch.send_signal(signal.SIGINT)
+        watch.communicate(timeout=20)
+        self.assertEqual(watch.returncode, INTERRUPTED)
 
     def test_other_disks_are_used_meanwhile(self):
         self.run_ok('vdi', 'write', '--sr', 'sr', 'mail', stdin=b'meanwhile')

@@ -649,6 +649,27 @@ static void what_has_not_changed_is_priced_once(void **state UNUSED) {
         assert_int_equal(gc_sums(gc).n_done, 3);
 }
 
+static void what_was_written_to_is_priced_again(void **state UNUSED) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        AUTO(sr_close) struct sr *sr = kit_create(io);
+        struct uuid vdi = make_run(sr, "a"), lease;
+        struct err_note note = {0};
+        struct gc *gc;
+
+        assert_ok(sr_lease(sr, &vdi, "export", "nightly", &lease, &note));
+        gc = new_gc_of(sr, 1);
+        (void)run(gc);
+        assert_int_equal(fake.n_priced, 1);
+        gc_look_again(gc);
+        (void)run(gc);
+        assert_int_equal(fake.n_priced, 1);
+        kit_write(sr, &vdi, "..B");
+        gc_look_again(gc);
+        (void)run(gc);
+        assert_int_equal(fake.n_priced, 2);
+        gc_free(gc);
+}
+
 #define with_fake(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -672,6 +693,7 @@ int main(void) {
                 with_fake(an_sr_that_is_read_only_shows_what_there_is),
                 with_fake(what_ended_is_in_the_history),
                 with_fake(what_has_not_changed_is_priced_once),
+                with_fake(what_was_written_to_is_priced_again),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

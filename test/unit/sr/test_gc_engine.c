@@ -15,6 +15,9 @@ struct world {
         char reads[VDIS_MAX][KIT_BLOCKS + 1];
         bool is_snapshot[VDIS_MAX];
         unsigned n;
+        struct chain *open; /* of vdis[open_at]; NULL: none */
+        struct uuid open_at;
+        bool is_written;
 };
 
 static unsigned roll(struct world *world, unsigned sides) {
@@ -47,9 +50,52 @@ static void remove_one(struct world *world, unsigned i) {
         memcpy(world->reads[i], world->reads[world->n], KIT_BLOCKS + 1);
 }
 
+static unsigned index_of(struct world *world, const struct uuid *uuid) {
+        for (unsigned i = 0; i < world->n; i++)
+                if (uuid_equal(&world->vdis[i], uuid))
+                        return i;
+        fail();
+        return 0;
+}
+
+/* A guest, who goes on while what lies below his disk is coalesced. */
+static void use_chain(struct world *world) {
+        unsigned i = world->open ? index_of(world, &world->open_at) : roll(world, world->n);
+        struct err_note note = {0};
+        char letter = (char)('a' + roll(world, 26));
+
+        if (!world->open) {
+                world->open_at = world->vdis[i];
+                world->is_written = !world->is_snapshot[i];
+                assert_ok(sr_open_chain(world->sr, &world->vdis[i],
+                                        world->is_written ? CHAIN_WRITE : CHAIN_READ, &world->open, &note));
+        }
+        if (world->is_written && roll(world, 2)) {
+                unsigned block = roll(world, KIT_BLOCKS);
+
+                kit_put(world->open, block, letter);
+                world->reads[i][block] = letter;
+        }
+        assert_string_equal(kit_read_chain(world->open).s, world->reads[i]);
+        if (roll(world, 8) == 0) {
+                assert_ok(sr_close_chain(world->sr, world->open, &note));
+                world->open = NULL;
+        }
+}
+
+static void close_chain(struct world *world) {
+        struct err_note note = {0};
+
+        if (world->open)
+                assert_ok(sr_close_chain(world->sr, world->open, &note));
+        world->open = NULL;
+}
+
 static void change(struct world *world) {
         unsigned i = world->n ? roll(world, world->n) : 0, what = roll(world, 10);
 
+        if (world->open && uuid_equal(&world->vdis[i], &world->open_at))
+                return;
         if (world->n == 0)
                 add(world, kit_vdi(world->sr, "v"), "....", false);
         else if (what < 4 && !world->is_snapshot[i])
@@ -88,6 +134,8 @@ static void run_gc(struct world *world, bool comes_in_between) {
         for (unsigned i = 0;; i++) {
                 assert_true(i < 10000);
                 assert_ok(gc_step(gc, &turn, &note));
+                if (comes_in_between && world->n > 0 && roll(world, 2) == 0)
+                        use_chain(world);
                 if (comes_in_between && roll(world, 4) == 0) {
                         change(world);
                         gc_look_again(gc);
@@ -103,6 +151,7 @@ static void run_gc(struct world *world, bool comes_in_between) {
                         comes_in_between = false;
         }
         assert_int_equal(gc_sums(gc).n_failed, 0);
+        close_chain(world);
         gc_look_again(gc);
         do {
                 assert_ok(gc_step(gc, &turn, &note));
