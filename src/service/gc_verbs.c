@@ -66,7 +66,7 @@ static enum err run_status(struct verb_call *call, struct err_note *note) {
         AUTO(gc_status_fini) struct gc_status status = {0};
         struct sr *sr;
 
-        if (sr_call_look(call, &sr, note) || gc_status(sr, NULL, &status, note) ||
+        if (sr_call_open(call, SR_READ_ONLY, &sr, note) || gc_status(sr, NULL, &status, note) ||
             put_history(call, sr, note))
                 return note->code;
         put_settings(call, &status.settings);

@@ -100,20 +100,6 @@ enum err sr_call_open(struct verb_call *call, enum sr_mode mode, struct sr **ret
         return ERR_NONE;
 }
 
-enum err sr_call_look(struct verb_call *call, struct sr **ret, struct err_note *note) {
-        AUTO_FREE char *path = NULL;
-        bool read_only;
-
-        if (registry_resolve(call->io, call->state_dir, call_text(call, "sr"), &path, &read_only, note))
-                return note->code;
-        /* One who says that he owns it, and is gone, is asked once. */
-        if (!call->has_asked && is_owner_callable(call, path)) {
-                call->has_asked = true;
-                return err_set(note, ERR_BUSY, "pid %llu has %s", (unsigned long long)call->owner.pid, path);
-        }
-        return sr_call_open(call, SR_READ_ONLY, ret, note);
-}
-
 bool sr_call_is_read_only(const struct verb_call *call) {
         return call->is_read_only;
 }

@@ -14,9 +14,6 @@
  * last until the handler has returned, and the handler returns with the turn.  Called before anything else is
  * done: where another process owns the SR, the whole call is sent there. */
 MUST_USE enum err sr_call_open(struct verb_call *, enum sr_mode, struct sr **ret, struct err_note *);
-/* For a verb that only looks: by the SR's owner where there is one, so that what he is doing is seen; else
- * read-only. */
-MUST_USE enum err sr_call_look(struct verb_call *, struct sr **ret, struct err_note *);
 bool sr_call_is_read_only(const struct verb_call *);
 /* A verb that only moves bytes for a while, through chains that it has open, lets others use the SR
  * meanwhile.  After sr_call_resume, which waits for its turn, whatever was looked up before (struct vdi,

@@ -108,7 +108,7 @@ static enum err run_health(struct verb_call *call, struct err_note *note) {
         size_t n_healthy = 0;
 
         call_put(call, "chains", rows);
-        if (sr_call_look(call, &sr, note) || gc_status(sr, NULL, &status, note))
+        if (sr_call_open(call, SR_READ_ONLY, &sr, note) || gc_status(sr, NULL, &status, note))
                 return note->code;
         for (size_t i = 0; i < sr_n_vdis(sr); i++) {
                 const struct vdi *vdi = sr_vdi_at(sr, i);

@@ -152,7 +152,6 @@ struct verb_call {
         struct sr *sr;         /* owned, but the keeper's where it has one; NULL: none is open */
         struct turn *turn;     /* borrowed; of the SR; NULL: nobody else wants it */
         bool is_read_only;     /* the verb may change nothing, whatever sr would allow */
-        bool has_asked;        /* a verb that looks: the owner, who was gone */
         struct sr_owner owner; /* owned; where folder is set: the call goes there */
 };
 
