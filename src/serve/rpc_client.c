@@ -11,12 +11,14 @@
 #include "rpc_wire.h"
 
 enum { LOOK_EVERY_NS = 50000000 };
+static const uint64_t SILENT_NS = UINT64_C(2500000000);
 
 struct calling {
         struct verb_call *call; /* borrowed */
         struct loop *loop;      /* owned */
         struct conn *conn;      /* owned */
-        bool has_begun, is_done, is_not_here, did_cancel, is_showing;
+        bool has_begun, is_done, is_not_here, did_cancel, is_showing, did_say;
+        uint64_t since_ns;
         char doing[RPC_DOING_SIZE]; /* what the progress points at meanwhile */
         enum err failed;
         struct err_note *note; /* borrowed */
@@ -222,6 +224,20 @@ static void pass_on_interrupt(struct calling *calling) {
         (void)!conn_send(calling->conn, line.data, line.n, &unused);
 }
 
+/* Stopped, most likely: by Ctrl-Z, or under a debugger. */
+static void say_who_is_silent(struct calling *calling) {
+        const struct sr_owner *owner = &calling->call->owner;
+        AUTO_FREE char *line = NULL;
+
+        if (calling->has_begun || calling->did_say || !calling->call->progress ||
+            io_now_ns(calling->call->io) - calling->since_ns < SILENT_NS)
+                return;
+        calling->did_say = true;
+        line = mem_format("waiting for pid %" PRIu64 " (%s), which owns the SR and does not answer",
+                          owner->pid, owner->command);
+        progress_say(calling->call->progress, line);
+}
+
 static enum err connect_to(struct calling *calling, bool *ret_is_gone, struct err_note *note) {
         const struct sr_owner *owner = &calling->call->owner;
         struct conn_options options = {.in_max = RPC_ANSWER_MAX + 4096,
@@ -240,7 +256,8 @@ static enum err connect_to(struct calling *calling, bool *ret_is_gone, struct er
 
 static enum err run(void *user, struct verb_call *call, bool *ret_is_gone, struct err_note *note) {
         const struct rpc_client *client = user;
-        AUTO(calling_fini) struct calling calling = {.call = call, .note = note};
+        AUTO(calling_fini)
+        struct calling calling = {.call = call, .note = note, .since_ns = io_now_ns(call->io)};
         AUTO(json_decref) json_t *params = NULL;
 
         *ret_is_gone = false;
@@ -249,6 +266,7 @@ static enum err run(void *user, struct verb_call *call, bool *ret_is_gone, struc
                 return note->code;
         while (!calling.is_done) {
                 pass_on_interrupt(&calling);
+                say_who_is_silent(&calling);
                 loop_round(calling.loop, LOOK_EVERY_NS);
         }
         *ret_is_gone = calling.is_not_here;

@@ -87,6 +87,8 @@ static enum err run_export(struct verb_call *call, struct err_note *note) {
         export.format = format_of(call, path, &is_known);
         if (!is_known)
                 return call_usage(call, note, "--format is missing: '-' does not tell it");
+        if (!export.path && call_need_output(call, note))
+                return note->code;
         if (call_has(call, "base") && export.format == STREAM_RAW)
                 return call_usage(call, note, "--base is for VHD: a raw disk cannot say what differs");
         if (sr_call_open(call, SR_OWN, &sr, note) || sr_call_find(call, sr, "vdi", &vdi, note))
@@ -191,7 +193,8 @@ static enum err run_import(struct verb_call *call, struct err_note *note) {
         bool is_known;
 
         import.format = format_of(call, path, &is_known);
-        if (check_import(call, is_known, import.format, note) || sr_call_open(call, SR_OWN, &sr, note))
+        if ((!import.path && call_need_input(call, note)) ||
+            check_import(call, is_known, import.format, note) || sr_call_open(call, SR_OWN, &sr, note))
                 return note->code;
         import.sr = sr;
         import.turn = call->turn;
@@ -281,7 +284,8 @@ static enum err run_write(struct verb_call *call, struct err_note *note) {
         struct uuid uuid;
         enum err failed;
 
-        if (sr_call_open(call, SR_OWN, &sr, note) || sr_call_find(call, sr, "vdi", &vdi, note))
+        if (call_need_input(call, note) || sr_call_open(call, SR_OWN, &sr, note) ||
+            sr_call_find(call, sr, "vdi", &vdi, note))
                 return note->code;
         uuid = vdi->row.uuid; /* which a scan within lets go */
         sr_call_put_uuid(call, &uuid);

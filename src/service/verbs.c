@@ -301,6 +301,14 @@ const json_t *call_list(const struct verb_call *call, const char *name) {
         return call_value(call, name);
 }
 
+enum err call_need_input(const struct verb_call *call, struct err_note *note) {
+        return call->input ? ERR_NONE : err_set(note, ERR_INVALID, "there is no standard input");
+}
+
+enum err call_need_output(const struct verb_call *call, struct err_note *note) {
+        return call->output ? ERR_NONE : err_set(note, ERR_INVALID, "there is no standard output");
+}
+
 enum err call_usage(struct verb_call *call, struct err_note *note, const char *fmt, ...) {
         char text[ERR_TEXT_SIZE];
         va_list args;

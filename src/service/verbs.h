@@ -175,6 +175,10 @@ uint64_t call_number(const struct verb_call *, const char *name); /* sizes too; 
 const json_t *call_list(const struct verb_call *,
                         const char *name); /* of a repeated one; borrowed from params */
 
+/* For handlers: what stands for "-"; an error where there is none. */
+MUST_USE enum err call_need_input(const struct verb_call *, struct err_note *);
+MUST_USE enum err call_need_output(const struct verb_call *, struct err_note *);
+
 /* For handlers: the caller's mistake, which only the values together show. */
 enum err call_usage(struct verb_call *, struct err_note *, const char *fmt, ...) PRINTF_LIKE(3, 4);
 

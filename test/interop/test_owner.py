@@ -103,8 +103,8 @@ class Case(unittest.TestCase):
     def export(self, vdi):
         return self.run_ok('vdi', 'export', '--sr', 'sr', vdi, '--format', 'raw', '-o', '-')
 
-    def finish(self, owner, first=b''):
-        rest, err = owner.communicate(timeout=120)
+    def finish(self, owner, first=b'', timeout=120):
+        rest, err = owner.communicate(timeout=timeout)
         self.assertEqual(owner.returncode, DONE, err)
         return first + rest
 
@@ -433,6 +433,33 @@ class Ends(Case):
         self.assertEqual(len(self.names()), 17)
 
 
+    def test_an_owner_that_is_stopped_is_named_while_it_is_waited_for(self):
+        owner, first = self.slow_export()
+        owner.send_signal(signal.SIGSTOP)
+        caller = self.start('vdi', 'list', '--sr', 'sr')
+        line = caller.stderr.readline().decode()
+        self.assertIn('pid %d (catena vdi export)' % owner.pid, line)
+        owner.send_signal(signal.SIGCONT)
+        out, _ = caller.communicate(timeout=60)
+        self.assertEqual(caller.returncode, DONE)
+        self.assertEqual(len(out.splitlines()), 3)
+        self.assertEqual(self.finish(owner, first), self.data)
+
+    def test_an_sr_that_is_handed_back_meanwhile(self):
+        """An import that has not begun holds nothing of the SR."""
+        owner = self.start('vdi', 'import', '--sr', 'sr', '--format', 'vhd', '-')
+        self.wait_for(lambda: self.words().get('pid') == str(owner.pid))
+        self.run_ok('sr', 'release', 'sr')
+        with open(self.path('b.vhd'), 'wb') as f:
+            f.write(b'no vhd')
+        with open(self.path('b.vhd'), 'rb') as f:
+            owner.communicate(f.read(), timeout=60)
+        self.assertEqual(owner.returncode, FAILED)
+        self.assertFalse(os.path.exists(self.path('sr/.catena')))
+        self.run_ok('sr', 'adopt', 'sr')
+        self.assertEqual(len(self.names()), 2)
+
+
 class Refused(Case):
 
     def test_an_owner_on_another_host_is_named(self):
@@ -519,14 +546,34 @@ class Raw(Case):
         self.assertEqual(self.names(), ['a', 'b'])
         self.assertEqual(self.finish(owner, first), self.data)
 
+    def verb(self, method, **params):
+        call = {'jsonrpc': '2.0', 'id': 1, 'method': method, 'params': {'params': params}}
+        return json.dumps(call).encode() + b'\n'
+
     def test_another_sr_is_not_ours(self):
         owner, first = self.slow_export()
         os.mkdir(self.path('other'))
-        call = {'jsonrpc': '2.0', 'id': 1, 'method': 'vdi.list',
-                'params': {'params': {'sr': self.path('other')}}}
-        got = self.ask(json.dumps(call).encode() + b'\n')
+        got = self.ask(self.verb('vdi.list', sr=self.path('other')))
         self.assertEqual(got[0]['method'], 'begun')
         self.assertIn('owns the SR', got[1]['error']['message'])
+        self.finish(owner, first)
+
+    def test_streams_that_did_not_come_are_missed(self):
+        owner, first = self.slow_export()
+        sr = self.path('sr')
+        for line, what in ((self.verb('vdi.write', sr=sr, vdi='b'), 'input'),
+                           (self.verb('vdi.import', sr=sr, file='-', format='raw'), 'input'),
+                           (self.verb('vdi.export', sr=sr, vdi='b', output='-', format='raw'), 'output')):
+            self.assertEqual(self.ask(line)[-1]['error']['message'].split(': ')[-1],
+                             'there is no standard ' + what)
+        self.assertEqual(self.finish(owner, first), self.data)
+
+    def test_parameters_are_checked_as_ever(self):
+        owner, first = self.slow_export()
+        for line in (self.verb('vdi.create', sr=self.path('sr')), self.verb('vdi.list', sr=5),
+                     self.verb('vdi.list', sr=self.path('sr'), more=True)):
+            error = self.ask(line)[-1]['error']
+            self.assertEqual((error['code'], error['data']['outcome']), (-32000, 3), error)
         self.finish(owner, first)
 
     def test_who_says_nothing_holds_nobody_up(self):
@@ -536,15 +583,14 @@ class Raw(Case):
         half = self.connect()
         half.sendall(b'{"jsonrpc"')
         self.assertEqual(self.names(), ['a', 'b'])
-        self.assertEqual(self.finish(owner, first), self.data)  # and leaves, though they are connected
+        # It leaves, though they are connected, and before it would have lost its patience with them.
+        self.assertEqual(self.finish(owner, first, timeout=25), self.data)
 
     def test_who_does_not_take_his_answer_holds_nobody_up(self):
         owner, first = self.slow_export()
         s = self.connect()
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-        call = {'jsonrpc': '2.0', 'id': 1, 'method': 'vdi.list',
-                'params': {'params': {'sr': os.path.realpath(self.path('sr'))}}}
-        s.sendall(json.dumps(call).encode() + b'\n')
+        s.sendall(self.verb('vdi.list', sr=self.path('sr')))
         self.assertEqual(self.names(), ['a', 'b'])
         self.assertEqual(self.lines(s)[-1]['id'], 1)
         self.finish(owner, first)
