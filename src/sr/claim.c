@@ -234,10 +234,13 @@ enum err claim_mend(struct sr *sr, const struct intent *intent, struct err_note 
         struct place_name name = place_name_of(&intent->other, IMAGE_VHD);
         struct io_stat stat;
         bool is_there;
+        enum err err;
 
         if (place_find(sr->place, &name, &is_there, &stat, note))
                 return note->code;
-        return is_there ? place_set_hidden(sr->place, &name, true, note) : ERR_NONE;
+        err = is_there ? place_set_hidden(sr->place, &name, true, note) : ERR_NONE;
+        /* One that was damaged meanwhile is its own tree's trouble, not the SR's. */
+        return err == ERR_CORRUPT ? ERR_NONE : err;
 }
 
 enum err claim_recover(struct sr *sr, const struct intent *intent, struct err_note *note) {

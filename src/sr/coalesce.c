@@ -20,7 +20,8 @@ struct coalesce {
         enum coalesce_state state;
         bool is_failing; /* a step that was not the owner's failed: the next one, his, ends it */
         struct err_note why;
-        struct coalesce_progress progress;
+        struct coalesce_progress progress; /* as the last step left it */
+        pthread_mutex_t progress_lock;     /* for it alone: who looks does not wait for a step; taken last */
 };
 
 const char *coalesce_state_name(enum coalesce_state state) {
@@ -218,6 +219,7 @@ static void coalesce_free(struct coalesce *c) {
         intent_fini(&c->intent);
         vec_fini(&c->images);
         vec_fini(&c->has_write);
+        pthread_mutex_destroy(&c->progress_lock);
         pthread_mutex_destroy(&c->lock);
         free(c);
 }
@@ -244,6 +246,7 @@ enum err coalesce_begin(struct sr *sr, const struct coalesce_run *run, const str
         struct coalesce *c = mem_new(struct coalesce);
 
         pthread_mutex_init(&c->lock, NULL);
+        pthread_mutex_init(&c->progress_lock, NULL);
         c->run = *run;
         c->progress = (struct coalesce_progress){
                 .direction = "push", .layers = run->n, .started_ns = io_now_ns(sr->io)};
@@ -289,7 +292,6 @@ static enum err start_moving(struct coalesce *c, struct err_note *note) {
 
         if (push_new(c->images.data, c->images.n, &options, &c->push, note))
                 return note->code;
-        c->progress.bytes_total = push_bytes_total(c->push);
         enter(c, COALESCE_MOVING);
         return ERR_NONE;
 }
@@ -304,11 +306,7 @@ static enum err move(struct coalesce *c, struct err_note *note) {
         }
         if (push_phase(c->push) == PUSH_PUBLISH)
                 chains = chains_through(c->sr, c->images.data[0]);
-        if (push_step(c->push, chains.list.data, chains.list.n, note))
-                return note->code;
-        c->progress.bytes_total = push_bytes_total(c->push);
-        c->progress.bytes_done = push_bytes_done(c->push);
-        return ERR_NONE;
+        return push_step(c->push, chains.list.data, chains.list.n, note);
 }
 
 /* ---- taking the emptied nodes out ---- */
@@ -479,12 +477,24 @@ static enum err step(struct coalesce *c, struct err_note *note) {
         return ERR_NONE;
 }
 
+static void note_progress(struct coalesce *c) {
+        pthread_mutex_lock(&c->progress_lock);
+        c->progress.state = c->state;
+        c->progress.phase = c->push ? push_phase(c->push) : PUSH_EMPTY;
+        if (c->push) {
+                c->progress.bytes_total = push_bytes_total(c->push);
+                c->progress.bytes_done = push_bytes_done(c->push);
+        }
+        pthread_mutex_unlock(&c->progress_lock);
+}
+
 enum err coalesce_step(struct coalesce *c, bool *ret_is_done, struct err_note *note) {
         enum err err;
 
         pthread_mutex_lock(&c->lock);
         err = step(c, note);
         *ret_is_done = !err && c->state == COALESCE_DONE;
+        note_progress(c);
         pthread_mutex_unlock(&c->lock);
         return err;
 }
@@ -502,6 +512,7 @@ static void stop(struct coalesce *c, const struct err_note *why) {
         pthread_mutex_lock(&c->lock);
         if (c->sr)
                 give_up(c, c->is_failing ? &c->why : why);
+        note_progress(c);
         pthread_mutex_unlock(&c->lock);
 }
 
@@ -516,11 +527,9 @@ void coalesce_end(struct coalesce *c) {
 /* ---- looking ---- */
 
 void coalesce_progress_of(struct coalesce *c, struct coalesce_progress *ret) {
-        pthread_mutex_lock(&c->lock);
+        pthread_mutex_lock(&c->progress_lock);
         *ret = c->progress;
-        ret->state = c->state;
-        ret->phase = c->push ? push_phase(c->push) : PUSH_EMPTY;
-        pthread_mutex_unlock(&c->lock);
+        pthread_mutex_unlock(&c->progress_lock);
 }
 
 const struct coalesce_run *coalesce_run_of(const struct coalesce *c) {

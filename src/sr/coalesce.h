@@ -74,6 +74,7 @@ struct coalesce_progress {
         uint64_t bytes_total, bytes_done;
         uint64_t started_ns; /* io_now_ns */
 };
+/* As the last step left it; any thread, without waiting for a step that is being taken. */
 void coalesce_progress_of(struct coalesce *, struct coalesce_progress *ret);
 const struct coalesce_run *coalesce_run_of(const struct coalesce *);
 /* Code ERR_NONE: none.  Lives as long as the coalesce. */

@@ -88,25 +88,38 @@ static enum err undo(struct sr *sr, const struct pair *pair, struct err_note *no
         return place_set_hidden(sr->place, &pair->parent_name, true, note);
 }
 
-enum err leaf_pivot_recover(struct sr *sr, const struct intent *intent, struct err_note *note) {
+/* Where L is gone, by another hand, P holds what it was. */
+static enum err open_again(struct sr *sr, struct pair *pair, struct err_note *note) {
+        struct io_stat stat;
+        bool has_leaf;
+
+        if (place_find(sr->place, &pair->leaf_name, &has_leaf, &stat, note))
+                return note->code;
+        return has_leaf ? open_pair(sr, pair, note) : open_alone(sr, &pair->parent_name, &pair->parent, note);
+}
+
+static enum err finish_or_undo(struct sr *sr, const struct intent *intent, struct err_note *note) {
         AUTO(pair_fini) struct pair pair = pair_of(intent);
+        enum err err = open_again(sr, &pair, note);
+
+        if (err == ERR_MISMATCH) {
+                pair_fini(&pair);
+                pair = pair_of(intent);
+                return undo(sr, &pair, note);
+        }
+        if (!err)
+                err = take_name(sr, &pair, note);
+        /* Damaged meanwhile: what can be seen of the two is shown, and nobody goes on by himself. */
+        return err == ERR_CORRUPT ? ERR_NONE : err;
+}
+
+enum err leaf_pivot_recover(struct sr *sr, const struct intent *intent, struct err_note *note) {
+        struct place_name parent = place_name_of(&intent->other, IMAGE_VHD);
         struct io_stat stat;
         bool is_there;
-        enum err err;
 
-        if (place_find(sr->place, &pair.parent_name, &is_there, &stat, note))
-                return note->code;
-        if (is_there) {
-                err = open_pair(sr, &pair, note);
-                if (err == ERR_MISMATCH) {
-                        pair_fini(&pair);
-                        pair = pair_of(intent);
-                        err = undo(sr, &pair, note);
-                } else if (!err) {
-                        err = take_name(sr, &pair, note);
-                }
-                if (err)
-                        return err_wrap(note, "finish a coalesce");
-        }
+        if (place_find(sr->place, &parent, &is_there, &stat, note) ||
+            (is_there && finish_or_undo(sr, intent, note)))
+                return err_wrap(note, "finish a coalesce");
         return sr_note_change(sr, NULL, NULL, &intent->uuid, note);
 }

@@ -12,7 +12,8 @@
  * While the intent stands P is no VDI, whatever its footers say.  Without it a visible P is shown beside L,
  * and nobody goes on by himself.  The VDI keeps its uuid, name and row; its file has the footer uuid of P,
  * which only L named as its parent.
- * Recovery finishes: P there under its own name, it begins anew; P gone, it has happened.
+ * Recovery finishes: P there under its own name, it begins anew; P gone, it has happened.  Where one of the
+ * two was damaged by another hand the intent goes, and what can be seen is shown.
  *
  * Errors: with an error it has not happened, or remains to be finished (sr->must_recover).
  * Threads: the owner of the SR.

@@ -104,9 +104,14 @@ static bool is_going(const struct intent *intent, const struct node *node) {
 /* Those that have their new parent already, too: nobody lived to sync them, perhaps. */
 static enum err relink_children(struct sr *sr, const struct intent *intent, const struct node *parent,
                                 const struct heir *heir, struct err_note *note) {
-        for (const struct node *child = parent->first_child; child; child = child->next_sibling)
-                if (!is_going(intent, child) && relink_node(sr, child, heir, note))
-                        return note->code;
+        for (const struct node *child = parent->first_child; child; child = child->next_sibling) {
+                enum err err = is_going(intent, child) ? ERR_NONE : relink_node(sr, child, heir, note);
+
+                /* One that was damaged meanwhile keeps its parent, which it names, and the SR its other
+                 * disks. */
+                if (err && err != ERR_CORRUPT)
+                        return err;
+        }
         return ERR_NONE;
 }
 
@@ -118,7 +123,8 @@ static enum err relink_all(struct sr *sr, const struct intent *intent, struct er
         if (tree_scan(sr->place, &tree, note))
                 return note->code;
         top = tree_find(&tree, &intent->vdi);
-        if (!top)
+        /* Gone meanwhile, by whatever hand: there is nothing to be finished. */
+        if (!top || !tree_find(&tree, &intent->other))
                 return ERR_NONE;
         if (heir_of(sr, &tree, intent, &heir, note))
                 return note->code;

@@ -231,12 +231,12 @@ static unsigned sweep_kind(const struct kind *which) {
 }
 
 static const struct kind kinds[] = {
-        {"inner", 1, 2, true, false, false, false, 3, 30},
+        {"inner", 1, 2, true, false, false, false, 3, 20},
         {"inner-open", 0, 2, true, false, false, true, 2, 0},
         {"inner-raw", 0, 2, true, true, false, true, 2, 15},
-        {"leaf", 2, 3, false, false, false, false, 3, 0},
-        {"leaf-of-all", 0, 3, false, false, false, false, 1, 30},
-        {"leaf-grown", 2, 3, false, false, true, false, 3, 15},
+        {"leaf", 2, 3, false, false, false, false, 3, 40},
+        {"leaf-of-all", 0, 3, false, false, false, false, 1, 25},
+        {"leaf-grown", 2, 3, false, false, true, false, 3, 10},
 };
 
 static void whatever_happens_every_disk_reads_the_same(void **state) {

@@ -186,6 +186,50 @@ static void a_raw_base_is_a_target_and_no_heir(void **state) {
         sr_close(sr);
 }
 
+static void a_fixed_base_takes_the_name_of_a_leaf(void **state) {
+        const struct vdi_options options = {.name = "a", .size = KIT_SIZE, .is_fixed = true};
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct err_note note = {0};
+        struct uuid vdi, snapshot, base;
+
+        (void)state;
+        assert_ok(sr_vdi_create(sr, &options, &vdi, &note));
+        kit_write(sr, &vdi, "ABC.");
+        snapshot = kit_snapshot(sr, &vdi, "s");
+        kit_write(sr, &vdi, "..DE");
+        kit_delete(sr, &snapshot);
+        base = tree_find(sr_tree(sr), &vdi)->parent->uuid;
+        coalesce_all(sr, (struct coalesce_run){.target = base, .top = vdi, .n = 2, .is_leaf = true});
+        assert_reads(sr, &vdi, "ABDE");
+        assert_int_equal(kit_depth(sr, &vdi), 1);
+        assert_int_equal(kit_n_files(io), 1);
+        kit_write(sr, &vdi, "F...");
+        sr_close(sr);
+        sr = kit_open(io);
+        assert_reads(sr, &vdi, "FBDE");
+        sr_close(sr);
+}
+
+static void a_snapshot_that_is_all_there_is_stays_one(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct tall tall = make_tall(sr, 3);
+        struct err_note note = {0};
+        struct chain *chain;
+
+        (void)state;
+        kit_delete(sr, &tall.vdi);
+        coalesce_all(sr, (struct coalesce_run){
+                                 .target = tall.base[0], .top = tall.snapshot[1], .n = 3, .is_leaf = true});
+        assert_reads(sr, &tall.snapshot[1], reads[1]);
+        assert_int_equal(kit_n_files(io), 1);
+        assert_true(sr_vdi_at(sr, 0)->row.is_snapshot);
+        assert_err(sr_open_chain(sr, &tall.snapshot[1], CHAIN_WRITE, &chain, &note), ERR_READ_ONLY,
+                   "snapshot");
+        sr_close(sr);
+}
+
 static void smaller_nodes_are_grown_first(void **state) {
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
         struct sr *sr = kit_create(io);
@@ -582,6 +626,78 @@ static void a_leaf_makes_way_for_whoever_wants_it(void **state) {
 
 /* ---- ends in the middle ---- */
 
+static void put_pivot_intent(struct sr *sr, const struct uuid *leaf, const struct uuid *parent) {
+        AUTO(intent_fini)
+        struct intent intent = {.uuid = {{9}}, .kind = INTENT_LEAF_PIVOT, .vdi = *leaf, .other = *parent};
+        struct err_note note = {0};
+
+        *vec_add(&intent.nodes) = *parent;
+        *vec_add(&intent.nodes) = *leaf;
+        assert_ok(sr_note_change(sr, NULL, &intent, NULL, &note));
+}
+
+/* A pivot that waits for its recovery, with a leaf that is not as it was left. */
+static void a_pivot_is_finished_only_over_an_emptied_leaf(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct tall tall = make_tall(sr, 2);
+        AUTO_FREE char *path = mem_format("%s/%s.vhd", KIT_DIR, uuid_format(&tall.vdi).s);
+        struct err_note note = {0};
+
+        (void)state;
+        kit_delete(sr, &tall.snapshot[0]);
+        put_pivot_intent(sr, &tall.vdi, &tall.base[0]);
+        sr_close(sr);
+        sr = kit_open(io);
+        assert_int_equal(n_intents(sr), 0);
+        assert_reads(sr, &tall.vdi, reads[1]);
+        assert_true(tree_find(sr_tree(sr), &tall.base[0])->is_hidden_in_both);
+        /* One whose name somebody took away: its parent has all that it held. */
+        put_pivot_intent(sr, &tall.vdi, &tall.base[0]);
+        sr_close(sr);
+        assert_ok(io_unlink(io, path, &note));
+        sr = kit_open(io);
+        assert_int_equal(n_intents(sr), 0);
+        assert_reads(sr, &tall.vdi, reads[0]);
+        assert_int_equal(kit_n_files(io), 1);
+        sr_close(sr);
+}
+
+/* What is damaged by another hand while a crash waits for its recovery is its own tree's trouble. */
+static void a_damaged_run_does_not_keep_the_sr_from_being_changed(void **state) {
+        static const enum coalesce_state at[] = {COALESCE_MOVING, COALESCE_RELINKED};
+
+        (void)state;
+        for (unsigned i = 0; i < 4; i++) {
+                AUTO(io_free) struct io *io = io_sim_new(1, 0);
+                struct sr *sr = kit_create(io), *seen;
+                struct tall tall = make_tall(sr, 4);
+                struct coalesce *c = begin(sr, run_of(&tall, 0, 2));
+                const struct uuid *which = i / 2 ? &tall.vdi : &tall.base[0];
+                AUTO_FREE char *path = mem_format("%s/%s.vhd", KIT_DIR, uuid_format(which).s);
+                struct err_note note = {0};
+                struct io_file *file;
+                struct io *after;
+                struct uuid other;
+
+                step_to(c, at[i % 2]);
+                after = io_sim_fork(io);
+                io_sim_crash(after, 1);
+                assert_ok(io_open(after, path, IO_WRITE, &file, &note));
+                assert_ok(io_write(file, "xxxx", 4, 512 + 44, &note));
+                io_close(file);
+                seen = kit_open(after);
+                assert_int_equal(seen->unfinished.list.n, 0);
+                other = kit_vdi(seen, "b");
+                kit_write(seen, &other, "B...");
+                assert_reads(seen, &other, "B...");
+                sr_close(seen);
+                io_free(after);
+                coalesce_end(c);
+                sr_close(sr);
+        }
+}
+
 static void it_may_end_at_any_step_and_the_next_goes_on(void **state) {
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
         struct sr *sr = kit_create(io);
@@ -659,6 +775,8 @@ int main(void) {
                 cmocka_unit_test(a_middle_of_a_chain_too),
                 cmocka_unit_test(an_emptied_leaf_gives_its_name_to_its_parent),
                 cmocka_unit_test(a_raw_base_is_a_target_and_no_heir),
+                cmocka_unit_test(a_fixed_base_takes_the_name_of_a_leaf),
+                cmocka_unit_test(a_snapshot_that_is_all_there_is_stays_one),
                 cmocka_unit_test(smaller_nodes_are_grown_first),
                 cmocka_unit_test(chains_go_on_reading_and_writing),
                 cmocka_unit_test(a_chain_that_is_opened_in_the_middle_reads_the_same),
@@ -671,6 +789,8 @@ int main(void) {
                 cmocka_unit_test(garbage_passes_over_claimed_nodes_and_ends_what_nothing_needs),
                 cmocka_unit_test(nothing_new_hangs_on_a_node_that_goes),
                 cmocka_unit_test(a_leaf_makes_way_for_whoever_wants_it),
+                cmocka_unit_test(a_damaged_run_does_not_keep_the_sr_from_being_changed),
+                cmocka_unit_test(a_pivot_is_finished_only_over_an_emptied_leaf),
                 cmocka_unit_test(it_may_end_at_any_step_and_the_next_goes_on),
                 cmocka_unit_test(an_sr_that_closes_ends_what_runs_in_it),
                 cmocka_unit_test(progress_is_told_in_bytes),
