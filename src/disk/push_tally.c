@@ -7,7 +7,7 @@
 #include "vhd_bitmap.h"
 #include "vhd_bitmaps.h"
 
-enum { CHUNK = 1024 }; /* blocks looked at together */
+enum { CHUNK = 4096 }; /* blocks looked at together */
 
 struct layer {
         struct image_slots slots; /* owned */
@@ -86,21 +86,6 @@ static enum err add_bits(void *user, uint32_t block, const uint8_t bits[VHD_BITM
         return ERR_NONE;
 }
 
-/* An image that is open for writing may know more than its file says. */
-static enum err ask_bits(struct tally *tally, uint64_t block, struct err_note *note) {
-        struct image *image = tally->run[tally->merging];
-        uint8_t bits[IMAGE_BITMAP_SIZE];
-        image_slot slot;
-
-        if (image->ops->look(image, block, &slot, bits, note))
-                return note->code;
-        if (!(slot & SLOT_HELD))
-                return ERR_NONE;
-        if (slot & SLOT_WHOLE)
-                memset(bits, 0xff, sizeof bits);
-        return add_bits(tally, (uint32_t)block, bits, note);
-}
-
 static enum err merge_block(struct tally *tally, const struct image_held *held, struct vhd_bitmaps *to_read,
                             struct err_note *note) {
         uint8_t all[IMAGE_BITMAP_SIZE];
@@ -118,8 +103,6 @@ static enum err merge_block(struct tally *tally, const struct image_held *held, 
                 memset(all, 0xff, sizeof all);
                 return add_bits(tally, (uint32_t)held->block, all, note);
         }
-        if (image_has_write(tally->run[tally->merging]))
-                return ask_bits(tally, held->block, note);
         vhd_bitmaps_add(to_read, (uint32_t)held->block, slot_where(held->slot));
         return ERR_NONE;
 }

@@ -2,7 +2,10 @@
 /* What a run has to move, block by block, without moving it: from BATs and bitmaps, of images with or without
  * a write side.  run[0] is the target, run[n - 1] the top.
  *
- * Memory: 16 bytes for each block that a layer holds, and the bitmaps of 1024 blocks at a time.
+ * Bitmaps are read from the files, many at once.  Bits of a leaf that wait for a flush are not counted yet:
+ * who moves a block looks at it again.
+ *
+ * Memory: 16 bytes for each block that a layer holds, and the bitmaps of 4096 blocks at a time.
  *
  * Errors: those of reading; ERR_UNSUPPORTED where a layer above the target is one that blocks cannot leave.
  * Threads: any; the run's images are not changed meanwhile but by guests' writes.
