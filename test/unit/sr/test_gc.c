@@ -542,6 +542,27 @@ static void others_work_beside_a_step_that_moves_bytes(void **state UNUSED) {
         gc_free(gc);
 }
 
+static void books_that_cannot_be_kept_stop_nothing_and_are_said(void **state UNUSED) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        AUTO(sr_close) struct sr *sr = kit_create(io);
+        AUTO(gc_free) struct gc *gc = new_gc_of(sr, 1);
+        struct err_note note = {0};
+        struct gc_turn turn;
+
+        (void)make_run(sr, "a");
+        assert_ok(gc_step(gc, &turn, &note));
+        assert_int_equal(gc_trouble(gc)->code, ERR_NONE);
+        io_sim_fail_at(io, 1, ERR_NO_SPACE, true);
+        gc_stop(gc);
+        io_sim_heal(io);
+        assert_log("ba ea");
+        assert_int_equal(gc_trouble(gc)->code, ERR_NO_SPACE);
+        assert_non_null(strstr(gc_trouble(gc)->text, "remember what was done"));
+        gc_look_again(gc);
+        assert_int_equal(run(gc).what, GC_IDLE);
+        assert_log("ba sa da ea");
+}
+
 /* ---- what is shown ---- */
 
 static void what_runs_shows_how_far_it_is(void **state UNUSED) {
@@ -687,6 +708,7 @@ int main(void) {
                 with_fake(a_pause_ends_what_runs_and_lasts),
                 with_fake(a_limit_is_kept),
                 with_fake(stopped_it_goes_on_another_time),
+                with_fake(books_that_cannot_be_kept_stop_nothing_and_are_said),
                 with_fake(an_sr_has_one_gc),
                 with_fake(others_work_beside_a_step_that_moves_bytes),
                 with_fake(what_runs_shows_how_far_it_is),
