@@ -59,6 +59,17 @@ enum err chain_begin_move(struct chain *chain, struct image *const *run, size_t 
         return ERR_NONE;
 }
 
+void chain_narrow_move(struct chain *chain) {
+        struct chain_move *move = chain->move;
+
+        ranges_freeze(&chain->ranges);
+        pthread_rwlock_wrlock(&chain->shape);
+        move->run[1] = move->run[move->n - 1];
+        move->n = 2;
+        pthread_rwlock_unlock(&chain->shape);
+        ranges_thaw(&chain->ranges);
+}
+
 void chain_end_move(struct chain *chain) {
         if (chain->move)
                 set_move(chain, NULL);

@@ -31,6 +31,10 @@ MUST_USE enum err chain_begin_move(struct chain *, struct image *const *run, siz
 void chain_end_move(struct chain *);
 bool chain_is_moving(const struct chain *);
 
+/* The layers between target and leaf, which hold nothing any more, are no part of the move from now on: their
+ * write sides may end, and the chain may lose them. */
+void chain_narrow_move(struct chain *);
+
 /* When no block is left above the target it can be the leaf.  prepare looks at the layers below it, which
  * must not change from then on; nobody waits meanwhile.  pivot, between freeze and thaw: the target, which
  * is named leaf_path now, is the leaf; the old one and those between are no part of the chain any more.

@@ -248,6 +248,16 @@ enum err image_tidy(struct image *image, struct err_note *note) {
                                                 : image->ops->tidy(image, note);
 }
 
+enum err image_set_hidden(struct image *image, bool is_hidden, struct err_note *note) {
+        if (!image->ops->set_hidden)
+                return err_set(note, ERR_UNSUPPORTED, "hide or unhide %s, a %s image, while it is written to",
+                               image->path, image->ops->kind);
+        if (image->ops->set_hidden(image, is_hidden, note))
+                return err_wrap(note, "%s %s", is_hidden ? "hide" : "unhide", image->path);
+        image->is_hidden = is_hidden;
+        return ERR_NONE;
+}
+
 bool image_has_write(const struct image *image) {
         return atomic_load(&image->writers) > 0;
 }

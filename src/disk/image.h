@@ -126,6 +126,9 @@ struct image_ops {
         void (*forget_left)(struct image *);
         enum err (*punch_left)(struct image *, struct err_note *);
 
+        /* Says hidden or not in both footers, durable, through the write side.  NULL: it has none */
+        enum err (*set_hidden)(struct image *, bool is_hidden, struct err_note *);
+
         /* Called by image_begin_write, and by image_begin_leaf. */
         enum err (*begin)(struct image *, struct err_note *);
         void (*begin_leaf)(struct image *);
@@ -190,6 +193,8 @@ MUST_USE enum err image_begin_write(struct image *, struct err_note *);
 MUST_USE enum err image_end_write(struct image *, struct err_note *);
 void image_abandon_write(struct image *); /* the same after an error: nothing more is written */
 bool image_has_write(const struct image *);
+/* In both footers, durable, while the write side is open.  ERR_UNSUPPORTED for what has no footers. */
+MUST_USE enum err image_set_hidden(struct image *, bool is_hidden, struct err_note *);
 /* Until every reader that may have found an old slot of it has gone, of all chains through it. */
 void image_wait_readers(struct image *);
 /* For chain.c alone: who passes through it; and the beginning and the end of being a leaf, of an image whose
@@ -243,6 +248,10 @@ MUST_USE enum err images_open_fresh(struct images *, const char *path, struct im
 MUST_USE enum err images_share_locks(struct images *, struct err_note *);
 /* closes with the last count; a leaf is frozen first, by its chain */
 void image_unref(struct image *);
+static inline struct image *image_ref(struct image *image) {
+        image->references++;
+        return image;
+}
 DEFINE_AUTO(struct image *, image_unref);
 
 /* The path of the parent as the image's own locators give it, resolved against the folder of the image; *ret

@@ -221,6 +221,10 @@ static enum err vhd_begin(struct image *image, struct err_note *note) {
         return ERR_NONE;
 }
 
+static enum err vhd_set_hidden(struct image *image, bool is_hidden, struct err_note *note) {
+        return vhd_leaf_set_hidden(leaf_of(image), is_hidden, note);
+}
+
 static void vhd_begin_leaf(struct image *image) {
         vhd_leaf_count(leaf_of(image));
 }
@@ -255,6 +259,7 @@ static const struct image_ops vhd_ops = {
         .leave = vhd_leave,
         .forget_left = vhd_forget_left,
         .punch_left = vhd_punch_left,
+        .set_hidden = vhd_set_hidden,
         .begin = vhd_begin,
         .begin_leaf = vhd_begin_leaf,
         .end = vhd_end,

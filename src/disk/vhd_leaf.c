@@ -243,6 +243,23 @@ void leaf_count_unflushed(struct vhd_leaf *leaf, int64_t n_bitmaps) {
                                  (uint64_t)(n_bitmaps * IMAGE_BITMAP_SIZE));
 }
 
+/* The end first, as in vhd_edit.h.  What the file grows by from now on ends with the new footer too. */
+enum err vhd_leaf_set_hidden(struct vhd_leaf *leaf, bool is_hidden, struct err_note *note) {
+        struct vhd_image *vhd = leaf->vhd;
+        enum err e;
+
+        pthread_mutex_lock(&leaf->lock);
+        vhd->meta.footer.is_hidden = is_hidden;
+        vhd_footer_encode(&vhd->meta.footer, &leaf->space.footer);
+        e = io_write(vhd->image.file, &leaf->space.footer, sizeof leaf->space.footer,
+                     leaf->space.limit * SECTOR, note);
+        pthread_mutex_unlock(&leaf->lock);
+        if (e || leaf_sync(leaf, note) ||
+            io_write(vhd->image.file, &leaf->space.footer, sizeof leaf->space.footer, 0, note))
+                return note->code;
+        return leaf_sync(leaf, note);
+}
+
 void vhd_leaf_count(struct vhd_leaf *leaf) {
         pthread_mutex_lock(&leaf->lock);
         if (!leaf->is_counted) {

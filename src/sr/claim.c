@@ -88,9 +88,11 @@ static enum err check_intents(struct claim *claim, const struct node *node, stru
         return ERR_NONE;
 }
 
+/* A leaf may be written to while it is emptied: then one chain has it. */
 static enum err check_open(struct claim *claim, const struct node *node, struct err_note *note) {
         VEC_EACH (&claim->sr->chains, each) {
-                if (uuid_equal(&each->vdi, &node->uuid))
+                if (uuid_equal(&each->vdi, &node->uuid) &&
+                    !(is_leaf(claim, node) && each->mode == CHAIN_WRITE))
                         return err_set(note, ERR_BUSY, "%s is open", node->name);
         }
         VEC_EACH (&claim->sr->imports, each) {

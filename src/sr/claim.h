@@ -8,7 +8,8 @@
  *   - it is hidden in both footers, and nobody has it open by itself
  *   - the next node of the run is all that names it as its parent; of the top whole children do, and nothing
  *     else
- *   - or it is the top and a leaf: a VDI that nobody has open and nothing names as its parent
+ *   - or it is the top and a leaf: a VDI that nothing names as its parent, and that nobody has open, or one
+ *     chain of ours for writing
  * Nodes right above and below must not be of another coalesce: it would change their headers.  No node is
  * larger than the top; where one is smaller, nothing below it is larger than itself, so that it can be grown
  * without a byte showing that did not show before.

@@ -16,6 +16,7 @@ struct coalesce {
         VEC(struct image *) images; /* owned array; counted; from the target up, those that are gone NULL */
         VEC(bool) has_write;        /* owned; of each image */
         struct push *push;          /* owned; while MOVING */
+        struct chain *live;         /* borrowed; which writes to the top all the time; or NULL */
         uint64_t batch_bytes;
         enum coalesce_state state;
         bool is_failing; /* a step that was not the owner's failed: the next one, his, ends it */
@@ -106,6 +107,19 @@ static enum err end_write(struct coalesce *c, size_t i, struct err_note *note) {
         return image_end_write(c->images.data[i], note);
 }
 
+/* Of a live run the chain has them open already. */
+static enum err open_image(struct coalesce *c, size_t i, const char *path, enum image_kind kind,
+                           struct image **ret, struct err_note *note) {
+        unsigned from_top = (unsigned)(c->intent.nodes.n - 1 - i);
+
+        if (!c->live)
+                return images_open(&c->sr->images, path, kind, false, ret, note);
+        if (from_top >= chain_depth(c->live))
+                return err_set(note, ERR_BUSY, "%s was changed meanwhile", path);
+        *ret = image_ref((struct image *)chain_layer(c->live, from_top));
+        return ERR_NONE;
+}
+
 static enum err open_images(struct coalesce *c, struct err_note *note) {
         struct sr *sr = c->sr;
 
@@ -115,7 +129,7 @@ static enum err open_images(struct coalesce *c, struct err_note *note) {
                 AUTO_FREE char *path = place_path(sr->place, &name);
                 struct image *image;
 
-                if (images_open(&sr->images, path, name.kind, false, &image, note))
+                if (open_image(c, c->images.n, path, name.kind, &image, note))
                         return note->code;
                 *vec_add(&c->images) = image;
                 *vec_add(&c->has_write) = false;
@@ -128,6 +142,42 @@ static enum err open_images(struct coalesce *c, struct err_note *note) {
                 c->has_write.data[i] = true;
         }
         return ERR_NONE;
+}
+
+/* ---- chains ---- */
+
+struct chains {
+        VEC(struct chain *) list; /* owned array; borrowed, of the SR and its imports */
+};
+
+static void chains_fini(struct chains *chains) {
+        vec_fini(&chains->list);
+}
+DEFINE_AUTO_IN_PLACE(struct chains, chains_fini);
+
+static struct chains chains_through(const struct sr *sr, const struct image *image) {
+        struct chains chains = {0};
+
+        VEC_EACH (&sr->chains, each) {
+                if (chain_passes(each->chain, image))
+                        *vec_add(&chains.list) = each->chain;
+        }
+        VEC_EACH (&sr->imports, each) {
+                struct chain *chain = sr_import_chain(*each);
+
+                if (chain && chain_passes(chain, image))
+                        *vec_add(&chains.list) = chain;
+        }
+        return chains;
+}
+
+/* It holds nothing that is seen: it leaves every chain. */
+static void take_out_of_chains(struct coalesce *c, size_t i) {
+        AUTO(chains_fini) struct chains chains = chains_through(c->sr, c->images.data[i]);
+
+        VEC_EACH (&chains.list, each) {
+                chain_take_out(*each, c->images.data[i]);
+        }
 }
 
 /* ---- the end ---- */
@@ -158,18 +208,36 @@ static enum err drop_claim(struct coalesce *c, struct err_note *note) {
         return err;
 }
 
+/* The chain writes to its leaf alone again.  Where a block cannot be brought all the way, what is written
+ * to it could be lost: then nothing is acknowledged any more [D6]. */
+static void end_live(struct coalesce *c) {
+        struct chain *live = TAKE(c->live);
+        struct err_note unused;
+
+        if (!live)
+                return;
+        if (c->push && push_settle(c->push, &live, 1, &unused))
+                atomic_store(&c->images.data[c->images.n - 1]->has_failed, true);
+        chain_end_move(live);
+}
+
 /* Everything is given back, whatever fails of it; its first error is told. */
 static enum err give_back(struct coalesce *c, struct err_note *note) {
         struct err_note later;
         enum err err = ERR_NONE;
 
+        end_live(c);
         if (c->push)
                 push_free(TAKE(c->push));
         /* Bits of the target first: what lies there is what the others may not have any more. */
         for (size_t i = 0; i < c->images.n && !err; i++)
                 err = end_write(c, i, note);
-        for (size_t i = 0; i < c->images.n; i++)
+        for (size_t i = 0; i < c->images.n; i++) {
+                if (i > 0 && i < c->images.n - c->run.is_leaf && c->images.data[i] &&
+                    c->intent.kind == INTENT_RELINK)
+                        take_out_of_chains(c, i);
                 let_go(c, i);
+        }
         if (drop_claim(c, err ? &later : note) && !err)
                 err = note->code;
         return err;
@@ -212,7 +280,15 @@ static enum err claim(struct coalesce *c, struct err_note *note) {
         }
         if (claim_grow(sr, &c->intent, &did_grow, note) || sr_refresh(sr, note) || open_images(c, note))
                 return note->code;
+        if (c->live)
+                return chain_begin_move(c->live, c->images.data, c->images.n, note);
         return ERR_NONE;
+}
+
+static struct chain *writer_of(struct sr *sr, const struct uuid *vdi) {
+        struct sr_open_chain *writer = sr_writer_of(sr, vdi);
+
+        return writer ? writer->chain : NULL;
 }
 
 static void coalesce_free(struct coalesce *c) {
@@ -232,6 +308,7 @@ static enum err begin(struct sr *sr, struct coalesce *c, struct err_note *note) 
                 return note->code;
         *vec_add(&sr->coalesces) = c;
         c->sr = sr;
+        c->live = c->run.is_leaf ? writer_of(sr, &c->run.top) : NULL;
         err = claim(c, note);
         if (err == ERR_NONE)
                 return ERR_NONE;
@@ -262,33 +339,8 @@ enum err coalesce_begin(struct sr *sr, const struct coalesce_run *run, const str
 
 /* ---- moving ---- */
 
-struct chains {
-        VEC(struct chain *) list; /* owned array; borrowed, of the SR and its imports */
-};
-
-static void chains_fini(struct chains *chains) {
-        vec_fini(&chains->list);
-}
-DEFINE_AUTO_IN_PLACE(struct chains, chains_fini);
-
-static struct chains chains_through(const struct sr *sr, const struct image *image) {
-        struct chains chains = {0};
-
-        VEC_EACH (&sr->chains, each) {
-                if (chain_passes(each->chain, image))
-                        *vec_add(&chains.list) = each->chain;
-        }
-        VEC_EACH (&sr->imports, each) {
-                struct chain *chain = sr_import_chain(*each);
-
-                if (chain && chain_passes(chain, image))
-                        *vec_add(&chains.list) = chain;
-        }
-        return chains;
-}
-
 static enum err start_moving(struct coalesce *c, struct err_note *note) {
-        const struct push_options options = {.batch_bytes = c->batch_bytes};
+        const struct push_options options = {.batch_bytes = c->batch_bytes, .live = c->live};
 
         if (push_new(c->images.data, c->images.n, &options, &c->push, note))
                 return note->code;
@@ -320,7 +372,9 @@ static size_t upper_hidden(const struct coalesce *c) {
 static enum err begin_relink(struct coalesce *c, struct err_note *note) {
         struct intent intent = c->intent;
 
-        for (size_t i = 1; i < c->images.n; i++)
+        if (c->live)
+                chain_narrow_move(c->live);
+        for (size_t i = 1; i < c->images.n - (c->live != NULL); i++)
                 if (end_write(c, i, note))
                         return note->code;
         intent.kind = INTENT_RELINK;
@@ -372,12 +426,9 @@ static size_t next_to_go(const struct coalesce *c) {
 }
 
 static enum err take_out(struct coalesce *c, size_t i, struct err_note *note) {
-        AUTO(chains_fini) struct chains chains = chains_through(c->sr, c->images.data[i]);
         const struct node *node = tree_find(&c->sr->tree, &c->intent.nodes.data[i]);
 
-        VEC_EACH (&chains.list, each) {
-                chain_take_out(*each, c->images.data[i]);
-        }
+        take_out_of_chains(c, i);
         let_go(c, i);
         if (!node)
                 return err_set(note, ERR_NOT_FOUND, "node %s is gone",
@@ -399,10 +450,23 @@ static enum err unlink_next(struct coalesce *c, struct err_note *note) {
         return sr_refresh(c->sr, note);
 }
 
+/* From under the chain that writes: it goes on writing to the target. */
+static enum err pivot_live(struct coalesce *c, struct err_note *note) {
+        c->intent.kind = INTENT_LEAF_PIVOT;
+        c->intent.vdi = c->run.top;
+        if (leaf_pivot_live(c->sr, &c->intent, c->live, c->images.data[0], note))
+                return note->code;
+        c->live = NULL;
+        let_go(c, c->images.n - 1);
+        return finish(c, note);
+}
+
 static enum err pivot(struct coalesce *c, struct err_note *note) {
         struct sr *sr = c->sr;
         size_t top = c->images.n - 1;
 
+        if (c->live)
+                return pivot_live(c, note);
         if (end_write(c, top, note) || end_write(c, 0, note))
                 return note->code;
         let_go(c, top);

@@ -19,8 +19,9 @@
  * coalesce of the run goes on where this one was.  After a crash the BATs say how far it came: recovery drops
  * the claim, and finishes a relink or a pivot that had begun.
  *
- * Inner runs (the top is hidden) go on under chains that are open above them, for reading and writing; a leaf
- * run (the top is a VDI) makes way for whoever wants that VDI: it ends, its reason being that.
+ * Inner runs (the top is hidden) go on under chains that are open above them, for reading and writing.  A
+ * leaf run (the top is a VDI) goes on while that VDI is written to, if it was open when the run was claimed
+ * (chain_move.h); it makes way for whoever wants the VDI otherwise: it ends, its reason being that.
  *
  * A step is short; the caller decides when to take the next, so a test can put anything in between.  A step
  * that fails ends the coalesce, and the error is its reason.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "leaf_pivot.h"
 
+#include "chain_move.h"
 #include "vhd_edit.h"
 
 /* Both files, and nobody else has them. */
@@ -82,6 +83,70 @@ enum err leaf_pivot_do(struct sr *sr, const struct intent *intent, struct err_no
         sr->must_recover = false;
         return ERR_NONE;
 }
+
+/* ---- from under a chain that writes ---- */
+
+/* An error after it happened must not let the chain write on to a file whose name is gone. */
+static enum err rename_live(struct sr *sr, const struct pair *pair, struct err_note *note) {
+        struct err_note unused;
+        struct io_stat stat;
+        bool is_there;
+
+        if (place_rename(sr->place, &pair->parent_name, &pair->leaf_name, note) == ERR_NONE)
+                return ERR_NONE;
+        if (place_find(sr->place, &pair->parent_name, &is_there, &stat, &unused) || is_there)
+                return note->code;
+        return ERR_NONE;
+}
+
+/* Writers wait between freeze and thaw: no sync lies between, but what the last flush left to bring down. */
+static enum err swap_live(struct sr *sr, const struct pair *pair, struct chain *chain,
+                          struct err_note *note) {
+        AUTO_FREE char *path = place_path(sr->place, &pair->leaf_name);
+        enum err err;
+
+        if (chain_freeze(chain, note))
+                return note->code;
+        err = rename_live(sr, pair, note);
+        if (err == ERR_NONE) {
+                chain_pivot(chain, path);
+                chain_hold_flush(chain);
+        }
+        chain_thaw(chain);
+        if (err)
+                return err;
+        err = sr_sync_names(sr, note);
+        chain_release_flush(chain, err != ERR_NONE);
+        return err;
+}
+
+/* Recovery could not lock what the chain has open: undone at once. */
+static void undo_live(struct sr *sr, const struct intent *intent, struct image *target) {
+        struct err_note unused;
+
+        if (image_set_hidden(target, true, &unused) == ERR_NONE &&
+            sr_note_change(sr, NULL, NULL, &intent->uuid, &unused) == ERR_NONE)
+                sr->must_recover = false;
+}
+
+enum err leaf_pivot_live(struct sr *sr, const struct intent *intent, struct chain *chain,
+                         struct image *target, struct err_note *note) {
+        struct pair pair = pair_of(intent);
+
+        if (chain_prepare_pivot(chain, note))
+                return note->code;
+        sr->must_recover = true; /* until the intent is known to be gone */
+        if (sr_note_change(sr, NULL, intent, NULL, note) || image_set_hidden(target, false, note) ||
+            swap_live(sr, &pair, chain, note) || sr_note_change(sr, NULL, NULL, &intent->uuid, note)) {
+                if (chain_is_moving(chain))
+                        undo_live(sr, intent, target);
+                return err_wrap(note, "let %s take the name of its leaf", target->path);
+        }
+        sr->must_recover = false;
+        return ERR_NONE;
+}
+
+/* ---- recovery ---- */
 
 /* L is not what it was when the intent was written, by another hand: P stays its parent. */
 static enum err undo(struct sr *sr, const struct pair *pair, struct err_note *note) {

@@ -2,7 +2,7 @@
 /* The parent P of an emptied leaf L takes its name: L's content lies in P by then, and the VDI lives on in
  * it.
  *
- *      before      P hidden, L visible, empty, P's only child, both of one size, both closed
+ *      before      P hidden, L visible, empty, P's only child, both of one size, both closed, or L written to
  *      intent      durable: vdi is L, other is P
  *      unhide P    both footers, synced
  *      rename      P over L's name: L's file is gone with it [C2]
@@ -25,6 +25,11 @@
 
 /* intent, complete, takes the place of the claim, which has the same uuid. */
 MUST_USE enum err leaf_pivot_do(struct sr *, const struct intent *, struct err_note *);
+/* The same of a leaf that chain writes to, moving blocks from under it (chain_move.h): target, P, which
+ * has its write side open, is the chain's leaf afterwards.  With an error it has not happened, and the
+ * move goes on; or it has (chain_is_moving false), and sr->must_recover. */
+MUST_USE enum err leaf_pivot_live(struct sr *, const struct intent *, struct chain *, struct image *target,
+                                  struct err_note *);
 /* Finishes, and drops the intent. */
 MUST_USE enum err leaf_pivot_recover(struct sr *, const struct intent *, struct err_note *);
 

@@ -230,7 +230,7 @@ static bool is_held_top(const struct search *search, const struct edge *edge, ch
                 return say(reason, "raw parent at a leaf's pivot");
         if (top->open == PLAN_OPEN_TO_WRITE && !search->policy->can_go_live)
                 return say(reason, "open for writing by %s", opener_of(top));
-        if (top->open == PLAN_OPEN_TO_READ && !search->policy->can_go_live)
+        if (top->open == PLAN_OPEN_TO_READ)
                 return say(reason, "open for reading by %s", opener_of(top));
         return false;
 }

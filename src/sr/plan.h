@@ -71,7 +71,7 @@ struct plan_policy {
         bool is_paused;
         bool can_punch; /* holes can be made: what was moved gives its space back batch by batch */
         bool can_pull;
-        bool can_go_live;     /* a leaf may be open while it is emptied */
+        bool can_go_live;     /* a leaf may be open for writing while it is emptied */
         uint64_t batch_bytes; /* of a push */
         uint64_t free_bytes;  /* that coalesces may use */
         const char *unknown;  /* borrowed; a file of which nobody can tell whose child it is; NULL: none */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Chains of VDIs, and who has which open. */
+#include "chain_move.h"
 #include "coalesce.h"
 #include "sr_state.h"
 
@@ -107,12 +108,28 @@ static void forget_chain(struct sr *sr, const struct chain *chain) {
         }
 }
 
+/* A coalesce that moves blocks from under it ends first. */
+static void end_live_coalesce(struct sr *sr, const struct chain *chain) {
+        struct err_note unused;
+
+        for (size_t i = 0; i < sr->chains.n; i++)
+                if (sr->chains.data[i].chain == chain) {
+                        struct uuid vdi = sr->chains.data[i].vdi;
+
+                        if (chain_is_moving(chain))
+                                (void)!coalesce_make_way(sr, &vdi, "close", &unused);
+                        return;
+                }
+}
+
 enum err sr_close_chain(struct sr *sr, struct chain *chain, struct err_note *note) {
+        end_live_coalesce(sr, chain);
         forget_chain(sr, chain);
         return chain_close(chain, note);
 }
 
 void sr_abandon_chain(struct sr *sr, struct chain *chain) {
+        end_live_coalesce(sr, chain);
         forget_chain(sr, chain);
         chain_abandon(chain);
 }

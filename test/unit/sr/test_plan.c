@@ -231,6 +231,7 @@ static void an_open_leaf_waits_and_the_nodes_below_do_not(void **state UNUSED) {
         assert_plan("a- ba cb Lcw", "ready abc waiting cL(open for writing by a guest)");
         live.can_go_live = true;
         assert_plan_of("a- ba Lbw", &live, "ready abL");
+        assert_plan_of("a- Lar", &live, "waiting aL(open for reading by a guest)");
 }
 
 static void a_hidden_node_open_by_itself_waits(void **state UNUSED) {

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A leaf is emptied into its parents and its name goes to the lowest, while it is written to. */
+#include "sr_kit.h"
+
+#include "chain_move.h"
+#include "coalesce.h"
+
+struct world {
+        struct io *io;
+        struct sr *sr;
+        struct uuid vdi;
+        struct coalesce_run run;
+        struct chain *chain; /* that writes */
+        struct coalesce *c;
+        char want[KIT_BLOCKS + 1]; /* flushed */
+        unsigned turn;
+};
+
+/* A VDI over hidden layers, each of which holds something of its own; open for writing. */
+static void world_init(struct world *w, uint64_t seed, unsigned n) {
+        static const char *const layers[] = {"A..A", ".BB.", "C.C.", "..DD"};
+        struct err_note note = {0};
+        const struct node *node;
+        struct uuid snapshot[4];
+
+        memset(w, 0, sizeof *w);
+        memset(w->want, '.', KIT_BLOCKS);
+        w->io = io_sim_new(seed, 0);
+        w->sr = kit_create(w->io);
+        w->vdi = kit_vdi(w->sr, "a");
+        for (unsigned i = 0; i < n; i++) {
+                kit_write(w->sr, &w->vdi, layers[i]);
+                for (unsigned b = 0; b < KIT_BLOCKS; b++)
+                        if (layers[i][b] != '.')
+                                w->want[b] = layers[i][b];
+                if (i + 1 < n)
+                        snapshot[i] = kit_snapshot(w->sr, &w->vdi, "s");
+        }
+        for (unsigned i = 0; i + 1 < n; i++)
+                kit_delete(w->sr, &snapshot[i]);
+        node = tree_find(sr_tree(w->sr), &w->vdi);
+        assert_int_equal(node->depth, n);
+        while (node->parent)
+                node = node->parent;
+        w->run = (struct coalesce_run){.target = node->uuid, .top = w->vdi, .n = n, .is_leaf = true};
+        assert_ok(sr_open_chain(w->sr, &w->vdi, CHAIN_WRITE, &w->chain, &note));
+}
+
+static void begin(struct world *w) {
+        const struct coalesce_options options = {.batch_bytes = 2 * MIB};
+        struct err_note note = {0};
+
+        assert_ok(coalesce_begin(w->sr, &w->run, &options, &w->c, &note));
+        assert_true(chain_is_moving(w->chain));
+}
+
+/* Another letter in another block, and it is durable. */
+static void write_on(struct world *w) {
+        unsigned block = w->turn % KIT_BLOCKS;
+        struct err_note note = {0};
+
+        w->want[block] = (char)('a' + w->turn++ % 26);
+        kit_put(w->chain, block, w->want[block]);
+        assert_ok(chain_flush(w->chain, &note));
+        assert_string_equal(kit_read_chain(w->chain).s, w->want);
+}
+
+static bool step(struct world *w) {
+        struct err_note note = {0};
+        bool is_done;
+
+        assert_ok(coalesce_step(w->c, &is_done, &note));
+        return !is_done;
+}
+
+static void run_to_end(struct world *w) {
+        while (step(w))
+                write_on(w);
+        coalesce_end(TAKE(w->c));
+}
+
+static void close_all(struct world *w) {
+        struct err_note note = {0};
+
+        if (w->chain)
+                assert_ok(sr_close_chain(w->sr, TAKE(w->chain), &note));
+        if (w->c)
+                coalesce_end(TAKE(w->c));
+        sr_close(TAKE(w->sr));
+}
+
+/* As another process finds it. */
+static void reads_anew(const struct world *w, struct io *io) {
+        struct sr *sr = kit_open(io);
+
+        assert_reads(sr, &w->vdi, w->want);
+        sr_close(sr);
+}
+
+static void world_fini(struct world *w) {
+        close_all(w);
+        reads_anew(w, w->io);
+        io_free(w->io);
+}
+
+static void survives_crashes(const struct world *w) {
+        for (uint64_t seed = 0; seed < 3; seed++) {
+                struct io *io = io_sim_fork(w->io);
+
+                io_sim_crash(io, seed + w->turn * 4);
+                reads_anew(w, io);
+                io_free(io);
+        }
+}
+
+static void it_ends_in_one_file_under_the_vdis_name(void **state) {
+        (void)state;
+        for (unsigned n = 2; n <= 4; n++) {
+                struct world w;
+
+                world_init(&w, n, n);
+                begin(&w);
+                run_to_end(&w);
+                assert_false(chain_is_moving(w.chain));
+                assert_int_equal(chain_depth(w.chain), 1);
+                assert_int_equal(kit_n_files(w.io), 1);
+                assert_int_equal(kit_depth(w.sr, &w.vdi), 1);
+                for (int i = 0; i < 9; i++)
+                        write_on(&w);
+                world_fini(&w);
+        }
+}
+
+static void after_a_crash_at_any_step_all_that_was_flushed_is_there(void **state) {
+        struct world w;
+        bool goes_on;
+
+        (void)state;
+        for (unsigned n = 2; n <= 3; n++) {
+                world_init(&w, 10 + n, n);
+                begin(&w);
+                do {
+                        write_on(&w);
+                        survives_crashes(&w);
+                        goes_on = step(&w);
+                } while (goes_on);
+                world_fini(&w);
+        }
+}
+
+/* Each of what may come in the middle. */
+typedef void (*event)(struct world *);
+
+static void snapshot_it(struct world *w) {
+        struct uuid snapshot = kit_snapshot(w->sr, &w->vdi, "later");
+        char then[sizeof w->want];
+
+        memcpy(then, w->want, sizeof then);
+        write_on(w);
+        assert_reads(w->sr, &snapshot, then);
+        kit_delete(w->sr, &snapshot);
+}
+
+static void close_it(struct world *w) {
+        struct err_note note = {0};
+
+        assert_ok(sr_close_chain(w->sr, TAKE(w->chain), &note));
+        assert_reads(w->sr, &w->vdi, w->want);
+        assert_ok(sr_open_chain(w->sr, &w->vdi, CHAIN_WRITE, &w->chain, &note));
+}
+
+static void end_it(struct world *w) {
+        coalesce_end(TAKE(w->c));
+}
+
+static void lease_it(struct world *w) {
+        struct err_note note = {0};
+        struct uuid lease;
+
+        assert_ok(sr_lease(w->sr, &w->vdi, "test", "me", &lease, &note));
+        write_on(w);
+        assert_ok(sr_lease_end(w->sr, &lease, &note));
+}
+
+static void clone_it(struct world *w) {
+        struct uuid clone = kit_clone(w->sr, &w->vdi, "clone");
+
+        assert_reads(w->sr, &clone, w->want);
+        write_on(w);
+        kit_delete(w->sr, &clone);
+}
+
+/* The next coalesce of what is left goes to the end. */
+static void coalesce_again(struct world *w) {
+        struct err_note note = {0};
+        const struct node *node;
+        uint64_t bytes;
+        unsigned n;
+
+        if (w->c)
+                coalesce_end(TAKE(w->c));
+        assert_ok(sr_garbage(w->sr, &n, &bytes, NULL, &note)); /* what was emptied, and not yet taken away */
+        node = tree_find(sr_tree(w->sr), &w->vdi);
+        w->run.n = node->depth;
+        while (node->parent)
+                node = node->parent;
+        w->run.target = node->uuid;
+        if (w->run.n < 2)
+                return;
+        begin(w);
+        run_to_end(w);
+        assert_int_equal(kit_n_files(w->io), 1);
+}
+
+static void comes_at_any_step(event happens) {
+        bool was_done = false;
+
+        for (unsigned stop = 0; !was_done; stop++) {
+                struct world w;
+
+                world_init(&w, 100 + stop, 3);
+                begin(&w);
+                for (unsigned i = 0; i < stop && !was_done; i++) {
+                        write_on(&w);
+                        was_done = !step(&w);
+                }
+                happens(&w);
+                for (unsigned i = 0; i < KIT_BLOCKS; i++)
+                        write_on(&w);
+                survives_crashes(&w);
+                coalesce_again(&w);
+                write_on(&w);
+                world_fini(&w);
+        }
+}
+
+static void a_snapshot_may_come_at_any_step(void **state) {
+        (void)state;
+        comes_at_any_step(snapshot_it);
+}
+static void the_vdi_may_be_closed_at_any_step(void **state) {
+        (void)state;
+        comes_at_any_step(close_it);
+}
+static void it_may_be_ended_at_any_step(void **state) {
+        (void)state;
+        comes_at_any_step(end_it);
+}
+static void a_lease_may_come_at_any_step(void **state) {
+        (void)state;
+        comes_at_any_step(lease_it);
+}
+static void a_clone_may_be_made_at_any_step(void **state) {
+        (void)state;
+        comes_at_any_step(clone_it);
+}
+
+/* One call fails: the disk reads what was flushed, and the SR works. */
+static void an_error_at_any_call_costs_no_byte(void **state) {
+        bool did_fire = true;
+
+        (void)state;
+        for (unsigned n = 1; did_fire; n += 3) {
+                struct err_note note = {0};
+                bool is_done = false;
+                struct world w;
+
+                world_init(&w, n, 3);
+                io_sim_fail_at(w.io, n, ERR_IO, false);
+                if (coalesce_begin(w.sr, &w.run, &(struct coalesce_options){.batch_bytes = 2 * MIB}, &w.c,
+                                   &note) == ERR_NONE)
+                        while (!is_done && coalesce_step(w.c, &is_done, &note) == ERR_NONE)
+                                ;
+                did_fire = io_sim_fired(w.io);
+                io_sim_heal(w.io);
+                assert_string_equal(kit_read_chain(w.chain).s, w.want);
+                sr_abandon_chain(w.sr, TAKE(w.chain));
+                assert_ok(sr_scan(w.sr, &note));
+                assert_reads(w.sr, &w.vdi, w.want);
+                assert_ok(sr_open_chain(w.sr, &w.vdi, CHAIN_WRITE, &w.chain, &note));
+                write_on(&w);
+                coalesce_again(&w);
+                world_fini(&w);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(it_ends_in_one_file_under_the_vdis_name),
+                cmocka_unit_test(after_a_crash_at_any_step_all_that_was_flushed_is_there),
+                cmocka_unit_test(a_snapshot_may_come_at_any_step),
+                cmocka_unit_test(the_vdi_may_be_closed_at_any_step),
+                cmocka_unit_test(it_may_be_ended_at_any_step),
+                cmocka_unit_test(a_lease_may_come_at_any_step),
+                cmocka_unit_test(a_clone_may_be_made_at_any_step),
+                cmocka_unit_test(an_error_at_any_call_costs_no_byte),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
