@@ -19,7 +19,10 @@ struct coalesce {
         struct chain *live;         /* borrowed; which writes to the top all the time; or NULL */
         uint64_t batch_bytes;
         enum coalesce_state state;
-        bool is_failing; /* a step that was not the owner's failed: the next one, his, ends it */
+        bool wants_ballast; /* a batch found no space: the next step lets it go */
+        bool has_ballast;   /* it was let go, and is not yet whole again */
+        bool owes_ballast;  /* a batch has given its space up since: the next step takes it back */
+        bool is_failing;    /* a step that was not the owner's failed: the next one, his, ends it */
         struct err_note why;
         struct coalesce_progress progress; /* as the last step left it */
         pthread_mutex_t progress_lock;     /* for it alone: who looks does not wait for a step; taken last */
@@ -180,6 +183,39 @@ static void take_out_of_chains(struct coalesce *c, size_t i) {
         }
 }
 
+/* ---- space ---- */
+
+/* What a full SR keeps for this: taken when a batch finds no space, given back as batches give up theirs. */
+static enum err use_ballast(struct coalesce *c, struct err_note *note) {
+        bool is_whole;
+
+        if (c->wants_ballast) {
+                c->wants_ballast = false;
+                c->has_ballast = true;
+                return ballast_let_go(c->sr->ballast, note);
+        }
+        c->owes_ballast = false;
+        if (ballast_take_back(c->sr->ballast, &is_whole, note))
+                return note->code;
+        c->has_ballast = !is_whole;
+        return ERR_NONE;
+}
+
+static bool may_use_ballast(const struct coalesce *c) {
+        return c->sr->ballast && ballast_held(c->sr->ballast) > 0;
+}
+
+/* Guests must not be held back for ever where it cannot be whole again. */
+static void return_ballast(struct coalesce *c) {
+        struct err_note unused;
+
+        if (!c->has_ballast)
+                return;
+        if (use_ballast(c, &unused) || c->has_ballast)
+                images_hold_back(&c->sr->images, false);
+        c->has_ballast = false;
+}
+
 /* ---- the end ---- */
 
 static void forget(struct coalesce *c) {
@@ -227,6 +263,7 @@ static enum err give_back(struct coalesce *c, struct err_note *note) {
         enum err err = ERR_NONE;
 
         end_live(c);
+        return_ballast(c);
         if (c->push)
                 push_free(TAKE(c->push));
         /* Bits of the target first: what lies there is what the others may not have any more. */
@@ -257,6 +294,7 @@ static void give_up(struct coalesce *c, const struct err_note *why) {
 static enum err finish(struct coalesce *c, struct err_note *note) {
         struct sr *sr = c->sr;
 
+        return_ballast(c);
         if (end_write(c, 0, note))
                 return note->code;
         let_go(c, 0);
@@ -350,15 +388,23 @@ static enum err start_moving(struct coalesce *c, struct err_note *note) {
 
 static enum err move(struct coalesce *c, struct err_note *note) {
         AUTO(chains_fini) struct chains chains = {0};
+        enum push_phase phase = push_phase(c->push);
 
-        if (push_phase(c->push) == PUSH_EMPTY) {
+        if (c->wants_ballast || c->owes_ballast)
+                return use_ballast(c, note);
+        if (phase == PUSH_EMPTY) {
                 push_free(TAKE(c->push));
                 enter(c, COALESCE_EMPTY);
                 return ERR_NONE;
         }
-        if (push_phase(c->push) == PUSH_PUBLISH)
+        if (phase == PUSH_PUBLISH)
                 chains = chains_through(c->sr, c->images.data[0]);
-        return push_step(c->push, chains.list.data, chains.list.n, note);
+        if (push_step(c->push, chains.list.data, chains.list.n, note) == ERR_NONE) {
+                c->owes_ballast = phase == PUSH_PUNCH && c->has_ballast;
+                return ERR_NONE;
+        }
+        c->wants_ballast = phase == PUSH_COPY && note->code == ERR_NO_SPACE && may_use_ballast(c);
+        return c->wants_ballast ? ERR_NONE : note->code;
 }
 
 /* ---- taking the emptied nodes out ---- */
@@ -504,6 +550,8 @@ static enum err take_step(struct coalesce *c, struct err_note *note) {
 
 static bool needs_turn(const struct coalesce *c) {
         if (c->is_failing || c->state != COALESCE_MOVING)
+                return true;
+        if (c->wants_ballast || c->owes_ballast)
                 return true;
         switch (push_phase(c->push)) {
         case PUSH_COPY:

@@ -3,7 +3,9 @@
 
 #include "ballast.h"
 #include "chain.h"
+#include "coalesce.h"
 #include "fixture.h"
+#include "sr_state.h"
 
 #define FILE_SYSTEM (32 * MIB)
 #define SIZE        (4 * MIB)
@@ -162,6 +164,86 @@ static void an_sr_has_one_where_it_is_wanted(void **state) {
         assert_err(io_stat_path(io, KIT_DIR "/.catena", &stat, &note), ERR_NOT_FOUND, ".catena");
 }
 
+/* ---- a full SR ---- */
+
+static struct sr *open_with_ballast(struct io *io) {
+        const struct sr_options options = {.mode = SR_OWN, .images = &kit_images, .ballast_bytes = SIZE};
+        struct err_note note;
+        struct sr *sr;
+
+        assert_ok(sr_open(io, KIT_DIR, &options, &sr, &note));
+        return sr;
+}
+
+static void write_all(struct sr *sr, const struct uuid *vdi, const char *letters) {
+        AUTO_FREE uint8_t *data = mem_zero(2 * MIB);
+        struct err_note note;
+        struct chain *chain;
+
+        assert_ok(sr_open_chain(sr, vdi, CHAIN_WRITE, &chain, &note));
+        for (uint64_t i = 0; letters[i]; i++) {
+                memset(data, letters[i], 2 * MIB);
+                if (letters[i] != '.')
+                        assert_ok(chain_write(chain, data, 2 * MIB, i * 2 * MIB, &note));
+        }
+        assert_ok(sr_close_chain(sr, chain, &note));
+}
+
+/* Two layers with nothing in common, so that each block needs a new place below. */
+static struct coalesce_run make_run(struct sr *sr, struct uuid *ret_vdi) {
+        struct uuid first, second;
+        const struct node *base;
+
+        *ret_vdi = kit_vdi(sr, "a");
+        write_all(sr, ret_vdi, "A...");
+        first = kit_snapshot(sr, ret_vdi, "s");
+        write_all(sr, ret_vdi, ".BCD");
+        second = kit_snapshot(sr, ret_vdi, "t");
+        kit_delete(sr, &first);
+        kit_delete(sr, &second);
+        base = tree_find(sr_tree(sr), ret_vdi)->parent;
+        return (struct coalesce_run){.target = base->parent->uuid, .top = base->uuid, .n = 2};
+}
+
+static enum err coalesce_to_end(struct sr *sr, const struct coalesce_run *run, struct err_note *note) {
+        struct coalesce *c;
+        bool is_done = false;
+        enum err err = ERR_NONE;
+
+        if (coalesce_begin(sr, run, NULL, &c, note))
+                return note->code;
+        while (!is_done && !err)
+                err = coalesce_step(c, &is_done, note);
+        coalesce_end(c);
+        return err;
+}
+
+static void a_full_sr_is_coalesced_to_the_end(void **state) {
+        (void)state;
+        for (unsigned with_ballast = 0; with_ballast < 2; with_ballast++) {
+                AUTO(io_free) struct io *io = io_sim_new(1, 2 * GIB);
+                struct coalesce_run run;
+                struct err_note note;
+                struct uuid vdi;
+                struct sr *sr;
+
+                io_sim_set_lacks(io, IO_SIM_NO_CLONE); /* or nothing would be needed at all */
+                sr_close(kit_create(io));
+                sr = with_ballast ? open_with_ballast(io) : kit_open(io);
+                run = make_run(sr, &vdi);
+                io_sim_resize(io, io_sim_used(io) + 64 * 1024); /* next to nothing is free: a catalog's row */
+                if (with_ballast) {
+                        assert_ok(coalesce_to_end(sr, &run, &note));
+                        assert_int_equal(kit_depth(sr, &vdi), 2);
+                        assert_false(atomic_load(&sr->images.are_held_back));
+                } else {
+                        assert_err(coalesce_to_end(sr, &run, &note), ERR_NO_SPACE, "no space left");
+                }
+                assert_reads(sr, &vdi, "ABCD");
+                sr_close(sr);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(it_takes_its_space_and_is_found_again),
@@ -169,6 +251,7 @@ int main(void) {
                 cmocka_unit_test(a_nearly_full_file_system_is_not_filled_by_it),
                 cmocka_unit_test(what_is_let_go_is_not_for_guests),
                 cmocka_unit_test(an_sr_has_one_where_it_is_wanted),
+                cmocka_unit_test(a_full_sr_is_coalesced_to_the_end),
                 cmocka_unit_test(a_small_file_system_has_little_of_it),
         };
 
