@@ -896,7 +896,7 @@ static void an_adopted_stream_that_is_stopped_waits_no_longer(void **state) {
 
 static void one_adopted_streams_stop_is_not_anothers(void **state) {
         struct place *place = *state;
-        atomic_bool stop = true, all = true;
+        atomic_bool stop = true, all = true, never = false;
         struct io_file *stopped, *other;
         struct err_note note;
         char byte;
@@ -904,7 +904,7 @@ static void one_adopted_streams_stop_is_not_anothers(void **state) {
         size_t n;
 
         stopped = adopt(place, true, IO_READ, &stop, &ends[0]);
-        other = adopt(place, true, IO_READ, &(atomic_bool){false}, &ends[1]);
+        other = adopt(place, true, IO_READ, &never, &ends[1]);
         io_set_stop(place->io, &all); /* of those that have no stop of their own */
         assert_int_equal(write(ends[1], "x", 1), 1);
         assert_ok(io_stream_read(other, &byte, 1, &n, &note));
