@@ -7,7 +7,8 @@
  * Whatever happened: before anybody recovers, an SR that is opened read-only reads as it must (the intents
  * protect states that are legal chains without them [S2]); after recovery every VDI and snapshot reads as
  * before [C1], every file and chain is whole, a second recovery changes nothing [S3], no garbage stays; and a
- * second coalesce of what is left goes on to the end.
+ * second coalesce of what is left goes on to the end.  Where a guest writes to a all the time, what a flush
+ * acknowledged is there, and what it did not is old or new.
  */
 #include "coalesce.h"
 #include "sr_state.h"
@@ -22,6 +23,11 @@ struct kind {
         bool is_open;        /* a is open for writing, s for reading */
         unsigned depth;      /* of a, when all is done */
         unsigned max_points; /* at which it dies; 0: all */
+        bool is_live;        /* a is written to while it is emptied */
+
+        /* what the guest wrote to the second sector of each block */
+        unsigned turn;
+        char written[BLOCKS], acknowledged[BLOCKS];
 };
 
 enum { LAYERS = 4 };
@@ -98,7 +104,22 @@ static enum err look(struct chain *chain, unsigned n, const char *wanted, struct
 
 struct open {
         struct chain *writer, *reader;
+        struct kind *guest; /* borrowed; NULL: writer does not write */
 };
+
+static enum err write_on(const struct open *open, struct err_note *note) {
+        struct kind *guest = open->guest;
+        unsigned block = guest->turn % BLOCKS;
+        uint8_t data[SECTOR];
+
+        guest->written[block] = (char)('a' + guest->turn++ % 26);
+        memset(data, guest->written[block], sizeof data);
+        if (chain_write(open->writer, data, sizeof data, block * BLOCK + SECTOR, note) ||
+            chain_flush(open->writer, note))
+                return note->code;
+        guest->acknowledged[block] = guest->written[block];
+        return ERR_NONE;
+}
 
 static enum err run_all(struct sr *sr, const struct coalesce_run *run, const struct open *open,
                         struct err_note *note) {
@@ -108,7 +129,9 @@ static enum err run_all(struct sr *sr, const struct coalesce_run *run, const str
         enum err err = coalesce_begin(sr, run, &(struct coalesce_options){.batch_bytes = BLOCK}, &c, note);
 
         while (!err && !is_done) {
-                err = coalesce_step(c, &is_done, note);
+                err = open->guest ? write_on(open, note) : ERR_NONE;
+                if (!err)
+                        err = coalesce_step(c, &is_done, note);
                 if (look(open->writer, BLOCKS, "ABCD", &why) || look(open->reader, BLOCKS, "ABC.", &why)) {
                         if (!err || why.code == ERR_MISMATCH)
                                 *note = why;
@@ -121,8 +144,11 @@ static enum err run_all(struct sr *sr, const struct coalesce_run *run, const str
 static enum err open_disks(struct sr *sr, struct open *ret, struct err_note *note) {
         struct uuid uuid;
 
-        if (find(sr, "a", &uuid, note) || sr_open_chain(sr, &uuid, CHAIN_WRITE, &ret->writer, note) ||
-            find(sr, "s", &uuid, note) || sr_open_chain(sr, &uuid, CHAIN_READ, &ret->reader, note))
+        if (find(sr, "a", &uuid, note) || sr_open_chain(sr, &uuid, CHAIN_WRITE, &ret->writer, note))
+                return note->code;
+        if (ret->guest)
+                return ERR_NONE;
+        if (find(sr, "s", &uuid, note) || sr_open_chain(sr, &uuid, CHAIN_READ, &ret->reader, note))
                 return note->code;
         return ERR_NONE;
 }
@@ -137,10 +163,11 @@ static enum err close_disks(struct sr *sr, struct open *open, enum err err, stru
         return err;
 }
 
-static enum err coalesce_now(struct sr *sr, const struct kind *kind, struct err_note *note) {
-        struct open open = {0};
+static enum err coalesce_now(struct sr *sr, const struct kind *kind, struct kind *guest,
+                             struct err_note *note) {
+        struct open open = {.guest = guest};
         struct coalesce_run run;
-        enum err err = kind->is_open ? open_disks(sr, &open, note) : ERR_NONE;
+        enum err err = kind->is_open || guest ? open_disks(sr, &open, note) : ERR_NONE;
 
         if (!err)
                 err = find_run(sr, kind, &run, note);
@@ -151,13 +178,36 @@ static enum err coalesce_now(struct sr *sr, const struct kind *kind, struct err_
 
 static enum err operate_kind(struct io *io, void *ctx, struct err_note *note) {
         AUTO(sr_close) struct sr *sr = NULL;
+        struct kind *kind = ctx;
 
+        kind->turn = 0;
+        memset(kind->written, 0, sizeof kind->written);
+        memset(kind->acknowledged, 0, sizeof kind->acknowledged);
         if (open_sr(io, &sr, note))
                 return note->code;
-        return coalesce_now(sr, ctx, note);
+        return coalesce_now(sr, kind, kind->is_live ? kind : NULL, note);
 }
 
 /* ---- after ---- */
+
+static enum err check_guest(struct sr *sr, const struct kind *kind, struct err_note *note) {
+        struct err_note unused;
+        struct chain *chain;
+        struct uuid uuid;
+        enum err err = ERR_NONE;
+
+        if (find(sr, "a", &uuid, note) || sr_open_chain(sr, &uuid, CHAIN_READ, &chain, note))
+                return note->code;
+        for (unsigned i = 0; i < BLOCKS && !err; i++) {
+                uint8_t data[SECTOR];
+
+                err = chain_read(chain, data, sizeof data, i * BLOCK + SECTOR, note);
+                if (!err && (char)data[0] != kind->written[i] && (char)data[0] != kind->acknowledged[i])
+                        err = sweep_violation(note, "block %u reads %c, and %c was acknowledged, %c written",
+                                              i, data[0], kind->acknowledged[i], kind->written[i]);
+        }
+        return sr_close_chain(sr, chain, err ? &unused : note) && !err ? note->code : err;
+}
 
 static enum err check_state(struct sr *sr, const struct kind *kind, struct err_note *note) {
         AUTO(buf_fini) struct buf state = {0};
@@ -169,7 +219,7 @@ static enum err check_state(struct sr *sr, const struct kind *kind, struct err_n
         if (strcmp(buf_text(&state), buf_text(&wanted)) != 0)
                 return sweep_violation(note, "the SR reads \"%s\", not \"%s\"", buf_text(&state),
                                        buf_text(&wanted));
-        return ERR_NONE;
+        return kind->is_live ? check_guest(sr, kind, note) : ERR_NONE;
 }
 
 /* [S2] before anybody recovers. */
@@ -189,7 +239,7 @@ static enum err go_on(struct io *io, const struct kind *kind, struct err_note *n
 
         if (open_sr(io, &sr, note) || check_no_garbage(sr, note) || find_run(sr, kind, &run, note))
                 return note->code;
-        if (run.n >= 2 && coalesce_now(sr, kind, note))
+        if (run.n >= 2 && coalesce_now(sr, kind, NULL, note))
                 return err_wrap(note, "going on");
         if (find(sr, "a", &uuid, note) || check_state(sr, kind, note) || check_nodes(io, sr, note))
                 return note->code;
@@ -231,12 +281,21 @@ static unsigned sweep_kind(const struct kind *which) {
 }
 
 static const struct kind kinds[] = {
-        {"inner", 1, 2, true, false, false, false, 3, 20},
-        {"inner-open", 0, 2, true, false, false, true, 2, 0},
-        {"inner-raw", 0, 2, true, true, false, true, 2, 15},
-        {"leaf", 2, 3, false, false, false, false, 3, 40},
-        {"leaf-of-all", 0, 3, false, false, false, false, 1, 25},
-        {"leaf-grown", 2, 3, false, false, true, false, 3, 10},
+        {.name = "inner", .first = 1, .last = 2, .has_snapshot = true, .depth = 3, .max_points = 20},
+        {.name = "inner-open", .first = 0, .last = 2, .has_snapshot = true, .is_open = true, .depth = 2},
+        {.name = "inner-raw",
+         .first = 0,
+         .last = 2,
+         .has_snapshot = true,
+         .is_raw = true,
+         .is_open = true,
+         .depth = 2,
+         .max_points = 15},
+        {.name = "leaf", .first = 2, .last = 3, .depth = 3, .max_points = 40},
+        {.name = "leaf-of-all", .first = 0, .last = 3, .depth = 1, .max_points = 25},
+        {.name = "leaf-grown", .first = 2, .last = 3, .is_grown = true, .depth = 3, .max_points = 10},
+        {.name = "live", .first = 2, .last = 3, .depth = 3, .max_points = 50, .is_live = true},
+        {.name = "live-of-all", .first = 0, .last = 3, .depth = 1, .max_points = 40, .is_live = true},
 };
 
 static void whatever_happens_every_disk_reads_the_same(void **state) {
