@@ -25,6 +25,7 @@ TESTED_ELSEWHERE = {
     'src/io/sim_names.c': 'a part of io_sim.c: test_io_sim.c has a random history of names',
     'src/disk/chain_map_change.c': 'test_chain_shape.c: every change of a chain\'s shape goes through it',
     'src/disk/chain_batch.c': 'every byte of test_stream_source.c is read through it',
+    'src/disk/mover.c': 'the part that push.c and pull.c share: test_push.c, test_pull.c',
     'src/disk/push_batch.c': 'a part of push.c: test_push.c, each run of sectors',
     'src/disk/push_copy.c': 'a part of push.c: test_push.c, each byte that is moved',
     'src/disk/push_price.c': 'test_push.c compares it with what is moved',

@@ -324,18 +324,41 @@ static const struct image *layer_of(const struct chain_view *view, unsigned i) {
 /* What one question about extents is about: the views of that moment, under a hold of both chains. */
 struct asking {
         const struct chain_view *view, *base; /* borrowed under the holds; base may be NULL */
-        unsigned floor;                  /* how many layers the two have in common, counted from the bottom */
+        unsigned floor, base_floor;      /* of either: layers up to the last that the two have in common */
         struct chain *of_view, *of_base; /* borrowed from the caller */
         struct chain_hold hold, base_hold;
 };
 
-static unsigned shared_layers(const struct chain_view *a, const struct chain_view *b) {
-        const struct image *of_a, *of_b;
-        unsigned n = 0;
+/* 0: the layer is not among those from `from` on. */
+static unsigned find_above(const struct chain_view *view, unsigned from, const struct image *image) {
+        const struct image *layer;
 
-        while ((of_a = layer_of(a, n)) && (of_b = layer_of(b, n)) && is_same_file(of_a, of_b))
-                n++;
-        return n;
+        for (unsigned i = from; (layer = layer_of(view, i)); i++)
+                if (is_same_file(layer, image))
+                        return i;
+        return 0;
+}
+
+/* Where a layer goes out of both chains, it goes out of one a moment sooner: what it held is above the floor
+ * of neither. */
+static void find_floors(const struct chain_view *a, const struct chain_view *b, unsigned *ret_a,
+                        unsigned *ret_b) {
+        const struct image *of_a, *of_b;
+        unsigned i = 0, j = 0, skip;
+
+        *ret_a = *ret_b = 0;
+        while ((of_a = layer_of(a, i)) && (of_b = layer_of(b, j))) {
+                if (is_same_file(of_a, of_b)) {
+                        *ret_a = ++i;
+                        *ret_b = ++j;
+                } else if ((skip = find_above(b, j + 1, of_a))) {
+                        j = skip;
+                } else if ((skip = find_above(a, i + 1, of_b))) {
+                        i = skip;
+                } else {
+                        break;
+                }
+        }
 }
 
 static struct asking ask_begin(struct chain *chain, struct chain *base) {
@@ -345,7 +368,7 @@ static struct asking ask_begin(struct chain *chain, struct chain *base) {
         if (base) {
                 ask.base_hold = chain_hold_begin(base);
                 ask.base = chain_view(base);
-                ask.floor = shared_layers(ask.view, ask.base);
+                find_floors(ask.view, ask.base, &ask.floor, &ask.base_floor);
         }
         return ask;
 }
@@ -388,7 +411,7 @@ typedef bool (*ask_above)(const struct chain_view *, unsigned floor, uint64_t bl
 
 static bool ask_block(struct chain *chain, struct chain *base, uint64_t block, ask_above above) {
         struct asking ask = ask_begin(chain, base);
-        bool answer = above(ask.view, ask.floor, block) || (base && above(ask.base, ask.floor, block));
+        bool answer = above(ask.view, ask.floor, block) || (base && above(ask.base, ask.base_floor, block));
 
         ask_end(&ask);
         return answer;
@@ -428,7 +451,7 @@ static enum err extent_in_block(const struct asking *ask, uint64_t at, uint64_t 
         if (kind_above(ask->view, ask->floor, block, first, &is_held, &end, note))
                 return note->code;
         if (ask->base && !is_held &&
-            kind_above(ask->base, ask->floor, block, first, &is_held_in_base, &end, note))
+            kind_above(ask->base, ask->base_floor, block, first, &is_held_in_base, &end, note))
                 return note->code;
         *ret = (struct extent){at, (uint64_t)end * SECTOR - in_block,
                                is_held || is_held_in_base ? EXTENT_DATA : EXTENT_HOLE};

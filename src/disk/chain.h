@@ -128,6 +128,9 @@ void chain_publish_moved(struct chain *, const struct image *target, const struc
  * without it: whoever moves blocks sees to it that target is at least as large as all that is taken out, and
  * that nothing of target and below shows that a smaller layer had covered. */
 void chain_take_out(struct chain *, const struct image *layer);
+/* The n layers right below top, which has its write side open or is the leaf, are no part of the chain any
+ * more: top holds all of them that is seen through it, and their counts are given back. */
+void chain_take_out_below(struct chain *, const struct image *top, unsigned n);
 bool chain_passes(const struct chain *, const struct image *);
 
 /* From hold to release FLUSH waits: the new names are not durable yet.  With did_fail it is an error from

@@ -62,6 +62,10 @@ struct chain_map *chain_map_pushed(const struct chain_map *, struct image *top, 
 /* A map without the layer, which holds nothing that is seen; CHAIN_LAYERS_MAX: with all of them, and room for
  * more rows. */
 struct chain_map *chain_map_without(const struct chain_map *, unsigned layer, uint64_t owners_bytes);
+/* A map without the layers from `lowest` up to right below `top`: what of them is seen, top holds, which has
+ * a write side or is the leaf above the map (n_layers). */
+struct chain_map *chain_map_collapsed(const struct chain_map *, unsigned lowest, unsigned top,
+                                      uint64_t owners_bytes);
 /* What the layers above `target` up to `top` had of the block, target has now, which has a write side. False:
  * there is no room for the row, and nothing has changed. */
 MUST_USE bool chain_map_move(struct chain_map *, unsigned target, unsigned top, uint64_t block);

@@ -12,8 +12,12 @@ enum { SLOTS_PIECE = 512 };
 struct copying {
         const struct chain_map *old; /* borrowed from the caller */
         struct chain_map *map;       /* borrowed from the caller */
-        unsigned without;            /* this layer is left out, those above it go one down */
+        unsigned without, n_without; /* these layers are left out, those above them go down */
 };
+
+static bool is_left_out(const struct copying *c, unsigned layer) {
+        return layer >= c->without && layer - c->without < c->n_without;
+}
 
 /* The new map is nobody else's yet: its rows may move. */
 static void row_add(struct chain_map *map, uint64_t element) {
@@ -27,8 +31,8 @@ static void row_add(struct chain_map *map, uint64_t element) {
 static uint64_t renumber(const struct copying *c, uint64_t word) {
         unsigned layer = place_layer(word);
 
-        assert(layer != c->without); /* it was emptied, and that published */
-        return layer > c->without ? word - ((uint64_t)1 << 32) : word;
+        assert(!is_left_out(c, layer)); /* it was emptied, and that published */
+        return layer > c->without ? word - ((uint64_t)c->n_without << 32) : word;
 }
 
 /* Under a larger top, what was whole at the old end is whole no longer.  Rows are cut when they are
@@ -75,7 +79,7 @@ static void copy_layers(const struct copying *c, struct image *top) {
         unsigned n = 0;
 
         for (unsigned i = 0; i < c->old->n_layers; i++)
-                if (i != c->without)
+                if (!is_left_out(c, i))
                         map->layers[n++] = c->old->layers[i];
         if (top)
                 map->layers[n++] = top;
@@ -137,7 +141,7 @@ bool chain_map_push(struct chain_map *map, struct image *top) {
 }
 
 struct chain_map *chain_map_pushed(const struct chain_map *old, struct image *top, uint64_t owners_bytes) {
-        struct copying c = {.old = old, .without = CHAIN_LAYERS_MAX};
+        struct copying c = {.old = old, .without = CHAIN_LAYERS_MAX, .n_without = 1};
 
         c.map = chain_map_make(top->size, old->n_layers + 1, owners_bytes);
         copy_layers(&c, top);
@@ -146,7 +150,7 @@ struct chain_map *chain_map_pushed(const struct chain_map *old, struct image *to
 }
 
 struct chain_map *chain_map_without(const struct chain_map *old, unsigned layer, uint64_t owners_bytes) {
-        struct copying c = {.old = old, .without = layer};
+        struct copying c = {.old = old, .without = layer, .n_without = 1};
 
         c.map = chain_map_make(old->size, old->n_layers - (layer < old->n_layers), owners_bytes);
         copy_layers(&c, NULL);
@@ -219,4 +223,34 @@ bool chain_map_move(struct chain_map *map, unsigned target, unsigned top, uint64
         atomic_store_explicit(&map->entries[block], new_row_end(&row), memory_order_release);
         chain_map_forget_owners(map, block);
         return true;
+}
+
+/* ---- layers that the one above them has pulled up ---- */
+
+/* From the top down: what stays, with the puller's own word as it is now in the place of what it pulled. */
+static uint64_t collapse_entry(const struct copying *c, unsigned top, uint64_t block) {
+        uint64_t entry = chain_map_entry(c->old, block), fresh;
+        struct new_row row = {.map = c->map};
+        unsigned n = holders_of(entry), i = 0;
+
+        for (; i < n && place_layer(element_of(c->old, entry, i)) > top; i++)
+                new_row_add(&row, renumber(c, element_of(c->old, entry, i)));
+        if (i < n && place_layer(element_of(c->old, entry, i)) >= c->without && top < c->old->n_layers &&
+            (fresh = element_of_target(c->old, top, block)))
+                new_row_add(&row, renumber(c, fresh));
+        for (; i < n; i++)
+                if (place_layer(element_of(c->old, entry, i)) < c->without)
+                        new_row_add(&row, element_of(c->old, entry, i));
+        return new_row_end(&row);
+}
+
+struct chain_map *chain_map_collapsed(const struct chain_map *old, unsigned lowest, unsigned top,
+                                      uint64_t owners_bytes) {
+        struct copying c = {.old = old, .without = lowest, .n_without = top - lowest};
+
+        c.map = chain_map_make(old->size, old->n_layers - c.n_without, owners_bytes);
+        copy_layers(&c, NULL);
+        for (uint64_t block = 0; block < old->n_blocks; block++)
+                atomic_init(&c.map->entries[block], collapse_entry(&c, top, block));
+        return c.map;
 }

@@ -171,6 +171,21 @@ void chain_take_out(struct chain *chain, const struct image *image) {
         pthread_mutex_unlock(&chain->publishing);
 }
 
+void chain_take_out_below(struct chain *chain, const struct image *top, unsigned n) {
+        uint64_t cache_bytes = chain->images->options.owners_cache_bytes;
+        unsigned at;
+
+        pthread_mutex_lock(&chain->publishing);
+        at = top == chain_leaf(chain) ? chain_view(chain)->map->n_layers
+                                      : find_layer(chain_view(chain)->map, top);
+        assert(at >= n && at < chain->layers.n);
+        chain_replace_view(chain, chain_map_collapsed(chain_view(chain)->map, at - n, at, cache_bytes),
+                           chain_leaf(chain));
+        for (unsigned i = 0; i < n; i++)
+                let_go(chain, at - n);
+        pthread_mutex_unlock(&chain->publishing);
+}
+
 /* What a whole block of the target covers is not in the chain's map, but will be asked for when the guest
  * trims that block. */
 enum err chain_prepare_pivot(struct chain *chain, struct err_note *note) {

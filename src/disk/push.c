@@ -5,62 +5,19 @@
 #include <stdlib.h>
 
 #include "mem.h"
-#include "push_batch.h"
-#include "push_tally.h"
-
-enum {
-        BATCH_BLOCKS_MAX = 8192, /* of blocks with little in them; bounds what a flush brings down */
-        BATCH_BYTES_DEFAULT = 32 * 1024 * 1024,
-        SHORT_MAX = 64, /* blocks without a place before a batch goes with what it has */
-};
-
-/* A block that the layers hold yet.  Picks are moved in the order of the file that holds the newest of
- * them. */
-struct pick {
-        uint64_t key; /* layer from the top << 32 | sector in its file */
-        uint32_t block;
-        uint32_t n_sectors; /* to move, when it was looked at */
-};
+#include "mover.h"
 
 struct push {
-        struct image **run; /* owned array, counted images */
+        struct mover mover; /* the blocks; owned, its batch is the one that goes through the phases */
+        struct image **run; /* borrowed from the mover */
         size_t n;
-        uint64_t batch_bytes, blocks_max; /* of a batch */
-        bool may_clone;
-        struct chain *live;     /* borrowed, outlives us; or NULL */
-        VEC(struct pick) picks; /* owned */
-        size_t next;            /* all before are moved */
-        uint64_t bytes_total, bytes_done;
         enum push_phase phase;
-
-        /* the batch: picks[next … next + n_batch), as blocks */
-        struct push_batch batch;    /* owned */
-        struct push_copier *copier; /* owned; NULL until it is needed */
-        VEC(uint64_t) moving;       /* owned; the blocks of the batch */
-        uint64_t bytes_moving;
-        size_t layer;   /* that is cleared or punched next */
-        bool *has_left; /* owned; n: blocks of the batch left this layer */
+        struct chain *live; /* borrowed, outlives us; or NULL */
+        size_t layer;       /* that is cleared or punched next */
+        bool *has_left;     /* owned; one a layer: blocks of the batch left it */
 };
 
 /* ---- new ---- */
-
-static void add_pick(void *user, const struct push_found *found) {
-        struct push *push = user;
-
-        *vec_add(&push->picks) =
-                (struct pick){.key = (uint64_t)(push->n - 1 - found->layer) << 32 | found->where,
-                              .block = (uint32_t)found->block,
-                              .n_sectors = found->n_sectors};
-        push->bytes_total += (uint64_t)found->n_sectors * SECTOR;
-}
-
-static int compare_picks(const void *a, const void *b) {
-        const struct pick *x = a, *y = b;
-
-        if (x->key != y->key)
-                return x->key < y->key ? -1 : 1;
-        return (x->block > y->block) - (x->block < y->block);
-}
 
 /* What lies past a layer's end cannot be seen through it: moved below it, it would be gone from the disk. */
 static enum err check_sizes(struct image *const *run, size_t n, struct err_note *note) {
@@ -76,36 +33,24 @@ static enum err check_sizes(struct image *const *run, size_t n, struct err_note 
 enum err push_new(struct image *const *run, size_t n, const struct push_options *options, struct push **ret,
                   struct err_note *note) {
         AUTO(push_free) struct push *push = mem_new(struct push);
+        const struct mover_options how = {.batch_bytes = options ? options->batch_bytes : 0,
+                                          .never_clones = options && options->never_clones,
+                                          .live = options ? options->live : NULL};
 
-        push->batch_bytes = options && options->batch_bytes ? options->batch_bytes : BATCH_BYTES_DEFAULT;
-        push->blocks_max = BATCH_BLOCKS_MAX;
-        push->may_clone = !(options && options->never_clones);
-        push->live = options ? options->live : NULL;
-        push->run = mem_grow(NULL, n, sizeof *push->run);
+        push->live = how.live;
         push->has_left = mem_zero(n * sizeof *push->has_left);
-        for (push->n = 0; push->n < n; push->n++) {
-                push->run[push->n] = run[push->n];
-                run[push->n]->references++;
-        }
-        if (check_sizes(run, n, note) || push_tally(run, n, add_pick, push, note))
+        if (check_sizes(run, n, note) || mover_init(&push->mover, run, n, 0, &how, note))
                 return err_wrap(note, "push into %s", run[0]->path);
-        if (push->picks.n > 0)
-                qsort(push->picks.data, push->picks.n, sizeof *push->picks.data, compare_picks);
-        push->phase = push->picks.n > 0 ? PUSH_COPY : PUSH_EMPTY;
+        push->run = push->mover.run;
+        push->n = n;
+        push->phase = mover_is_done(&push->mover) ? PUSH_EMPTY : PUSH_COPY;
         *ret = TAKE(push);
         return ERR_NONE;
 }
 
 void push_free(struct push *push) {
-        for (size_t i = 0; i < push->n; i++)
-                image_unref(push->run[i]);
-        if (push->copier)
-                push_copier_free(push->copier);
-        push_batch_fini(&push->batch);
-        vec_fini(&push->picks);
-        vec_fini(&push->moving);
+        mover_fini(&push->mover);
         free(push->has_left);
-        free(push->run);
         free(push);
 }
 
@@ -113,150 +58,21 @@ enum push_phase push_phase(const struct push *push) {
         return push->phase;
 }
 uint64_t push_bytes_total(const struct push *push) {
-        return push->bytes_total;
+        return push->mover.bytes_total;
 }
 uint64_t push_bytes_done(const struct push *push) {
-        return push->bytes_done;
+        return push->mover.bytes_done;
 }
 
 /* ---- copy ---- */
-
-/* As many blocks as fill a batch, or as were found to fit.  Of those that find no place some are passed over:
- * others may have one already. */
-static enum err choose(struct push *push, struct err_note *note) {
-        size_t n_short = 0, n_chosen = 0;
-
-        push_batch_reset(&push->batch);
-        for (size_t i = push->next; i < push->picks.n && push->batch.space < push->batch_bytes &&
-                                    n_chosen < push->blocks_max && n_short < SHORT_MAX;
-             i++) {
-                if (push_batch_add(&push->batch, push->run, push->n, push->picks.data[i].block, note))
-                        return note->code;
-                if (push->batch.blocks.data[push->batch.blocks.n - 1].is_short)
-                        n_short++;
-                else
-                        n_chosen++;
-        }
-        return ERR_NONE;
-}
-
-/* The blocks that were copied come first among the picks, in their order; the short ones wait behind them.
- * The total follows what was found now. */
-static void settle(struct push *push) {
-        struct pick *picks = push->picks.data + push->next;
-        VEC(struct pick) waiting = {0};
-        size_t n = push->batch.blocks.n, kept = 0;
-
-        push->moving.n = 0;
-        push->bytes_moving = 0;
-        for (size_t i = 0; i < n; i++) {
-                const struct push_batch_block *copied = &push->batch.blocks.data[i];
-
-                push->bytes_total += (uint64_t)copied->n_sectors * SECTOR;
-                push->bytes_total -= (uint64_t)picks[i].n_sectors * SECTOR;
-                picks[i].n_sectors = copied->n_sectors;
-                if (copied->is_short) {
-                        *vec_add(&waiting) = picks[i];
-                        continue;
-                }
-                *vec_add(&push->moving) = copied->block;
-                push->bytes_moving += (uint64_t)copied->n_sectors * SECTOR;
-                picks[kept++] = picks[i];
-        }
-        VEC_EACH (&waiting, each)
-                picks[kept++] = *each;
-        vec_fini(&waiting);
-}
-
-/* ---- copy, from under a guest that writes ---- */
 
 static bool is_live(const struct push *push) {
         return push->live && chain_is_moving(push->live);
 }
 
-/* One block, looked at and copied while nobody changes it. */
-static enum err copy_block(struct push *push, struct pick *pick, bool *ret_is_short, struct err_note *note) {
-        struct push_batch *batch = &push->batch;
-        struct chain_block held;
-        enum err e;
-
-        push_batch_reset(batch);
-        chain_hold_block(push->live, pick->block, &held);
-        e = push_batch_add(batch, push->run, push->n, pick->block, note);
-        if (!e)
-                e = push_copy(push->copier, batch, push->run, note);
-        *ret_is_short = !e && batch->blocks.data[0].is_short;
-        chain_release_block(push->live, &held, !e && !*ret_is_short);
-        if (e || !*ret_is_short)
-                return e;
-        push_batch_give_back(batch, push->run[0]);
-        *note = batch->shortage;
-        return ERR_NONE;
-}
-
-static void take_copied(struct push *push, struct pick *pick) {
-        uint32_t n_sectors = push->batch.blocks.data[0].n_sectors;
-
-        push->bytes_total += (uint64_t)n_sectors * SECTOR;
-        push->bytes_total -= (uint64_t)pick->n_sectors * SECTOR;
-        pick->n_sectors = n_sectors;
-        *vec_add(&push->moving) = pick->block;
-        push->bytes_moving += (uint64_t)n_sectors * SECTOR;
-}
-
-/* Block by block: each is held only for its own copy.  Where there is no space for one the batch ends. */
-static enum err copy_live(struct push *push, struct err_note *note) {
-        uint64_t space = 0;
-        bool is_short = false;
-
-        push->moving.n = 0;
-        push->bytes_moving = 0;
-        for (size_t i = push->next; i < push->picks.n && space < push->batch_bytes && !is_short; i++) {
-                if (copy_block(push, &push->picks.data[i], &is_short, note))
-                        return note->code;
-                if (!is_short)
-                        take_copied(push, &push->picks.data[i]);
-                space += push->batch.space;
-        }
-        return push->moving.n == 0 ? note->code : ERR_NONE;
-}
-
-static enum err copy_batch(struct push *push, struct err_note *note) {
-        if (choose(push, note) || push_copy(push->copier, &push->batch, push->run, note))
-                return note->code;
-        if (push->batch.shortage.code)
-                push_batch_give_back(&push->batch, push->run[0]);
-        settle(push);
-        return ERR_NONE;
-}
-
-/* Where space is short, many blocks that are copied at once may each lack the rest: then as many as were
- * whole this time, or one.  What a batch gave back lets the next be larger. */
 static enum err copy(struct push *push, struct err_note *note) {
-        bool was_alone;
-
-        if (!push->copier &&
-            push_copier_new(push->run[0]->images->io, push->n, push->may_clone, &push->copier, note))
+        if (mover_copy(&push->mover, is_live(push), note))
                 return note->code;
-        if (is_live(push)) {
-                if (copy_live(push, note))
-                        return note->code;
-                push->phase = PUSH_SYNC;
-                return ERR_NONE;
-        }
-        do {
-                was_alone = push->blocks_max == 1;
-                if (copy_batch(push, note))
-                        return note->code;
-                if (push->batch.shortage.code)
-                        push->blocks_max = max_u64(push->moving.n, 1);
-                else
-                        push->blocks_max = min_u64(push->blocks_max * 2, BATCH_BLOCKS_MAX);
-        } while (push->moving.n == 0 && !was_alone);
-        if (push->moving.n == 0) {
-                *note = push->batch.shortage;
-                return note->code;
-        }
         push->phase = PUSH_SYNC;
         return ERR_NONE;
 }
@@ -278,7 +94,7 @@ static bool leave(struct push *push, size_t layer) {
         struct image *image = push->run[layer];
         uint64_t n_blocks = image_blocks(image);
 
-        VEC_EACH (&push->moving, block)
+        VEC_EACH (&push->mover.moving, block)
                 if (*block < n_blocks && image->ops->slot(image, *block) & SLOT_HELD) {
                         image->ops->leave(image, *block);
                         push->has_left[layer] = true;
@@ -298,10 +114,8 @@ static enum err clear_one(struct push *push, struct err_note *note) {
                         return note->code;
                 push->layer++;
         }
-        if (push->layer == push->n) {
-                push->bytes_done += push->bytes_moving;
+        if (push->layer == push->n)
                 push->phase = PUSH_PUBLISH;
-        }
         return ERR_NONE;
 }
 
@@ -318,16 +132,16 @@ static void publish(struct push *push, struct chain *const *chains, size_t n_cha
         for (size_t i = 0; i < n_chains; i++)
                 if (chain_passes(chains[i], push->run[0]))
                         chain_publish_moved(chains[i], push->run[0], push->run[push->n - 1],
-                                            push->moving.data, push->moving.n);
+                                            push->mover.moving.data, push->mover.moving.n);
         for (size_t i = 1; i < push->n; i++)
                 if (push->has_left[i])
                         push->run[i]->ops->forget_left(push->run[i]);
         if (was_live)
-                chain_resume_changes(push->live, push->moving.data, push->moving.n);
+                chain_resume_changes(push->live, push->mover.moving.data, push->mover.moving.n);
         for (size_t i = 1; i < push->n; i++)
                 if (push->has_left[i])
                         image_wait_readers(push->run[i]);
-        push->next += push->moving.n; /* [C6] never moved again */
+        mover_commit(&push->mover); /* [C6] */
         push->layer = 1;
         push->phase = PUSH_PUNCH;
 }
@@ -339,7 +153,7 @@ static enum err punch(struct push *push, struct err_note *note) {
                 if (push->has_left[push->layer] && image->ops->punch_left(image, note))
                         return note->code;
         }
-        push->phase = push->next < push->picks.n ? PUSH_COPY : PUSH_EMPTY;
+        push->phase = mover_is_done(&push->mover) ? PUSH_EMPTY : PUSH_COPY;
         return ERR_NONE;
 }
 

@@ -52,12 +52,24 @@ static uint32_t add_runs(struct push_batch *batch, const struct push_run *proto,
         return count;
 }
 
-/* From the top down, so that the newest owner of a sector is the one that counts. */
-static enum err find_runs(struct push_batch *batch, struct image *const *run, size_t n, uint64_t block,
-                          uint8_t taken[IMAGE_BITMAP_SIZE], struct err_note *note) {
-        struct push_batch_block *entry = &batch->blocks.data[batch->blocks.n - 1];
+/* What the image has itself is nobody else's to give. */
+static void keep_own(const uint8_t has[IMAGE_BITMAP_SIZE], uint32_t limit, uint8_t taken[IMAGE_BITMAP_SIZE]) {
+        uint32_t s = 0, end;
 
-        for (size_t i = n; i-- > 1;) {
+        while ((s = vhd_bitmap_next_set(has, s, limit)) < limit) {
+                end = vhd_bitmap_next_clear(has, s, limit);
+                vhd_bitmap_set_range(taken, s, end - s);
+                s = end;
+        }
+}
+
+/* From the top down, so that the newest owner of a sector is the one that counts. */
+static enum err find_runs(struct push_batch *batch, struct image *const *run, size_t n, size_t into,
+                          uint64_t block, uint8_t taken[IMAGE_BITMAP_SIZE], struct err_note *note) {
+        struct push_batch_block *entry = &batch->blocks.data[batch->blocks.n - 1];
+        size_t lowest = into == 0 ? 1 : 0;
+
+        for (size_t i = n; i-- > lowest;) {
                 uint32_t limit = push_sectors_below(push_seen(run, n, i), block);
                 uint8_t has[IMAGE_BITMAP_SIZE];
                 struct push_run proto;
@@ -71,6 +83,10 @@ static enum err find_runs(struct push_batch *batch, struct image *const *run, si
                         continue;
                 if (slot & SLOT_WHOLE)
                         memset(has, 0xff, sizeof has);
+                if (i == into) {
+                        keep_own(has, limit, taken);
+                        continue;
+                }
                 proto = (struct push_run){.layer = (unsigned)i,
                                           .of = (uint32_t)(batch->blocks.n - 1),
                                           .from_at = image_data_at(run[i], slot)};
@@ -103,17 +119,17 @@ static enum err find_place(struct push_batch *batch, struct image *target, size_
         return ERR_NONE;
 }
 
-enum err push_batch_add(struct push_batch *batch, struct image *const *run, size_t n, uint64_t block,
-                        struct err_note *note) {
+enum err push_batch_add(struct push_batch *batch, struct image *const *run, size_t n, size_t into,
+                        uint64_t block, struct err_note *note) {
         uint8_t taken[IMAGE_BITMAP_SIZE] = {0};
         size_t first_run = batch->runs.n;
 
         *vec_add(&batch->blocks) = (struct push_batch_block){.block = block};
-        if (find_runs(batch, run, n, block, taken, note))
+        if (find_runs(batch, run, n, into, block, taken, note))
                 return note->code;
         if (batch->runs.n == first_run)
                 return ERR_NONE; /* nothing of it can be seen: it only leaves */
-        if (find_place(batch, run[0], first_run, note))
+        if (find_place(batch, run[into], first_run, note))
                 return note->code;
         if (batch->runs.n > first_run)
                 batch->space += space_of(taken);

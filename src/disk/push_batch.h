@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One batch of a push: which blocks, and which runs of sectors go from which file to where.
+/* One batch of a mover (mover.h): which blocks, and which runs of sectors go from which file to where.
  *
  * push_batch_add looks at one block as it is now and says what is to be copied of it; push_copy does it.
  * After that a block is either done, or short: there was no space for it.
@@ -37,17 +37,18 @@ struct push_batch {
 void push_batch_reset(struct push_batch *); /* empty again */
 void push_batch_fini(struct push_batch *);
 
-/* Adds a block that some layer of run[1 … n - 1] holds, and gives it its place in run[0]. */
-MUST_USE enum err push_batch_add(struct push_batch *, struct image *const *run, size_t n, uint64_t block,
-                                 struct err_note *);
+/* Adds a block that some layer but run[into] holds, and gives it its place in that; see mover.h. */
+MUST_USE enum err push_batch_add(struct push_batch *, struct image *const *run, size_t n, size_t into,
+                                 uint64_t block, struct err_note *);
 
-/* What was copied of short blocks gives its space back: the layers above cover it, so it is nobody's yet. */
+/* What was copied of short blocks gives its space back: it is nobody's yet, since the layers above cover it.
+ * For a push alone: of a pull it is the image's own, and stays. */
 void push_batch_give_back(const struct push_batch *, struct image *target);
 
-/* Does the copying: see push_copy.c.  n: images of the run. */
+/* Does the copying: see push_copy.c.  n: images of the run, into: which of them is written. */
 struct push_copier;
-MUST_USE enum err push_copier_new(struct io *, size_t n, bool may_clone, struct push_copier **ret,
-                                  struct err_note *);
+MUST_USE enum err push_copier_new(struct io *, size_t n, size_t into, bool may_clone,
+                                  struct push_copier **ret, struct err_note *);
 void push_copier_free(struct push_copier *);
 DEFINE_AUTO(struct push_copier *, push_copier_free);
 /* Copies all runs and tells the target of each; sorts them.  Blocks for which there was no space are short

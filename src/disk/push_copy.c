@@ -43,7 +43,7 @@ struct push_copier {
         struct io_file *
                 *direct; /* owned array, owned; n: each image's file opened past the page cache, or NULL */
         bool *is_direct_tried; /* owned; n */
-        size_t n, n_direct;
+        size_t n, into, n_direct;
         struct piece pieces[DEPTH];
         struct piece *idle[DEPTH]; /* borrowed from pieces */
         unsigned n_idle;
@@ -57,7 +57,7 @@ struct push_copier {
         struct err_note failure;
 };
 
-enum err push_copier_new(struct io *io, size_t n, bool may_clone, struct push_copier **ret,
+enum err push_copier_new(struct io *io, size_t n, size_t into, bool may_clone, struct push_copier **ret,
                          struct err_note *note) {
         AUTO(push_copier_free) struct push_copier *copier = mem_new(struct push_copier);
 
@@ -65,6 +65,7 @@ enum err push_copier_new(struct io *io, size_t n, bool may_clone, struct push_co
         copier->direct = mem_zero(n * sizeof(struct io_file *));
         copier->is_direct_tried = mem_zero(n * sizeof(bool));
         copier->n = n;
+        copier->into = into;
         copier->may_clone = may_clone;
         for (unsigned i = 0; i < DEPTH; i++) {
                 copier->pieces[i].memory = copier->pool + (size_t)i * (PIECE + PAGE);
@@ -107,7 +108,7 @@ static struct io_file *open_direct(const struct image *image, bool for_writing) 
 static struct io_file *direct_of(struct push_copier *copier, size_t i) {
         if (!copier->is_direct_tried[i] && copier->n_direct < DIRECT_MAX) {
                 copier->is_direct_tried[i] = true;
-                copier->direct[i] = open_direct(copier->run[i], i == 0);
+                copier->direct[i] = open_direct(copier->run[i], i == copier->into);
                 copier->n_direct += copier->direct[i] != NULL;
         }
         return copier->direct[i];
@@ -150,16 +151,16 @@ static void fail(struct push_copier *copier, const struct push_run *run, const c
 static void fail_write(struct push_copier *copier, const struct push_run *run, const char *what,
                        const struct err_note *note) {
         if (note->code != ERR_NO_SPACE) {
-                fail(copier, run, what, copier->run[0], note);
+                fail(copier, run, what, copier->run[copier->into], note);
                 return;
         }
         copier->batch->blocks.data[run->of].is_short = true;
-        keep_first(copier, &copier->batch->shortage, run, what, copier->run[0], note);
+        keep_first(copier, &copier->batch->shortage, run, what, copier->run[copier->into], note);
 }
 
 /* The sectors are there; nobody sees them here as long as the layers above cover them. */
 static void tell_target(struct push_copier *copier, const struct push_run *run, uint64_t offset, uint64_t n) {
-        struct image *target = copier->run[0];
+        struct image *target = copier->run[copier->into];
         uint64_t block = copier->batch->blocks.data[run->of].block;
         struct err_note note;
 
@@ -181,7 +182,7 @@ static uint64_t part_of(const struct piece *piece, const struct push_run *run, u
 static void write_zeros(struct push_copier *copier, const struct push_run *run, uint64_t offset, uint64_t n) {
         struct err_note note;
 
-        if (image_zero_file(copier->run[0]->file, n, run->to_at + offset, &note))
+        if (image_zero_file(copier->run[copier->into]->file, n, run->to_at + offset, &note))
                 fail_write(copier, run, "make zeros in", &note);
         else
                 tell_target(copier, run, offset, n);
@@ -190,8 +191,8 @@ static void write_zeros(struct push_copier *copier, const struct push_run *run, 
 /* n bytes of data are to go to `at`: as many of them as go in one request, into which file. */
 static void submit_write(struct push_copier *copier, struct piece *piece, uint8_t *data, uint64_t n,
                          uint64_t at) {
-        struct io_file *file = copier->run[0]->file,
-                       *direct = piece->is_aligned ? direct_of(copier, 0) : NULL;
+        struct io_file *file = copier->run[copier->into]->file,
+                       *direct = piece->is_aligned ? direct_of(copier, copier->into) : NULL;
 
         if (direct && in_page(at)) {
                 n = min_u64(n, PAGE - in_page(at));
@@ -349,7 +350,8 @@ static bool clone_next(struct push_copier *copier) {
             !is_multiple(run->from_at | run->to_at | run_bytes(run), PAGE) ||
             run->from_at + run_bytes(run) > from->data_end)
                 return false;
-        e = io_clone_range(from->file, run->from_at, copier->run[0]->file, run->to_at, run_bytes(run), &note);
+        e = io_clone_range(from->file, run->from_at, copier->run[copier->into]->file, run->to_at,
+                           run_bytes(run), &note);
         if (e == ERR_UNSUPPORTED) {
                 copier->may_clone = false;
                 return false;

@@ -18,15 +18,17 @@ struct layer {
 /* One block of the chunk. */
 struct cell {
         uint8_t bits[IMAGE_BITMAP_SIZE]; /* what the layers looked at so far have */
-        unsigned layer;                  /* the topmost that holds it; 0: none */
+        uint8_t own[IMAGE_BITMAP_SIZE];  /* of these, what a target above them has */
+        unsigned layer;                  /* the topmost that holds it, but for the target */
         uint32_t where;
+        bool is_held;  /* by any of them */
         bool is_whole; /* no layer further down can add to it */
         bool is_in_target;
 };
 
 struct tally {
         struct image *const *run; /* borrowed for the call */
-        size_t n;
+        size_t n, into;
         struct layer *layers; /* owned; n */
         struct cell *cells;   /* owned; CHUNK, of the blocks from `first` on */
         uint64_t first;
@@ -60,7 +62,7 @@ static enum err load(struct tally *tally, struct err_note *note) {
                 struct image *image = tally->run[i];
 
                 tally->layers[i].seen = push_seen(tally->run, tally->n, i);
-                if (i > 0 && image->data_skip == 0)
+                if (i != tally->into && image->data_skip == 0)
                         return err_set(note, ERR_UNSUPPORTED,
                                        "%s: a %s image has all blocks always: it cannot be emptied",
                                        image->path, image->ops->kind);
@@ -81,9 +83,15 @@ static enum err add_bits(void *user, uint32_t block, const uint8_t bits[VHD_BITM
         while ((s = vhd_bitmap_next_set(bits, s, n)) < n) {
                 end = vhd_bitmap_next_clear(bits, s, n);
                 vhd_bitmap_set_range(cell->bits, s, end - s);
+                if (tally->merging == tally->into)
+                        vhd_bitmap_set_range(cell->own, s, end - s);
                 s = end;
         }
         return ERR_NONE;
+}
+
+static bool is_target(const struct tally *tally) {
+        return tally->merging == tally->into;
 }
 
 static enum err merge_block(struct tally *tally, const struct image_held *held, struct vhd_bitmaps *to_read,
@@ -92,7 +100,10 @@ static enum err merge_block(struct tally *tally, const struct image_held *held, 
         struct cell *cell = &tally->cells[held->block - tally->first];
         uint32_t n = push_sectors_below(tally->layers[tally->merging].seen, held->block);
 
-        if (!cell->layer) {
+        if (is_target(tally)) {
+                cell->is_in_target = true;
+        } else if (!cell->is_held) {
+                cell->is_held = true;
                 cell->layer = (unsigned)tally->merging;
                 cell->where = slot_where(held->slot);
         }
@@ -118,7 +129,7 @@ static enum err merge_layer(struct tally *tally, size_t i, struct err_note *note
 
                 if (held->block >= tally->first + CHUNK)
                         break;
-                if (i == 0)
+                if (i == 0 && is_target(tally)) /* nothing of the run lies below what it has */
                         tally->cells[held->block - tally->first].is_in_target = true;
                 else if (merge_block(tally, held, &to_read, note))
                         return note->code;
@@ -126,6 +137,12 @@ static enum err merge_layer(struct tally *tally, size_t i, struct err_note *note
         if (vhd_bitmaps_read(&to_read, image->images->io, image->file, add_bits, tally, note))
                 return err_wrap(note, "%s", image->path);
         return ERR_NONE;
+}
+
+/* What the target has of its own stays. */
+static uint32_t count_cell(const struct cell *cell) {
+        return vhd_bitmap_count(cell->bits, 0, IMAGE_BLOCK_SECTORS) -
+               vhd_bitmap_count(cell->own, 0, IMAGE_BLOCK_SECTORS);
 }
 
 static enum err tally_chunk(struct tally *tally, push_found_fn *found, void *user, struct err_note *note) {
@@ -136,20 +153,19 @@ static enum err tally_chunk(struct tally *tally, push_found_fn *found, void *use
         for (uint64_t i = 0; i < CHUNK; i++) {
                 const struct cell *cell = &tally->cells[i];
 
-                if (cell->layer)
-                        found(user, &(struct push_found){
-                                            .block = tally->first + i,
-                                            .n_sectors = vhd_bitmap_count(cell->bits, 0, IMAGE_BLOCK_SECTORS),
-                                            .layer = cell->layer,
-                                            .where = cell->where,
-                                            .is_new = !cell->is_in_target});
+                if (cell->is_held)
+                        found(user, &(struct push_found){.block = tally->first + i,
+                                                         .n_sectors = count_cell(cell),
+                                                         .layer = cell->layer,
+                                                         .where = cell->where,
+                                                         .is_new = !cell->is_in_target});
         }
         return ERR_NONE;
 }
 
-enum err push_tally(struct image *const *run, size_t n, push_found_fn *found, void *user,
+enum err push_tally(struct image *const *run, size_t n, size_t into, push_found_fn *found, void *user,
                     struct err_note *note) {
-        AUTO(tally_fini) struct tally tally = {.run = run, .n = n};
+        AUTO(tally_fini) struct tally tally = {.run = run, .n = n, .into = into};
         uint64_t n_blocks = 0;
 
         tally.layers = mem_zero(n * sizeof *tally.layers);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a run has to move, block by block, without moving it: from BATs and bitmaps, of images with or without
- * a write side.  run[0] is the target, run[n - 1] the top.
+/* What a run has to move into one image of it, block by block, without moving it: from BATs and bitmaps, of
+ * images with or without a write side.  run[0] is the lowest, run[n - 1] the top, run[into] one of these two:
+ * the target of a push, or of a pull.
  *
  * Bitmaps are read from the files, many at once.  Bits of a leaf that wait for a flush are not counted yet:
  * who moves a block looks at it again.
  *
  * Memory: 16 bytes for each block that a layer holds, and the bitmaps of 4096 blocks at a time.
  *
- * Errors: those of reading; ERR_UNSUPPORTED where a layer above the target is one that blocks cannot leave.
+ * Errors: those of reading; ERR_UNSUPPORTED where a layer but the target is one that blocks cannot leave.
  * Threads: any; the run's images are not changed meanwhile but by guests' writes.
  */
 #ifndef DISK_PUSH_TALLY_H
@@ -15,18 +16,18 @@
 
 #include "image.h"
 
-/* A block that some layer above the target holds. */
+/* A block that some layer but the target holds. */
 struct push_found {
         uint64_t block;
-        uint32_t n_sectors; /* to move; 0 where the layers hold it and nothing of it can be seen */
-        unsigned layer;     /* the topmost that holds it, and where in its file */
+        uint32_t n_sectors; /* to move; 0 where all that is seen of it is the target's */
+        unsigned layer;     /* the topmost of these that holds it, and where in its file */
         uint32_t where;
         bool is_new; /* the target lacks it */
 };
 /* Called for each, ascending. */
 typedef void push_found_fn(void *user, const struct push_found *);
 
-MUST_USE enum err push_tally(struct image *const *run, size_t n, push_found_fn *, void *user,
+MUST_USE enum err push_tally(struct image *const *run, size_t n, size_t into, push_found_fn *, void *user,
                              struct err_note *);
 
 /* Bytes of run[i] that are seen from the top: the least size of it and all above it. */

@@ -112,7 +112,7 @@ enum err vhd_edit_set_hidden(struct io_file *file, bool is_hidden, struct err_no
 /* ---- parent ---- */
 
 /* The first sector commits.  Of the second one only locator lengths and the end of a long name may differ,
- * which vhd_meta_read finds out from the payloads as long as it is missing. */
+ * which vhd_meta_read finds out from the payloads as long as it is missing; or all of that is gone. */
 enum err vhd_edit_write_header(struct io_file *file, const struct vhd_meta *meta,
                                const struct vhd_header *header, struct err_note *note) {
         uint64_t at = meta->footer.data_offset;
@@ -254,4 +254,45 @@ enum err vhd_edit_set_parent(struct io *io, struct io_file *file, const struct v
         if (set_parent(io, file, parent, note))
                 return err_wrap(note, "point %s at the parent %s", io_path(file), parent->path);
         return ERR_NONE;
+}
+
+static enum err clear_parent(struct io_file *file, struct vhd_meta *meta, struct err_note *note) {
+        struct vhd_header header;
+
+        if (vhd_edit_finish_header(file, meta, note))
+                return note->code;
+        header = meta->header;
+        vhd_header_clear_parent(&header);
+        return vhd_edit_write_header(file, meta, &header, note);
+}
+
+enum err vhd_edit_clear_parent(struct io_file *file, struct err_note *note) {
+        struct vhd_meta meta;
+
+        if (read_for_writing(file, &meta, note))
+                return note->code;
+        if (meta.footer.type != VHD_DYNAMIC)
+                return err_set(note, ERR_INVALID, "a %s image cannot be without a parent's name",
+                               vhd_type_name(meta.footer.type));
+        return clear_parent(file, &meta, note);
+}
+
+static enum err drop_parent(struct io_file *file, struct err_note *note) {
+        struct vhd_meta meta;
+
+        if (read_for_writing(file, &meta, note))
+                return note->code;
+        if (meta.footer.type == VHD_FIXED)
+                return err_set(note, ERR_INVALID, "a fixed image has no parent");
+        if (vhd_edit_mend_footers(file, &meta, note))
+                return note->code;
+        meta.footer.type = VHD_DYNAMIC;
+        if (vhd_edit_write_footers(file, &meta, &meta.footer, note))
+                return note->code;
+        return clear_parent(file, &meta, note);
+}
+
+enum err vhd_edit_drop_parent(struct io_file *file, struct err_note *note) {
+        return drop_parent(file, note) ? err_wrap(note, "make %s do without a parent", io_path(file))
+                                       : ERR_NONE;
 }

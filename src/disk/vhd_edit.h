@@ -11,7 +11,8 @@
  * Payloads are
  * stretched to the length they had ("././b.vhd"), so that nothing else of the header changes.  Only for a
  * longer path the lengths in the second sector change too: it is written after the first, and as long as it
- * is missing vhd_meta_read completes the header from the payloads (meta.is_header_torn).
+ * is missing vhd_meta_read completes the header from the payloads (meta.is_header_torn).  Where there is no
+ * parent any more the locators in it go likewise.
  *
  * Errors: ERR_INVALID for what the image's type does not have, ERR_CORRUPT and ERR_UNSUPPORTED (an
  * interrupted resize of another tool), those of io and vhd_parent.h.  Nothing was written where the error is
@@ -35,6 +36,11 @@ MUST_USE enum err vhd_edit_mend_footers(struct io_file *, struct vhd_meta *, str
 /* Points the image at another parent.  ERR_TOO_LARGE where the payloads do not fit their spaces. */
 MUST_USE enum err vhd_edit_set_parent(struct io *, struct io_file *, const struct vhd_parent *,
                                       struct err_note *);
+/* Needs its parent no more: a differencing image becomes a dynamic one.  Footers first: with these a header
+ * that still names a parent is not asked for it. */
+MUST_USE enum err vhd_edit_drop_parent(struct io_file *, struct err_note *);
+/* The second half of that, of an image whose footers say so already. */
+MUST_USE enum err vhd_edit_clear_parent(struct io_file *, struct err_note *);
 /* Makes a header whole that vhd_meta_read found torn; nothing where it is not. */
 MUST_USE enum err vhd_edit_finish_header(struct io_file *, struct vhd_meta *, struct err_note *);
 /* Writes a header that differs from meta's only in what concerns the parent; payloads are durable by then. */

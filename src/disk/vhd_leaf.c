@@ -244,20 +244,28 @@ void leaf_count_unflushed(struct vhd_leaf *leaf, int64_t n_bitmaps) {
 }
 
 /* The end first, as in vhd_edit.h.  What the file grows by from now on ends with the new footer too. */
-enum err vhd_leaf_set_hidden(struct vhd_leaf *leaf, bool is_hidden, struct err_note *note) {
-        struct vhd_image *vhd = leaf->vhd;
+static enum err write_footers(struct vhd_leaf *leaf, struct err_note *note) {
+        struct io_file *file = leaf->vhd->image.file;
+        struct vhd_footer_disk *footer = &leaf->space.footer;
         enum err e;
 
-        pthread_mutex_lock(&leaf->lock);
-        vhd->meta.footer.is_hidden = is_hidden;
-        vhd_footer_encode(&vhd->meta.footer, &leaf->space.footer);
-        e = io_write(vhd->image.file, &leaf->space.footer, sizeof leaf->space.footer,
-                     leaf->space.limit * SECTOR, note);
-        pthread_mutex_unlock(&leaf->lock);
-        if (e || leaf_sync(leaf, note) ||
-            io_write(vhd->image.file, &leaf->space.footer, sizeof leaf->space.footer, 0, note))
+        pthread_mutex_lock(&leaf->space_lock);
+        vhd_footer_encode(&leaf->vhd->meta.footer, footer);
+        e = io_write(file, footer, sizeof *footer, leaf->space.limit * SECTOR, note);
+        pthread_mutex_unlock(&leaf->space_lock);
+        if (e || leaf_sync(leaf, note) || io_write(file, footer, sizeof *footer, 0, note))
                 return note->code;
         return leaf_sync(leaf, note);
+}
+
+enum err vhd_leaf_set_hidden(struct vhd_leaf *leaf, bool is_hidden, struct err_note *note) {
+        leaf->vhd->meta.footer.is_hidden = is_hidden;
+        return write_footers(leaf, note);
+}
+
+enum err vhd_leaf_set_dynamic(struct vhd_leaf *leaf, struct err_note *note) {
+        leaf->vhd->meta.footer.type = VHD_DYNAMIC;
+        return write_footers(leaf, note);
 }
 
 void vhd_leaf_count(struct vhd_leaf *leaf) {

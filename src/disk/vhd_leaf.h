@@ -65,7 +65,9 @@ MUST_USE enum err vhd_leaf_punch_left(struct vhd_leaf *, struct err_note *);
 void vhd_leaf_keep_unpublished(struct vhd_leaf *, struct image *);
 MUST_USE enum err vhd_leaf_flush(struct vhd_leaf *, struct err_note *);
 uint64_t vhd_leaf_unflushed_since(struct vhd_leaf *);
+/* In both footers, durable. */
 MUST_USE enum err vhd_leaf_set_hidden(struct vhd_leaf *, bool is_hidden, struct err_note *);
+MUST_USE enum err vhd_leaf_set_dynamic(struct vhd_leaf *, struct err_note *);
 /* Its waiting bits count against the bound of all leaves from now on. */
 void vhd_leaf_count(struct vhd_leaf *);
 uint64_t vhd_leaf_footer_at(struct vhd_leaf *); /* where the file's end is now, bytes */

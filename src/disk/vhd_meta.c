@@ -238,6 +238,16 @@ static enum err complete_header(struct io_file *file, struct vhd_meta *meta,
         return ERR_NONE;
 }
 
+/* vhd_edit_clear_parent writes the first sector, then the second: a crash may leave the locators in it. */
+static void clear_header(struct vhd_meta *meta, const struct vhd_header_disk *torn) {
+        struct vhd_header_disk disk = *torn;
+        struct err_note unused;
+
+        memset(disk.parent_name, 0, sizeof disk.parent_name);
+        memset(disk.locator, 0, sizeof disk.locator);
+        meta->is_header_torn = !vhd_header_decode(&disk, &meta->header, &unused);
+}
+
 enum err vhd_meta_read_header(struct io_file *file, struct vhd_meta *meta, struct err_note *note) {
         struct vhd_header_disk disk;
         uint64_t at = meta->footer.data_offset;
@@ -252,8 +262,9 @@ enum err vhd_meta_read_header(struct io_file *file, struct vhd_meta *meta, struc
         if (vhd_header_decode(&disk, &meta->header, note)) {
                 struct err_note why = *note;
 
-                if (meta->footer.type == VHD_DIFFERENCING &&
-                    complete_header(file, meta, &disk, &meta->is_header_torn, note))
+                if (meta->footer.type == VHD_DYNAMIC)
+                        clear_header(meta, &disk);
+                else if (complete_header(file, meta, &disk, &meta->is_header_torn, note))
                         return note->code;
                 if (!meta->is_header_torn) {
                         *note = why;

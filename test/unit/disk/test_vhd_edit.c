@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vhd_kit.h"
 
+#include "vhd_check.h"
+
 static const uint64_t size = 8 * MIB;
 
 /* All of the file's names for its parent, which agree. */
@@ -200,6 +202,90 @@ static void locators_that_lie_on_blocks_or_tables_are_not_written(void **state) 
         kit_expect_block(io, "a", 1, 0, 20, 9);
 }
 
+/* ---- without a parent ---- */
+
+static void check_clean(struct io *io, const char *path) {
+        AUTO(findings_fini) struct findings found = {0};
+        struct err_note note = {0};
+
+        assert_ok(vhd_check(io, path, VHD_CHECK_BITMAPS | VHD_CHECK_PARENT, &found, &note));
+        VEC_EACH (&found.list, each)
+                print_error("%s: %s\n", each->part, each->text);
+        assert_int_equal(found.list.n, 0);
+}
+
+static enum err drop_parent(struct io *io, const char *path, struct err_note *note) {
+        AUTO(io_close) struct io_file *file = NULL;
+
+        return io_open(io, path, IO_WRITE, &file, note) ? note->code : vhd_edit_drop_parent(file, note);
+}
+
+static void an_image_that_needs_no_parent_is_a_dynamic_one(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct err_note note = {0};
+        struct vhd_meta meta;
+
+        (void)state;
+        kit_create(io, "p1", VHD_DYNAMIC, size, NULL);
+        kit_create(io, "a", VHD_DIFFERENCING, size, "p1");
+        kit_put_block(io, "a", 1, 10, 20, 9);
+        for (unsigned i = 0; i < 2; i++) {
+                assert_ok(drop_parent(io, "a", &note));
+                meta = kit_meta(io, "a");
+                assert_int_equal(meta.footer.type, VHD_DYNAMIC);
+                assert_ok(vhd_header_check_type(&meta.header, VHD_DYNAMIC, &note));
+                assert_int_equal(meta.copy_state, VHD_PART_VALID);
+                kit_expect_block(io, "a", 1, 10, 20, 9);
+                check_clean(io, "a");
+        }
+        kit_create(io, "f", VHD_FIXED, size, NULL);
+        assert_err(drop_parent(io, "f", &note), ERR_INVALID, "has no parent");
+        AUTO(io_close) struct io_file *file = kit_open(io, "p1");
+        assert_ok(vhd_edit_clear_parent(file, &note));
+        check_clean(io, "p1");
+}
+
+/* A differencing image that can be read, or a dynamic one; doing it again makes it whole. */
+static void survives_as_one_or_the_other(struct io *io) {
+        struct err_note note = {0};
+        struct vhd_meta meta = kit_meta(io, "a");
+
+        if (meta.footer.type == VHD_DIFFERENCING)
+                assert_int_equal(meta.header.parent_uuid.b[0], kit_meta(io, "p").footer.uuid.b[0]);
+        else
+                assert_int_equal(meta.footer.type, VHD_DYNAMIC);
+        kit_expect_block(io, "a", 1, 10, 20, 9);
+        assert_ok(drop_parent(io, "a", &note));
+        check_clean(io, "a");
+}
+
+static void losing_the_parent_survives_a_crash_at_each_call(void **state) {
+        unsigned n_torn = 0;
+
+        (void)state;
+        for (uint64_t n = 1, has_fired = 1; has_fired; n++) {
+                AUTO(io_free) struct io *io = io_sim_new(1, 0);
+                struct err_note note = {0};
+
+                kit_create(io, "p", VHD_DYNAMIC, size, NULL);
+                kit_create(io, "a", VHD_DIFFERENCING, size, "p");
+                kit_put_block(io, "a", 1, 10, 20, 9);
+                io_sim_settle(io);
+                io_sim_die_at(io, n, IO_SIM_DURING);
+                (void)!drop_parent(io, "a", &note);
+                has_fired = io_sim_fired(io);
+                for (uint64_t seed = 0; seed < 4 * IO_SIM_STYLES; seed++) {
+                        AUTO(io_free) struct io *crashed = io_sim_fork(io);
+
+                        io_sim_crash(crashed, seed);
+                        n_torn += kit_meta(crashed, "a").is_header_torn;
+                        survives_as_one_or_the_other(crashed);
+                }
+                io_sim_abandon(io);
+        }
+        assert_true(n_torn > 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(hiding_changes_both_footers_and_nothing_else),
@@ -211,6 +297,8 @@ int main(void) {
                 cmocka_unit_test(what_does_not_fit_is_refused_before_anything_is_written),
                 cmocka_unit_test(a_header_cut_in_two_is_made_whole_from_the_payloads),
                 cmocka_unit_test(locators_that_lie_on_blocks_or_tables_are_not_written),
+                cmocka_unit_test(an_image_that_needs_no_parent_is_a_dynamic_one),
+                cmocka_unit_test(losing_the_parent_survives_a_crash_at_each_call),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
