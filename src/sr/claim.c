@@ -133,7 +133,7 @@ static enum err check_children(struct claim *claim, const struct node *node, str
         if (claim->sr->tree.n_unknown > 0)
                 return err_set(note, ERR_BUSY, "%s is damaged and may be a child of %s: repair it first",
                                claim->sr->tree.unknown_name, node->name);
-        if (is_leaf(claim, node) ? n > 0 : n == 0)
+        if (is_leaf(claim, node) ? n > 0 && !claim->run->is_pull : n == 0)
                 return err_set(note, ERR_INVALID, "%s has %s", node->name,
                                n ? "children: it is no leaf" : "no children: it is garbage");
         if (!is_top(claim, node) && n > 1)
@@ -147,12 +147,12 @@ static enum err check_children(struct claim *claim, const struct node *node, str
 }
 
 static enum err check_file(struct claim *claim, const struct node *node, struct err_note *note) {
-        bool is_target = node == claim->nodes.data[0];
+        bool is_target = node == claim->nodes.data[0] && !claim->run->is_pull;
 
         if (node->links > 1 || node->is_alias)
                 return err_set(note, ERR_BUSY, "%s has another name", node->name);
         if (node->kind == IMAGE_RAW && !is_target)
-                return err_set(note, ERR_UNSUPPORTED, "%s is raw: only the lowest of a run can be",
+                return err_set(note, ERR_UNSUPPORTED, "%s is raw: only what others are pushed into can be",
                                node->name);
         if (node->kind == IMAGE_RAW && claim->run->is_leaf)
                 return err_set(note, ERR_UNSUPPORTED, "%s is raw, and cannot take the name of a VHD",
@@ -220,7 +220,7 @@ enum err claim_check(struct sr *sr, const struct coalesce_run *run, struct inten
         if (check_neighbours(&claim, note) || check_sizes(&claim, note))
                 return note->code;
         *ret = (struct intent){.uuid = sr_fresh_uuid(sr),
-                               .kind = INTENT_COALESCE,
+                               .kind = run->is_pull ? INTENT_PULL : INTENT_COALESCE,
                                .vdi = run->top,
                                .vdi_kind = IMAGE_VHD,
                                .other = run->target};
@@ -232,12 +232,31 @@ enum err claim_check(struct sr *sr, const struct coalesce_run *run, struct inten
 
 /* ---- after it ---- */
 
+/* A VDI's footers are mended when it is opened to be written; nobody opens a hidden one. */
+static enum err mend_top(struct sr *sr, const struct intent *intent, struct err_note *note) {
+        AUTO(tree_fini) struct tree tree = {0};
+        const struct node *top;
+        struct place_name name;
+        enum err err;
+
+        if (tree_scan(sr->place, &tree, note))
+                return note->code;
+        top = tree_find(&tree, &intent->vdi);
+        if (!top || !top->is_hidden)
+                return ERR_NONE;
+        name = node_place_name(top);
+        err = place_set_hidden(sr->place, &name, true, note);
+        return err == ERR_CORRUPT ? ERR_NONE : err;
+}
+
 enum err claim_mend(struct sr *sr, const struct intent *intent, struct err_note *note) {
         struct place_name name = place_name_of(&intent->other, IMAGE_VHD);
         struct io_stat stat;
         bool is_there;
         enum err err;
 
+        if (intent->kind == INTENT_PULL || intent->kind == INTENT_RELINK_TOP)
+                return mend_top(sr, intent, note);
         if (place_find(sr->place, &name, &is_there, &stat, note))
                 return note->code;
         err = is_there ? place_set_hidden(sr->place, &name, true, note) : ERR_NONE;

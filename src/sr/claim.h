@@ -11,8 +11,8 @@
  *   - or it is the top and a leaf: a VDI that nothing names as its parent, and that nobody has open, or one
  *     chain of ours for writing
  * Nodes right above and below must not be of another coalesce: it would change their headers.  No node is
- * larger than the top; where one is smaller, nothing below it is larger than itself, so that it can be grown
- * without a byte showing that did not show before.
+ * larger than the top; where one is smaller, nothing below it is larger than itself, so that it can be grown,
+ * or left out, without a byte showing that did not show before.  A pull's top may be a VDI that has children.
  *
  * Errors: ERR_BUSY for what passes (leased, open, claimed), ERR_INVALID for a run that is none,
  * ERR_UNSUPPORTED for what cannot be coalesced at all; ERR_NOT_FOUND; the node's own error.  Each names the
@@ -27,18 +27,18 @@
 struct coalesce_run {
         struct uuid target, top;
         unsigned n;   /* nodes, both counted */
-        bool is_leaf; /* the top is a visible leaf: the target takes its name in the end */
+        bool is_leaf; /* the top is a VDI: the target takes its name in the end, of a push */
+        bool is_pull; /* what is below moves up into the top; else what is above down into the target */
 };
 
-/* sr was refreshed.  ret: of INTENT_COALESCE, complete, not yet put. */
+/* sr was refreshed.  ret: of INTENT_COALESCE or INTENT_PULL, complete, not yet put. */
 MUST_USE enum err claim_check(struct sr *, const struct coalesce_run *, struct intent *ret,
                               struct err_note *);
 /* Nodes that are smaller than the top are made as large.  ERR_BUSY where somebody has one open. */
 MUST_USE enum err claim_grow(struct sr *, const struct intent *, bool *ret_did_grow, struct err_note *);
 
 /* Gives a claim back, and drops the intent: after a crash, or when a coalesce has ended.  The BATs say how
- * far it came, whatever they say is a legal chain; a target that was cut off while it grew gets its footer.
- * */
+ * far it came, whatever they say is a legal chain; a node that was cut off while it grew gets its footer. */
 MUST_USE enum err claim_recover(struct sr *, const struct intent *, struct err_note *);
 MUST_USE enum err claim_mend(struct sr *, const struct intent *, struct err_note *); /* only the last of it */
 

@@ -6,6 +6,7 @@
 
 #include "garbage.h"
 #include "leaf_pivot.h"
+#include "pull.h"
 #include "relink.h"
 
 struct coalesce {
@@ -15,7 +16,8 @@ struct coalesce {
         struct intent intent;       /* owned; as it is in the catalog, while it is there */
         VEC(struct image *) images; /* owned array; counted; from the target up, those that are gone NULL */
         VEC(bool) has_write;        /* owned; of each image */
-        struct push *push;          /* owned; while MOVING */
+        struct push *push;          /* owned; while MOVING, of a push */
+        struct pull *pull;          /* owned; while MOVING, of a pull */
         struct chain *live;         /* borrowed; which writes to the top all the time; or NULL */
         uint64_t batch_bytes;
         enum coalesce_state state;
@@ -51,6 +53,18 @@ static const unsigned allowed[COALESCE_STATES] = {
         [COALESCE_PIVOTING] = TO(COALESCE_DONE) | TO(COALESCE_ENDED),
 };
 
+static bool has_mover(const struct coalesce *c) {
+        return c->push || c->pull;
+}
+
+static bool has_claim(const struct coalesce *c) {
+        return c->intent.kind == (c->run.is_pull ? INTENT_PULL : INTENT_COALESCE);
+}
+
+static bool has_relinked(const struct coalesce *c) {
+        return c->intent.kind == (c->run.is_pull ? INTENT_RELINK_TOP : INTENT_RELINK);
+}
+
 static bool has_all(const struct coalesce *c, bool with_write) {
         for (size_t i = 0; i < c->images.n; i++)
                 if (!c->images.data[i] || (with_write && !c->has_write.data[i]))
@@ -70,18 +84,19 @@ static bool has_none(const struct coalesce *c, size_t from) {
 static bool is_sound(const struct coalesce *c) {
         switch (c->state) {
         case COALESCE_CLAIMED:
-                return has_all(c, true) && !c->push && c->intent.kind == INTENT_COALESCE;
+                return has_all(c, true) && !has_mover(c) && has_claim(c);
         case COALESCE_MOVING:
-                return has_all(c, true) && c->push && c->intent.kind == INTENT_COALESCE;
+                return has_all(c, true) && has_mover(c) && has_claim(c);
         case COALESCE_EMPTY:
-                return has_all(c, true) && !c->push && c->intent.kind == INTENT_COALESCE;
+                return has_all(c, true) && !has_mover(c) && has_claim(c);
         case COALESCE_RELINKED:
-                return has_all(c, false) && !c->push && c->intent.kind == INTENT_RELINK;
+                return has_all(c, false) && !has_mover(c) && has_relinked(c);
         case COALESCE_PIVOTING:
-                return c->run.is_leaf && c->images.data[0] && c->has_write.data[0] && !c->push;
+                return c->run.is_leaf && !c->run.is_pull && c->images.data[0] && c->has_write.data[0] &&
+                       !has_mover(c);
         case COALESCE_DONE:
         case COALESCE_ENDED:
-                return has_none(c, 0) && !c->push && !c->sr;
+                return has_none(c, 0) && !has_mover(c) && !c->sr;
         }
         return false;
 }
@@ -237,8 +252,12 @@ static enum err drop_claim(struct coalesce *c, struct err_note *note) {
 
         if (c->intent.kind == INTENT_LEAF_PIVOT)
                 return ERR_NONE;
-        err = c->intent.kind == INTENT_RELINK ? relink_recover(sr, &c->intent, note)
-                                              : claim_recover(sr, &c->intent, note);
+        if (c->intent.kind == INTENT_RELINK)
+                err = relink_recover(sr, &c->intent, note);
+        else if (c->intent.kind == INTENT_RELINK_TOP)
+                err = relink_top_recover(sr, &c->intent, note);
+        else
+                err = claim_recover(sr, &c->intent, note);
         if (err)
                 sr->must_recover = true;
         return err;
@@ -250,8 +269,8 @@ static void end_live(struct coalesce *c) {
         struct chain *live = TAKE(c->live);
         struct err_note unused;
 
-        if (!live)
-                return;
+        if (!live || c->run.is_pull)
+                return; /* of a pull its changes went to the leaf all the time */
         if (c->push && push_settle(c->push, &live, 1, &unused))
                 atomic_store(&c->images.data[c->images.n - 1]->has_failed, true);
         chain_end_move(live);
@@ -266,6 +285,8 @@ static enum err give_back(struct coalesce *c, struct err_note *note) {
         return_ballast(c);
         if (c->push)
                 push_free(TAKE(c->push));
+        if (c->pull)
+                pull_free(TAKE(c->pull));
         /* Bits of the target first: what lies there is what the others may not have any more. */
         for (size_t i = 0; i < c->images.n && !err; i++)
                 err = end_write(c, i, note);
@@ -294,11 +315,13 @@ static void give_up(struct coalesce *c, const struct err_note *why) {
 static enum err finish(struct coalesce *c, struct err_note *note) {
         struct sr *sr = c->sr;
 
+        size_t kept = c->run.is_pull ? c->images.n - 1 : 0;
+
         return_ballast(c);
-        if (end_write(c, 0, note))
+        if (end_write(c, kept, note))
                 return note->code;
-        let_go(c, 0);
-        if (c->intent.kind == INTENT_RELINK && sr_note_change(sr, NULL, NULL, &c->intent.uuid, note))
+        let_go(c, kept);
+        if (has_relinked(c) && sr_note_change(sr, NULL, NULL, &c->intent.uuid, note))
                 return note->code;
         forget(c);
         enter(c, COALESCE_DONE);
@@ -316,9 +339,10 @@ static enum err claim(struct coalesce *c, struct err_note *note) {
                 sr->must_recover = true;
                 return note->code;
         }
-        if (claim_grow(sr, &c->intent, &did_grow, note) || sr_refresh(sr, note) || open_images(c, note))
+        if ((!c->run.is_pull && claim_grow(sr, &c->intent, &did_grow, note)) || sr_refresh(sr, note) ||
+            open_images(c, note))
                 return note->code;
-        if (c->live)
+        if (c->live && !c->run.is_pull)
                 return chain_begin_move(c->live, c->images.data, c->images.n, note);
         return ERR_NONE;
 }
@@ -363,8 +387,9 @@ enum err coalesce_begin(struct sr *sr, const struct coalesce_run *run, const str
         pthread_mutex_init(&c->lock, NULL);
         pthread_mutex_init(&c->progress_lock, NULL);
         c->run = *run;
-        c->progress = (struct coalesce_progress){
-                .direction = "push", .layers = run->n, .started_ns = io_now_ns(sr->io)};
+        c->progress = (struct coalesce_progress){.direction = run->is_pull ? "pull" : "push",
+                                                 .layers = run->n,
+                                                 .started_ns = io_now_ns(sr->io)};
         c->batch_bytes = options ? options->batch_bytes : 0;
         if (begin(sr, c, note)) {
                 coalesce_free(c);
@@ -379,14 +404,24 @@ enum err coalesce_begin(struct sr *sr, const struct coalesce_run *run, const str
 
 static enum err start_moving(struct coalesce *c, struct err_note *note) {
         const struct push_options options = {.batch_bytes = c->batch_bytes, .live = c->live};
+        const struct mover_options how = {.batch_bytes = c->batch_bytes, .live = c->live};
 
-        if (push_new(c->images.data, c->images.n, &options, &c->push, note))
+        if (c->run.is_pull ? pull_new(c->images.data, c->images.n, &how, &c->pull, note)
+                           : push_new(c->images.data, c->images.n, &options, &c->push, note))
                 return note->code;
         enter(c, COALESCE_MOVING);
         return ERR_NONE;
 }
 
-static enum err move(struct coalesce *c, struct err_note *note) {
+static enum err pull(struct coalesce *c, struct err_note *note) {
+        if (pull_phase(c->pull) != PULL_FULL)
+                return pull_step(c->pull, note);
+        pull_free(TAKE(c->pull));
+        enter(c, COALESCE_EMPTY);
+        return ERR_NONE;
+}
+
+static enum err push(struct coalesce *c, struct err_note *note) {
         AUTO(chains_fini) struct chains chains = {0};
         enum push_phase phase = push_phase(c->push);
 
@@ -407,11 +442,15 @@ static enum err move(struct coalesce *c, struct err_note *note) {
         return c->wants_ballast ? ERR_NONE : note->code;
 }
 
-/* ---- taking the emptied nodes out ---- */
+/* ---- taking the nodes out that are left over ---- */
 
-/* The uppermost hidden node of what was emptied; 0: there is none, but for a leaf. */
-static size_t upper_hidden(const struct coalesce *c) {
-        return c->images.n - 1 - c->run.is_leaf;
+/* The uppermost node of these; of a push 0: there is none, but for a leaf. */
+static size_t upper_going(const struct coalesce *c) {
+        return c->images.n - 1 - (c->run.is_leaf || c->run.is_pull);
+}
+
+static size_t lowest_going(const struct coalesce *c) {
+        return c->run.is_pull ? 0 : 1;
 }
 
 /* From here on there is no way back, and none is needed: the emptied nodes hold nothing. */
@@ -424,7 +463,7 @@ static enum err begin_relink(struct coalesce *c, struct err_note *note) {
                 if (end_write(c, i, note))
                         return note->code;
         intent.kind = INTENT_RELINK;
-        intent.vdi = c->intent.nodes.data[upper_hidden(c)];
+        intent.vdi = c->intent.nodes.data[upper_going(c)];
         if (sr_note_change(c->sr, NULL, &intent, NULL, note))
                 return note->code;
         c->intent = intent;
@@ -433,18 +472,46 @@ static enum err begin_relink(struct coalesce *c, struct err_note *note) {
 
 /* [C2] what goes is named by nobody. */
 static enum err check_unnamed(struct coalesce *c, struct err_note *note) {
-        const struct node *node = tree_find(&c->sr->tree, &c->intent.vdi);
+        const struct node *node = tree_find(&c->sr->tree, &c->intent.nodes.data[upper_going(c)]);
 
         if (!node || node->n_claims == 0)
                 return ERR_NONE;
-        return err_set(note, ERR_BUSY, "%s is emptied, and named as a parent by %u files still", node->name,
-                       node->n_claims);
+        return err_set(note, ERR_BUSY, "%s is not needed, and named as a parent by %u files still",
+                       node->name, node->n_claims);
+}
+
+/* The chains go on to lead through the lower nodes until the top leads past them durably: what a guest trims
+ * meanwhile must not let the file below show. */
+static enum err relink_pulled(struct coalesce *c, struct err_note *note) {
+        size_t top = c->images.n - 1;
+        AUTO(chains_fini) struct chains chains = chains_through(c->sr, c->images.data[top]);
+        struct intent intent = c->intent;
+
+        for (size_t i = 0; i < top; i++)
+                if (end_write(c, i, note))
+                        return note->code;
+        intent.kind = INTENT_RELINK_TOP;
+        if (sr_note_change(c->sr, NULL, &intent, NULL, note))
+                return note->code;
+        c->intent = intent;
+        if (relink_top(c->sr, &c->intent, note))
+                return note->code;
+        VEC_EACH (&chains.list, each) {
+                chain_take_out_below(*each, c->images.data[top], (unsigned)top);
+        }
+        if (sr_refresh(c->sr, note) || check_unnamed(c, note))
+                return note->code;
+        enter(c, COALESCE_RELINKED);
+        return ERR_NONE;
 }
 
 static enum err relink(struct coalesce *c, struct err_note *note) {
         bool did;
 
-        if (upper_hidden(c) == 0) {
+        if (c->run.is_pull)
+                return relink_pulled(c, note);
+
+        if (upper_going(c) == 0) {
                 enter(c, COALESCE_PIVOTING);
                 return ERR_NONE;
         }
@@ -462,13 +529,14 @@ static enum err relink(struct coalesce *c, struct err_note *note) {
         return ERR_NONE;
 }
 
-/* The uppermost that is there. */
-static size_t next_to_go(const struct coalesce *c) {
-        size_t i = upper_hidden(c);
-
-        while (i > 0 && !c->images.data[i])
-                i--;
-        return i;
+/* The uppermost that is there; false: none is. */
+static bool next_to_go(const struct coalesce *c, size_t *ret) {
+        for (size_t i = upper_going(c) + 1; i-- > lowest_going(c);)
+                if (c->images.data[i]) {
+                        *ret = i;
+                        return true;
+                }
+        return false;
 }
 
 static enum err take_out(struct coalesce *c, size_t i, struct err_note *note) {
@@ -480,17 +548,18 @@ static enum err take_out(struct coalesce *c, size_t i, struct err_note *note) {
                 return err_set(note, ERR_NOT_FOUND, "node %s is gone",
                                uuid_format(&c->intent.nodes.data[i]).s);
         /* A sync between one and the next: a crash must not keep a child whose parent has gone. */
-        if (garbage_remove_emptied(c->sr, node, note))
+        if (c->run.is_pull ? garbage_remove_pulled(c->sr, node, note)
+                           : garbage_remove_emptied(c->sr, node, note))
                 return note->code;
         return sr_sync_names(c->sr, note);
 }
 
 static enum err unlink_next(struct coalesce *c, struct err_note *note) {
-        size_t i = next_to_go(c);
+        size_t i;
 
-        if (i > 0)
+        if (next_to_go(c, &i))
                 return take_out(c, i, note);
-        if (!c->run.is_leaf)
+        if (!c->run.is_leaf || c->run.is_pull)
                 return finish(c, note);
         enter(c, COALESCE_PIVOTING);
         return sr_refresh(c->sr, note);
@@ -534,7 +603,7 @@ static enum err take_step(struct coalesce *c, struct err_note *note) {
         case COALESCE_CLAIMED:
                 return start_moving(c, note);
         case COALESCE_MOVING:
-                return move(c, note);
+                return c->run.is_pull ? pull(c, note) : push(c, note);
         case COALESCE_EMPTY:
                 return relink(c, note);
         case COALESCE_RELINKED:
@@ -548,12 +617,21 @@ static enum err take_step(struct coalesce *c, struct err_note *note) {
         return ERR_NONE;
 }
 
+/* Of a pull as of a push that does the same. */
+static enum push_phase phase_of(const struct coalesce *c) {
+        if (c->push)
+                return push_phase(c->push);
+        if (!c->pull || pull_phase(c->pull) == PULL_FULL)
+                return PUSH_EMPTY;
+        return pull_phase(c->pull) == PULL_COPY ? PUSH_COPY : PUSH_SYNC;
+}
+
 static bool needs_turn(const struct coalesce *c) {
         if (c->is_failing || c->state != COALESCE_MOVING)
                 return true;
         if (c->wants_ballast || c->owes_ballast)
                 return true;
-        switch (push_phase(c->push)) {
+        switch (phase_of(c)) {
         case PUSH_COPY:
         case PUSH_SYNC:
         case PUSH_CLEAR:
@@ -592,10 +670,13 @@ static enum err step(struct coalesce *c, struct err_note *note) {
 static void note_progress(struct coalesce *c) {
         pthread_mutex_lock(&c->progress_lock);
         c->progress.state = c->state;
-        c->progress.phase = c->push ? push_phase(c->push) : PUSH_EMPTY;
+        c->progress.phase = phase_of(c);
         if (c->push) {
                 c->progress.bytes_total = push_bytes_total(c->push);
                 c->progress.bytes_done = push_bytes_done(c->push);
+        } else if (c->pull) {
+                c->progress.bytes_total = pull_bytes_total(c->pull);
+                c->progress.bytes_done = pull_bytes_done(c->pull);
         }
         pthread_mutex_unlock(&c->progress_lock);
 }
@@ -694,6 +775,8 @@ bool coalesce_may_attach(const struct sr *sr, const struct uuid *base) {
 
                 if (!intent_names(&c->intent, base))
                         continue;
+                if (c->run.is_pull) /* what stands on the top stays there */
+                        return uuid_equal(base, &c->run.top);
                 /* The top's children will all be relinked, and the target has everything once that began. */
                 if (!c->run.is_leaf && c->state <= COALESCE_EMPTY && uuid_equal(base, &c->run.top))
                         return true;

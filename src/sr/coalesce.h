@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One coalesce: the blocks of a run of nodes move down into the run's target, then the emptied nodes leave
- * the chain, and what they held is read from the target.
+/* One coalesce, of a run of nodes.  A push: their blocks move down into the run's target, then the emptied
+ * nodes leave the chain, and what they held is read from the target.  A pull: what they hold is copied up
+ * into the run's top, then the chain leads from the top past the others, which go.
  *
  * Invariants, at every instant and after any crash (docs/invariants.md has their tests):
  *   [C1] every visible VDI and every leased node reads the same bytes as before
@@ -14,6 +15,8 @@
  *   CLAIMED ──> MOVING ──…──> EMPTY ──relink──> RELINKED ──unlink──┬─────────────────────> DONE
  *      │           │            │                   │              └─> PIVOTING ──pivot──> DONE
  *      └───────────┴────────────┴───────────────────┴── end, or an error ──> ENDED
+ *
+ * A pull never pivots, and EMPTY means that the top can do without the others.
  *
  * What has moved when it ends stays moved; the claim is given back; every chain reads as before, and the next
  * coalesce of the run goes on where this one was.  After a crash the BATs say how far it came: recovery drops
@@ -69,8 +72,8 @@ DEFINE_AUTO(struct coalesce *, coalesce_end);
 
 struct coalesce_progress {
         enum coalesce_state state;
-        enum push_phase phase; /* while MOVING */
-        const char *direction; /* borrowed, static: "push" */
+        enum push_phase phase; /* while MOVING; a pull has only some of them */
+        const char *direction; /* borrowed, static: "push", "pull" */
         unsigned layers;       /* of the run, the target too */
         uint64_t bytes_total, bytes_done;
         uint64_t started_ns; /* io_now_ns */

@@ -129,19 +129,33 @@ static enum err remove_node(struct collection *collection, struct node *node, st
         return place_remove(sr->place, &name, note);
 }
 
-enum err garbage_remove_emptied(struct sr *sr, const struct node *node, struct err_note *note) {
-        struct place_name name = node_place_name(node);
-        AUTO_FREE char *path = place_path(sr->place, &name);
-        AUTO(io_close) struct io_file *file = NULL;
+static enum err check_empty(const struct node *node, struct io_file *file, struct err_note *note) {
         struct vhd_meta meta;
         bool is_empty;
 
+        if (vhd_meta_read(file, 0, &meta, note) || sr_file_is_empty(file, &meta, &is_empty, note))
+                return note->code;
+        return is_empty ? ERR_NONE : err_set(note, ERR_BUSY, "%s holds blocks still", node->name);
+}
+
+static enum err remove_unread(struct sr *sr, const struct node *node, bool must_be_empty,
+                              struct err_note *note) {
+        struct place_name name = node_place_name(node);
+        AUTO_FREE char *path = place_path(sr->place, &name);
+        AUTO(io_close) struct io_file *file = NULL;
+
         if (io_open(sr->io, path, IO_WRITE, &file, note) || check_file(node, file, note) ||
-            vhd_meta_read(file, 0, &meta, note) || sr_file_is_empty(file, &meta, &is_empty, note))
+            (must_be_empty && check_empty(node, file, note)))
                 return err_wrap(note, "remove %s", node->name);
-        if (!is_empty)
-                return err_set(note, ERR_BUSY, "remove %s: it holds blocks still", node->name);
         return place_remove(sr->place, &name, note);
+}
+
+enum err garbage_remove_emptied(struct sr *sr, const struct node *node, struct err_note *note) {
+        return remove_unread(sr, node, true, note);
+}
+
+enum err garbage_remove_pulled(struct sr *sr, const struct node *node, struct err_note *note) {
+        return remove_unread(sr, node, false, note);
 }
 
 static enum err try_remove(struct collection *collection, struct node *node, struct err_note *note) {

@@ -20,6 +20,8 @@ MUST_USE enum err garbage_collect(struct sr *, unsigned *ret_n, uint64_t *ret_by
 /* A hidden node that holds no block, that nothing names and nobody has open: its name goes, not durably yet.
  * ERR_BUSY where it is not so. */
 MUST_USE enum err garbage_remove_emptied(struct sr *, const struct node *, struct err_note *);
+/* The same of one that may hold blocks: nothing reads through it any more. */
+MUST_USE enum err garbage_remove_pulled(struct sr *, const struct node *, struct err_note *);
 /* After a verb that made garbage. */
 MUST_USE enum err garbage_collect_quietly(struct sr *, struct err_note *);
 

@@ -2,6 +2,7 @@
 #include "gc_engine.h"
 
 #include "coalesce.h"
+#include "pull.h"
 #include "sr_state.h"
 
 /* ---- prices ---- */
@@ -35,28 +36,36 @@ static enum err open_run(struct sr *sr, const struct node *const *run, size_t n,
 static enum err price(struct sr *sr, const struct node *const *run, size_t n, struct plan_price *ret,
                       struct err_note *note) {
         AUTO(opened_fini) struct opened opened = {0};
-        struct push_price push;
+        struct push_price push, pull = {0};
+        struct err_note why;
+        enum err err;
 
         if (open_run(sr, run, n, &opened, note) || push_price(opened.images.data, n, &push, note))
                 return note->code;
-        *ret = (struct plan_price){.push_bytes = push.bytes, .push_new_blocks = push.new_blocks};
-        /* At most: what the upper ones hold as well would not be moved. */
-        for (size_t i = 0; i + 1 < n; i++)
-                ret->pull_bytes += run[i]->allocated;
-        ret->pull_new_blocks = div_up(ret->pull_bytes, VHD_BLOCK_SIZE);
+        err = pull_price(opened.images.data, n, &pull, &why);
+        if (err && err != ERR_UNSUPPORTED) {
+                *note = why;
+                return err;
+        }
+        *ret = (struct plan_price){.push_bytes = push.bytes,
+                                   .push_new_blocks = push.new_blocks,
+                                   .pull_bytes = pull.bytes,
+                                   .pull_new_blocks = pull.new_blocks,
+                                   .may_pull = !err};
         return ERR_NONE;
 }
 
 /* ---- one coalesce ---- */
 
 static enum err begin(struct sr *sr, const struct gc_run *run, void **ret, struct err_note *note) {
-        struct coalesce_run wanted = {
-                .target = run->nodes[0], .top = run->nodes[run->n - 1], .n = run->n, .is_leaf = run->is_leaf};
+        struct coalesce_run wanted = {.target = run->nodes[0],
+                                      .top = run->nodes[run->n - 1],
+                                      .n = run->n,
+                                      .is_leaf = run->is_leaf,
+                                      .is_pull = run->direction == PLAN_PULL};
         struct coalesce_options options = {.batch_bytes = run->batch_bytes};
         struct coalesce *coalesce;
 
-        if (run->direction != PLAN_PUSH)
-                return err_set(note, ERR_UNSUPPORTED, "pull is not there yet");
         if (coalesce_begin(sr, &wanted, &options, &coalesce, note))
                 return note->code;
         *ret = coalesce;

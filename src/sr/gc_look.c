@@ -235,6 +235,7 @@ enum err gc_look(struct sr *sr, const struct gc_look_options *options, struct gc
         view.policy = (struct plan_policy){
                 .is_paused = options->is_paused,
                 .can_punch = true,
+                .can_pull = true,
                 .can_go_live = true,
                 .batch_bytes = 0, /* where there is less room, a push makes smaller ones */
                 .free_bytes = space.free + ballast_bytes(sr),

@@ -9,8 +9,10 @@
 #define TABLE_PLAN   "plan"
 
 static const char *const kind_names[] = {
-        [INTENT_PIVOT] = "pivot",   [INTENT_RESIZE] = "resize",         [INTENT_COALESCE] = "coalesce",
-        [INTENT_RELINK] = "relink", [INTENT_LEAF_PIVOT] = "leaf_pivot",
+        [INTENT_PIVOT] = "pivot",           [INTENT_RESIZE] = "resize",
+        [INTENT_COALESCE] = "coalesce",     [INTENT_RELINK] = "relink",
+        [INTENT_LEAF_PIVOT] = "leaf_pivot", [INTENT_PULL] = "pull",
+        [INTENT_RELINK_TOP] = "relink_top",
 };
 static const char *const image_names[] = {[IMAGE_VHD] = "vhd", [IMAGE_RAW] = "raw"};
 
@@ -35,6 +37,8 @@ bool intent_is_of_coalesce(const struct intent *intent) {
         case INTENT_COALESCE:
         case INTENT_RELINK:
         case INTENT_LEAF_PIVOT:
+        case INTENT_PULL:
+        case INTENT_RELINK_TOP:
                 return true;
         }
         return false;

@@ -21,6 +21,9 @@ enum intent_kind {
         INTENT_COALESCE, /* see claim.h: blocks may be on their way */
         INTENT_RELINK, /* see relink.h: the run is emptied, vdi's children are given other as their parent */
         INTENT_LEAF_PIVOT, /* see leaf_pivot.h: other takes the name of vdi, which is emptied */
+        /* The two of one that pulls, likewise. */
+        INTENT_PULL,       /* see claim.h: blocks may be on their way up */
+        INTENT_RELINK_TOP, /* see relink.h: vdi holds all of the run, and is given other's parent */
 };
 
 struct intent {

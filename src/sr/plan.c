@@ -15,6 +15,9 @@
 #define RUN_COST (4 * (uint64_t)MIB)
 /* What a block takes in a VHD, with its bitmap and what aligns it. */
 #define BLOCK_STRIDE ((uint64_t)VHD_STRIDE_SECTORS * SECTOR)
+/* What an image takes in memory, for each of its blocks, while a coalesce has it; and a run may take. */
+#define WRITE_SIDE_BLOCK ((uint64_t)12)
+#define RUN_MEMORY       ((uint64_t)GIB)
 /* Beyond one batch: metadata, and what waits to be punched. */
 #define BATCH_SLACK (8 * (uint64_t)MIB)
 
@@ -221,11 +224,9 @@ static bool is_held_top(const struct search *search, const struct edge *edge, ch
 
         if (is_held(search, edge->upper, reason))
                 return true;
-        if (search->places[edge->upper].n_live > 0)
-                return say(
-                        reason,
-                        "%s is visible and has children: only a pull could help, and pull is not there yet",
-                        uuid_format(&top->uuid).s);
+        if (search->places[edge->upper].n_live > 0 && !search->policy->can_pull)
+                return say(reason, "%s is visible and has children: only a pull could help",
+                           uuid_format(&top->uuid).s);
         if (search->nodes[edge->lower].kind == IMAGE_RAW)
                 return say(reason, "raw parent at a leaf's pivot");
         if (top->open == PLAN_OPEN_TO_WRITE && !search->policy->can_go_live)
@@ -335,6 +336,14 @@ static bool is_one_group(const struct search *search, const struct edge *a, cons
         return strcmp(a->reason, b->reason) == 0;
 }
 
+/* Of one that is ready: no more nodes than memory is there for; the rest is another's. */
+static bool is_too_long(const struct search *search, const struct plan_candidate *candidate) {
+        uint64_t blocks = div_up(search->nodes[candidate->run.data[0]].size, VHD_BLOCK_SIZE);
+
+        return candidate->state == PLAN_READY && candidate->run.n >= 2 &&
+               (candidate->run.n + 1) * blocks * WRITE_SIDE_BLOCK > RUN_MEMORY;
+}
+
 static void add_runs(struct search *search) {
         for (size_t i = 0; i < search->edges.n;) {
                 const struct edge *first = &search->edges.data[i];
@@ -344,11 +353,14 @@ static void add_runs(struct search *search) {
                 candidate->claimed_by =
                         first->state == PLAN_RUNNING ? search->nodes[first->lower].claimed_by : 0;
                 memcpy(candidate->reason, first->reason, sizeof candidate->reason);
-                for (; i < search->edges.n && is_one_group(search, first, &search->edges.data[i]); i++) {
+                for (; i < search->edges.n && is_one_group(search, first, &search->edges.data[i]) &&
+                       !is_too_long(search, candidate);
+                     i++) {
                         size_t upper = search->edges.data[i].upper;
 
                         *vec_add(&candidate->run) = upper;
                         candidate->is_leaf = !search->nodes[upper].is_hidden;
+                        candidate->only_pull = candidate->is_leaf && search->places[upper].n_live > 0;
                 }
                 judge_run(search, candidate);
         }
@@ -377,7 +389,7 @@ void plan_find(const struct plan_node *nodes, size_t n, const struct plan_policy
 static uint64_t space_of(const struct plan_policy *policy, enum plan_direction direction, uint64_t n_blocks) {
         uint64_t all = n_blocks * BLOCK_STRIDE, batch = policy->batch_bytes + BATCH_SLACK;
 
-        /* A pull keeps the parent's bytes for its other children; a push punches what it has moved. */
+        /* A pull keeps the lower nodes' bytes until it is done; a push punches what it has moved. */
         if (direction == PLAN_PULL || !policy->can_punch)
                 return all;
         return all < batch ? all : batch;
@@ -396,14 +408,14 @@ static void set_direction(struct plan_candidate *candidate, const struct plan_po
 
 /* The cheaper that fits. */
 static void choose_direction(struct plan_candidate *candidate, const struct plan_policy *policy) {
-        uint64_t push_space = space_of(policy, PLAN_PUSH, candidate->price.push_new_blocks);
-        uint64_t pull_space = space_of(policy, PLAN_PULL, candidate->price.pull_new_blocks);
-        bool is_pull_better =
-                candidate->price.pull_bytes < candidate->price.push_bytes || push_space > policy->free_bytes;
+        const struct plan_price *price = &candidate->price;
+        uint64_t push_space = space_of(policy, PLAN_PUSH, price->push_new_blocks);
+        uint64_t pull_space = space_of(policy, PLAN_PULL, price->pull_new_blocks);
+        bool is_pull_better = price->pull_bytes < price->push_bytes || push_space > policy->free_bytes;
+        bool may_pull = policy->can_pull && price->may_pull && pull_space <= policy->free_bytes;
 
         set_direction(candidate, policy,
-                      policy->can_pull && is_pull_better && pull_space <= policy->free_bytes ? PLAN_PULL
-                                                                                             : PLAN_PUSH);
+                      candidate->only_pull || (may_pull && is_pull_better) ? PLAN_PULL : PLAN_PUSH);
 }
 
 static void weigh(struct plan_candidate *candidate, const struct plan_node *nodes) {
@@ -427,6 +439,9 @@ static void judge_price(struct plan_candidate *candidate, const struct plan_poli
         if (candidate->price_error.code) {
                 candidate->state = candidate->price_error.code == ERR_BUSY ? PLAN_WAITING : PLAN_FAILED;
                 (void)say(candidate->reason, "%s", candidate->price_error.text);
+        } else if (candidate->only_pull && !candidate->price.may_pull) {
+                candidate->state = PLAN_WAITING;
+                (void)say(candidate->reason, "it has children, and a parent that nothing can be pulled from");
         } else if (candidate->space_bytes > policy->free_bytes) {
                 candidate->state = PLAN_WAITING;
                 (void)say(candidate->reason, "no space: needs %s, has %s",

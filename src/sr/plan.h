@@ -7,8 +7,9 @@
  *      plan_rank   prices, room -> direction, state, reason, order
  *
  * Garbage is a hidden node that has nothing above it but garbage.  A run is hidden nodes, each the only child
- * of the one below; its lowest node is the target of a push, its top may have many children, or be a visible
- * leaf (the target then takes the leaf's name).  Nodes that a coalesce may not touch cut a run: what is left
+ * of the one below; its lowest node is the target of a push, its top that of a pull.  The top may have many
+ * children, or be visible: a leaf (of a push the target then takes its name), or, for a pull alone, one that
+ * has children.  Nodes that a coalesce may not touch cut a run: what is left
  * of it on both sides are candidates of their own, and what is cut out is one that waits, with its reason.
  *
  * Promises:
@@ -83,6 +84,7 @@ struct plan_policy {
 struct plan_price {
         uint64_t push_bytes, push_new_blocks;
         uint64_t pull_bytes, pull_new_blocks;
+        bool may_pull; /* none of the lower nodes has all blocks always (raw, fixed) */
 };
 
 enum plan_kind { PLAN_GARBAGE, PLAN_COALESCE };
@@ -98,7 +100,8 @@ struct plan_candidate {
         enum plan_kind kind;
         VEC(size_t) run;     /* owned; places of nodes, from the target upwards; garbage: one */
         size_t tree;         /* place of the root */
-        bool is_leaf;        /* the top is visible: ends in a pivot */
+        bool is_leaf;        /* the top is visible: a push ends in a pivot */
+        bool only_pull;      /* it has children too */
         unsigned claimed_by; /* the coalesce that runs it */
         unsigned deepest;    /* layers of the deepest chain through it */
 

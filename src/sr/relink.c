@@ -16,22 +16,27 @@ static void heir_fini(struct heir *heir) {
 }
 DEFINE_AUTO_IN_PLACE(struct heir, heir_fini);
 
-static enum err heir_of(struct sr *sr, const struct tree *tree, const struct intent *intent, struct heir *ret,
-                        struct err_note *note) {
-        struct place_name name;
+static enum err heir_fill(struct sr *sr, const struct node *node, struct heir *ret, struct err_note *note) {
+        struct place_name name = node_place_name(node);
         struct io_stat stat;
 
-        ret->node = tree_find(tree, &intent->other);
-        if (!ret->node)
-                return err_set(note, ERR_NOT_FOUND,
-                               "%s, which children are to be given as their parent, is gone",
-                               uuid_format(&intent->other).s);
-        name = node_place_name(ret->node);
+        ret->node = node;
         ret->path = place_path(sr->place, &name);
         if (io_stat_path(sr->io, ret->path, &stat, note))
                 return note->code;
         ret->modified_seconds = stat.modified_ns / 1000000000;
         return ERR_NONE;
+}
+
+static enum err heir_of(struct sr *sr, const struct tree *tree, const struct intent *intent, struct heir *ret,
+                        struct err_note *note) {
+        const struct node *node = tree_find(tree, &intent->other);
+
+        if (!node)
+                return err_set(note, ERR_NOT_FOUND,
+                               "%s, which children are to be given as their parent, is gone",
+                               uuid_format(&intent->other).s);
+        return heir_fill(sr, node, ret, note);
 }
 
 static struct vhd_parent link_to(const struct heir *heir, const char *name_from) {
@@ -42,13 +47,14 @@ static struct vhd_parent link_to(const struct heir *heir, const char *name_from)
                                    .modified_seconds = heir->modified_seconds};
 }
 
+/* link NULL: it needs no parent any more. */
 static enum err relink_closed(struct sr *sr, const char *path, const struct vhd_parent *link,
                               struct err_note *note) {
         AUTO(io_close) struct io_file *file = NULL;
 
         if (io_open(sr->io, path, IO_WRITE, &file, note) || io_lock(file, IO_SHARED, note))
                 return err_wrap(note, "open %s", path);
-        return vhd_edit_set_parent(sr->io, file, link, note);
+        return link ? vhd_edit_set_parent(sr->io, file, link, note) : vhd_edit_drop_parent(file, note);
 }
 
 static enum err relink_node(struct sr *sr, const struct node *child, const struct heir *heir,
@@ -56,8 +62,11 @@ static enum err relink_node(struct sr *sr, const struct node *child, const struc
         struct image *open = map_get(&sr->images.open, (struct map_key){child->device, child->inode});
         struct place_name name = node_place_name(child);
         AUTO_FREE char *path = place_path(sr->place, &name);
-        struct vhd_parent link = link_to(heir, path);
+        struct vhd_parent link;
 
+        if (!heir)
+                return open ? vhd_unlink_image(open, note) : relink_closed(sr, path, NULL, note);
+        link = link_to(heir, path);
         return open ? vhd_relink_image(open, &link, note) : relink_closed(sr, path, &link, note);
 }
 
@@ -136,6 +145,41 @@ static enum err relink_all(struct sr *sr, const struct intent *intent, struct er
 
 enum err relink_recover(struct sr *sr, const struct intent *intent, struct err_note *note) {
         if (claim_mend(sr, intent, note) || relink_all(sr, intent, note))
+                return err_wrap(note, "finish a coalesce");
+        return sr_note_change(sr, NULL, NULL, &intent->uuid, note);
+}
+
+/* ---- after a pull ---- */
+
+static enum err relink_top_in(struct sr *sr, const struct tree *tree, const struct intent *intent,
+                              struct err_note *note) {
+        const struct node *top = tree_find(tree, &intent->vdi), *lowest = tree_find(tree, &intent->other);
+        AUTO(heir_fini) struct heir heir = {0};
+
+        /* Gone meanwhile, or damaged, by whatever hand: the top leads where it leads. */
+        if (!top || !lowest || lowest->error.code)
+                return ERR_NONE;
+        if (!lowest->parent)
+                return relink_node(sr, top, NULL, note);
+        return heir_fill(sr, lowest->parent, &heir, note) ? note->code : relink_node(sr, top, &heir, note);
+}
+
+enum err relink_top(struct sr *sr, const struct intent *intent, struct err_note *note) {
+        return relink_top_in(sr, &sr->tree, intent, note);
+}
+
+static enum err scan_and_relink_top(struct sr *sr, const struct intent *intent, struct err_note *note) {
+        AUTO(tree_fini) struct tree tree = {0};
+        enum err err = tree_scan(sr->place, &tree, note);
+
+        if (!err)
+                err = relink_top_in(sr, &tree, intent, note);
+        /* One that was damaged meanwhile keeps its parent, which it names, and the SR its other disks. */
+        return err == ERR_CORRUPT ? ERR_NONE : err;
+}
+
+enum err relink_top_recover(struct sr *sr, const struct intent *intent, struct err_note *note) {
+        if (claim_mend(sr, intent, note) || scan_and_relink_top(sr, intent, note))
                 return err_wrap(note, "finish a coalesce");
         return sr_note_change(sr, NULL, NULL, &intent->uuid, note);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Chains of VDIs, and who has which open. */
-#include "chain_move.h"
 #include "coalesce.h"
 #include "sr_state.h"
 
@@ -108,7 +107,7 @@ static void forget_chain(struct sr *sr, const struct chain *chain) {
         }
 }
 
-/* A coalesce that moves blocks from under it ends first. */
+/* A coalesce that works on its leaf ends first. */
 static void end_live_coalesce(struct sr *sr, const struct chain *chain) {
         struct err_note unused;
 
@@ -116,8 +115,7 @@ static void end_live_coalesce(struct sr *sr, const struct chain *chain) {
                 if (sr->chains.data[i].chain == chain) {
                         struct uuid vdi = sr->chains.data[i].vdi;
 
-                        if (chain_is_moving(chain))
-                                (void)!coalesce_make_way(sr, &vdi, "close", &unused);
+                        (void)!coalesce_make_way(sr, &vdi, "close", &unused);
                         return;
                 }
 }

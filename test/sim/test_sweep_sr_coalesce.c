@@ -23,7 +23,8 @@ struct kind {
         bool is_open;        /* a is open for writing, s for reading */
         unsigned depth;      /* of a, when all is done */
         unsigned max_points; /* at which it dies; 0: all */
-        bool is_live;        /* a is written to while it is emptied */
+        bool is_live;        /* a is written to while it is emptied, or while it pulls */
+        bool is_pull;
 
         /* what the guest wrote to the second sector of each block */
         unsigned turn;
@@ -77,7 +78,8 @@ static enum err find_run(struct sr *sr, const struct kind *kind, struct coalesce
                 return note->code;
         }
         left = node->depth - kind->depth; /* that are still to go */
-        *ret = (struct coalesce_run){.n = left + 1, .is_leaf = kind->last == LAYERS - 1};
+        *ret = (struct coalesce_run){
+                .n = left + 1, .is_leaf = kind->last == LAYERS - 1, .is_pull = kind->is_pull};
         for (unsigned above = LAYERS - 1 - kind->last; above > 0; above--)
                 node = node->parent;
         ret->top = node->uuid;
@@ -296,6 +298,44 @@ static const struct kind kinds[] = {
         {.name = "leaf-grown", .first = 2, .last = 3, .is_grown = true, .depth = 3, .max_points = 10},
         {.name = "live", .first = 2, .last = 3, .depth = 3, .max_points = 50, .is_live = true},
         {.name = "live-of-all", .first = 0, .last = 3, .depth = 1, .max_points = 40, .is_live = true},
+        {.name = "pull-inner",
+         .first = 1,
+         .last = 2,
+         .has_snapshot = true,
+         .depth = 3,
+         .max_points = 20,
+         .is_pull = true},
+        {.name = "pull-inner-open",
+         .first = 0,
+         .last = 2,
+         .has_snapshot = true,
+         .is_open = true,
+         .depth = 2,
+         .max_points = 40,
+         .is_pull = true},
+        {.name = "pull-leaf", .first = 2, .last = 3, .depth = 3, .max_points = 20, .is_pull = true},
+        {.name = "pull-leaf-of-all", .first = 0, .last = 3, .depth = 1, .max_points = 25, .is_pull = true},
+        {.name = "pull-leaf-grown",
+         .first = 1,
+         .last = 3,
+         .is_grown = true,
+         .depth = 2,
+         .max_points = 10,
+         .is_pull = true},
+        {.name = "pull-live",
+         .first = 2,
+         .last = 3,
+         .depth = 3,
+         .max_points = 40,
+         .is_live = true,
+         .is_pull = true},
+        {.name = "pull-live-of-all",
+         .first = 0,
+         .last = 3,
+         .depth = 1,
+         .max_points = 40,
+         .is_live = true,
+         .is_pull = true},
 };
 
 static void whatever_happens_every_disk_reads_the_same(void **state) {

@@ -108,6 +108,7 @@ static void set_prices(const struct world *world, struct plan *plan) {
                 }
                 price->push_new_blocks = price->push_bytes / BLOCK;
                 price->pull_new_blocks = price->pull_bytes / BLOCK;
+                price->may_pull = world->nodes[each->run.data[0]].kind == IMAGE_VHD;
         }
 }
 
@@ -214,7 +215,43 @@ static void a_visible_node_with_children_is_not_emptied(void **state UNUSED) {
         assert_plan(
                 "a- Ba CB",
                 "waiting aB(42000000-0000-0000-0000-000000000000 is visible and has children: only a pull "
-                "could help, and pull is not there yet)");
+                "could help)");
+}
+
+static void a_visible_node_with_children_pulls(void **state UNUSED) {
+        AUTO(plan_fini) struct plan plan = {0};
+        struct world world = world_of("a-@9 ba@9 Cb@1 DC EC");
+        struct plan_policy policy = roomy;
+
+        policy.can_pull = true;
+        make_plan(&world, &policy, &plan);
+        assert_int_equal(plan.list.n, 1);
+        assert_int_equal(plan.list.data[0].state, PLAN_READY);
+        assert_int_equal(plan.list.data[0].direction, PLAN_PULL); /* which moves more, and is all there is */
+        assert_true(plan.list.data[0].only_pull);
+        policy.free_bytes = 17 * BLOCK;
+        assert_plan_of("a-@9 ba@9 Cb@1 DC EC", &policy,
+                       "waiting abC(no space: needs 36.1 MiB, has 34.0 MiB)");
+        assert_plan_of("a-@9R ba@1 cb Dc", &policy, "ready abc waiting cD(raw parent at a leaf's pivot)");
+}
+
+static void a_run_is_as_long_as_memory_allows(void **state UNUSED) {
+        AUTO(buf_fini) struct buf text = {0};
+        AUTO(plan_fini) struct plan plan = {0};
+        struct world world;
+
+        buf_print(&text, "@-:524288");
+        for (int i = 0; i < 60; i++)
+                buf_print(&text, " %c%c:524288", '@' + i + 1, '@' + i);
+        world = world_of(buf_text(&text));
+        for (size_t i = 0; i < world.n; i++) {
+                world.nodes[i].is_hidden = i + 1 < world.n;
+                world.nodes[i].size *= 4; /* its write side takes 24 MiB */
+        }
+        make_plan(&world, &roomy, &plan);
+        assert_int_equal(plan.list.n, 2);
+        assert_int_equal(plan.list.data[0].run.n + plan.list.data[1].run.n, 62); /* one is in both */
+        assert_int_equal(plan.list.data[plan.list.data[0].state != PLAN_READY].run.n, 42);
 }
 
 static void a_leased_node_cuts_a_run(void **state UNUSED) {
@@ -361,9 +398,13 @@ static void the_cheaper_direction_that_is_there_is_taken(void **state UNUSED) {
                 uint64_t free_blocks;
                 enum plan_direction want;
         } table[] = {
-                {"a-@1 La@100", false, 1000, PLAN_PUSH}, {"a-@1 La@100", true, 1000, PLAN_PULL},
-                {"a-@100 La@1", true, 1000, PLAN_PUSH},  {"a-@50 La@100", true, 10, PLAN_PUSH},
-                {"a-@9 La@100", true, 10, PLAN_PULL},    {"a-@100 La@100", true, 1000, PLAN_PUSH},
+                {"a-@1 La@100", false, 1000, PLAN_PUSH},
+                {"a-@1 La@100", true, 1000, PLAN_PULL},
+                {"a-@100 La@1", true, 1000, PLAN_PUSH},
+                {"a-@50 La@100", true, 10, PLAN_PUSH},
+                {"a-@9 La@100", true, 10, PLAN_PULL},
+                {"a-@100 La@100", true, 1000, PLAN_PUSH},
+                {"a-R@1 ba@90 cb@9 Lc Mc", true, 1000, PLAN_PUSH},
         };
 
         for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -433,6 +474,8 @@ int main(void) {
                 cmocka_unit_test(two_runs_of_a_tree_come_one_after_the_other),
                 cmocka_unit_test(a_visible_node_is_no_target),
                 cmocka_unit_test(a_visible_node_with_children_is_not_emptied),
+                cmocka_unit_test(a_visible_node_with_children_pulls),
+                cmocka_unit_test(a_run_is_as_long_as_memory_allows),
                 cmocka_unit_test(a_leased_node_cuts_a_run),
                 cmocka_unit_test(an_open_leaf_waits_and_the_nodes_below_do_not),
                 cmocka_unit_test(a_hidden_node_open_by_itself_waits),
