@@ -276,10 +276,27 @@ static void end_live(struct coalesce *c) {
         chain_end_move(live);
 }
 
+/* Bits of the target first: what lies there is what the others may not have any more.  Of a disk that is
+ * written to, its flushes bring down the leaf alone from now on: what could not be brought down below it must
+ * not be told of by one [D6]. */
+static enum err end_writes(struct coalesce *c, bool was_live, struct err_note *note) {
+        size_t top = c->images.n - 1;
+
+        for (size_t i = 0; i < c->images.n; i++) {
+                if (end_write(c, i, note) == ERR_NONE)
+                        continue;
+                if (was_live && i < top && c->images.data[top])
+                        atomic_store(&c->images.data[top]->has_failed, true);
+                return note->code;
+        }
+        return ERR_NONE;
+}
+
 /* Everything is given back, whatever fails of it; its first error is told. */
 static enum err give_back(struct coalesce *c, struct err_note *note) {
+        bool was_live = c->live && !c->run.is_pull;
         struct err_note later;
-        enum err err = ERR_NONE;
+        enum err err;
 
         end_live(c);
         return_ballast(c);
@@ -287,9 +304,7 @@ static enum err give_back(struct coalesce *c, struct err_note *note) {
                 push_free(TAKE(c->push));
         if (c->pull)
                 pull_free(TAKE(c->pull));
-        /* Bits of the target first: what lies there is what the others may not have any more. */
-        for (size_t i = 0; i < c->images.n && !err; i++)
-                err = end_write(c, i, note);
+        err = end_writes(c, was_live, note);
         for (size_t i = 0; i < c->images.n; i++) {
                 if (i > 0 && i < c->images.n - c->run.is_leaf && c->images.data[i] &&
                     c->intent.kind == INTENT_RELINK)

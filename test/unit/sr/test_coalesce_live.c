@@ -284,6 +284,45 @@ static void an_error_at_any_call_costs_no_byte(void **state) {
         }
 }
 
+static void step_until(struct world *w, enum coalesce_state state) {
+        struct coalesce_progress progress;
+
+        do {
+                assert_true(step(w));
+                coalesce_progress_of(w->c, &progress);
+        } while (progress.state < state);
+}
+
+/* What was written below the leaf, and could not be brought down when the coalesce ended, is nothing that a
+ * flush of the leaf may tell of [D6]. */
+static void what_the_target_could_not_keep_is_not_acknowledged(void **state) {
+        unsigned n_lost = 0;
+
+        (void)state;
+        for (uint64_t i = 0; i < 40; i++) {
+                struct err_note note = {0};
+                struct world w;
+
+                world_init(&w, i, 2);
+                begin(&w);
+                step_until(&w, COALESCE_PIVOTING);
+                w.turn = (unsigned)i;
+                kit_put(w.chain, 1, 'z');
+                io_sim_fail_at(w.io, 1 + i % 4, ERR_IO, false); /* as the target is brought down */
+                coalesce_end(TAKE(w.c));
+                io_sim_heal(w.io);
+                if (chain_flush(w.chain, &note) == ERR_NONE) {
+                        w.want[1] = 'z';
+                        survives_crashes(&w);
+                } else {
+                        n_lost++;
+                }
+                io_sim_abandon(w.io);
+                io_free(w.io);
+        }
+        assert_true(n_lost > 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(it_ends_in_one_file_under_the_vdis_name),
@@ -294,6 +333,7 @@ int main(void) {
                 cmocka_unit_test(a_lease_may_come_at_any_step),
                 cmocka_unit_test(a_clone_may_be_made_at_any_step),
                 cmocka_unit_test(an_error_at_any_call_costs_no_byte),
+                cmocka_unit_test(what_the_target_could_not_keep_is_not_acknowledged),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
