@@ -9,6 +9,7 @@ struct pair {
         struct place_name leaf_name, parent_name;
         struct io_file *leaf;   /* owned */
         struct io_file *parent; /* owned */
+        bool is_written;        /* a chain of ours writes to the parent, and has it locked */
 };
 
 static void pair_fini(struct pair *pair) {
@@ -24,12 +25,13 @@ static struct pair pair_of(const struct intent *intent) {
                              .parent_name = place_name_of(&intent->other, IMAGE_VHD)};
 }
 
-static enum err open_alone(struct sr *sr, const struct place_name *name, struct io_file **ret,
-                           struct err_note *note) {
+static enum err open_file(struct sr *sr, const struct place_name *name, bool is_alone, struct io_file **ret,
+                          struct err_note *note) {
         AUTO_FREE char *path = place_path(sr->place, name);
         AUTO(io_close) struct io_file *file = NULL;
 
-        if (io_open(sr->io, path, IO_WRITE, &file, note) || io_lock(file, IO_EXCLUSIVE, note))
+        if (io_open(sr->io, path, is_alone ? IO_WRITE : IO_READ, &file, note) ||
+            (is_alone && io_lock(file, IO_EXCLUSIVE, note)))
                 return err_wrap(note, "open %s", path);
         *ret = TAKE(file);
         return ERR_NONE;
@@ -56,15 +58,15 @@ static enum err check_pair(const struct pair *pair, struct err_note *note) {
 }
 
 static enum err open_pair(struct sr *sr, struct pair *pair, struct err_note *note) {
-        if (open_alone(sr, &pair->leaf_name, &pair->leaf, note) ||
-            open_alone(sr, &pair->parent_name, &pair->parent, note))
+        if (open_file(sr, &pair->leaf_name, true, &pair->leaf, note) ||
+            open_file(sr, &pair->parent_name, !pair->is_written, &pair->parent, note))
                 return note->code;
         return check_pair(pair, note);
 }
 
-/* Under the intent. */
+/* Under the intent.  What is written to was unhidden before. */
 static enum err take_name(struct sr *sr, const struct pair *pair, struct err_note *note) {
-        if (vhd_edit_set_hidden(pair->parent, false, note) ||
+        if ((!pair->is_written && vhd_edit_set_hidden(pair->parent, false, note)) ||
             place_rename(sr->place, &pair->parent_name, &pair->leaf_name, note))
                 return note->code;
         return sr_sync_names(sr, note);
@@ -160,13 +162,26 @@ static enum err open_again(struct sr *sr, struct pair *pair, struct err_note *no
 
         if (place_find(sr->place, &pair->leaf_name, &has_leaf, &stat, note))
                 return note->code;
-        return has_leaf ? open_pair(sr, pair, note) : open_alone(sr, &pair->parent_name, &pair->parent, note);
+        return has_leaf ? open_pair(sr, pair, note)
+                        : open_file(sr, &pair->parent_name, !pair->is_written, &pair->parent, note);
 }
 
-static enum err finish_or_undo(struct sr *sr, const struct intent *intent, struct err_note *note) {
-        AUTO(pair_fini) struct pair pair = pair_of(intent);
-        enum err err = open_again(sr, &pair, note);
+/* The chain pivoted, and the sync of P's new name failed and took it back: the chain acknowledges nothing any
+ * more, and whoever else changes the SR need not wait for it to be closed. */
+static bool is_written(struct sr *sr, const struct intent *intent, const struct io_stat *parent) {
+        const struct sr_open_chain *writer = sr_writer_of(sr, &intent->vdi);
+        const struct image *leaf = writer ? chain_layer(writer->chain, 0) : NULL;
 
+        return leaf && leaf->device == parent->device && leaf->inode == parent->inode;
+}
+
+static enum err finish_or_undo(struct sr *sr, const struct intent *intent, const struct io_stat *parent,
+                               struct err_note *note) {
+        AUTO(pair_fini) struct pair pair = pair_of(intent);
+        enum err err;
+
+        pair.is_written = is_written(sr, intent, parent);
+        err = open_again(sr, &pair, note);
         if (err == ERR_MISMATCH) {
                 pair_fini(&pair);
                 pair = pair_of(intent);
@@ -184,7 +199,7 @@ enum err leaf_pivot_recover(struct sr *sr, const struct intent *intent, struct e
         bool is_there;
 
         if (place_find(sr->place, &parent, &is_there, &stat, note) ||
-            (is_there && finish_or_undo(sr, intent, note)))
+            (is_there && finish_or_undo(sr, intent, &stat, note)))
                 return err_wrap(note, "finish a coalesce");
         return sr_note_change(sr, NULL, NULL, &intent->uuid, note);
 }

@@ -323,6 +323,40 @@ static void what_the_target_could_not_keep_is_not_acknowledged(void **state) {
         assert_true(n_lost > 0);
 }
 
+/* The next sync of the folder fails. */
+static void fail_names(void *user, const char *verb, const char *path) {
+        struct world *w = user;
+
+        if (strcmp(verb, "sync directory") == 0 && strcmp(path, KIT_DIR) == 0)
+                io_sim_fail_at(w->io, 1, ERR_IO, false);
+}
+
+/* A failed sync may have taken the new name back, or not: the chain acknowledges nothing any more, and goes on
+ * holding the file. */
+static void a_name_that_was_not_durable_holds_up_no_other_disk(void **state) {
+        (void)state;
+        for (uint64_t seed = 0; seed < 8; seed++) {
+                struct err_note note = {0};
+                enum err err = ERR_NONE;
+                bool is_done = false;
+                struct world w;
+
+                world_init(&w, seed, 2);
+                begin(&w);
+                io_sim_set_watch(w.io, fail_names, &w);
+                while (!is_done && err == ERR_NONE)
+                        err = coalesce_step(w.c, &is_done, &note);
+                assert_int_equal(err, ERR_IO);
+                io_sim_set_watch(w.io, NULL, NULL);
+                io_sim_heal(w.io);
+                (void)kit_vdi(w.sr, "b");
+                assert_int_equal(chain_flush(w.chain, &note), ERR_IO);
+                sr_abandon_chain(w.sr, TAKE(w.chain));
+                assert_reads(w.sr, &w.vdi, w.want);
+                world_fini(&w);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(it_ends_in_one_file_under_the_vdis_name),
@@ -334,6 +368,7 @@ int main(void) {
                 cmocka_unit_test(a_clone_may_be_made_at_any_step),
                 cmocka_unit_test(an_error_at_any_call_costs_no_byte),
                 cmocka_unit_test(what_the_target_could_not_keep_is_not_acknowledged),
+                cmocka_unit_test(a_name_that_was_not_durable_holds_up_no_other_disk),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
