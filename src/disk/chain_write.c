@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "chain_inside.h"
+#include "mem.h"
 
 /* NULL: a change can be durable.  Of a run, each file of it that a flush brings down counts. */
 static const struct image *failed_image(struct chain *chain) {
@@ -28,6 +29,41 @@ static enum err check_change(struct chain *chain, const char *what, uint64_t n, 
         return chain_check_range(chain, what, n, at, note);
 }
 
+/* ---- a change of a mirrored block that failed ---- */
+
+/* Zeros as a hole, where that is what they are: space may be what was missing. */
+static enum err give_target(struct image *target, const uint8_t *data, uint64_t n, uint64_t at,
+                            struct err_note *note) {
+        enum { STEP = 4096 };
+
+        while (n > 0) {
+                uint64_t step = min_u64(n, STEP);
+                enum err e = bytes_are_zero(data, step)
+                                     ? target->ops->zero(target, step, at, true, false, note)
+                                     : target->ops->write(target, data, step, at, note);
+
+                if (e)
+                        return e;
+                data += step;
+                at += step;
+                n -= step;
+        }
+        return ERR_NONE;
+}
+
+/* It may have come to one of the two files, or partly.  What readers see of it now is what they must see when
+ * the block has moved: the target gets that.  Where it cannot, nothing is acknowledged any more [D6]. */
+static void mend_mirror(struct chain *chain, const struct chain_aims *aims, uint64_t n, uint64_t at) {
+        AUTO_FREE uint8_t *data = NULL;
+        struct err_note unused;
+
+        if (aims->n < 2)
+                return;
+        data = mem_grow(NULL, n, 1);
+        if (chain_read(chain, data, n, at, &unused) || give_target(aims->image[1], data, n, at, &unused))
+                atomic_store(&chain_leaf(chain)->has_failed, true);
+}
+
 /* ---- pieces ---- */
 
 static enum err write_piece(struct chain *chain, const uint8_t *data, uint64_t n, uint64_t at,
@@ -37,8 +73,10 @@ static enum err write_piece(struct chain *chain, const uint8_t *data, uint64_t n
         for (unsigned i = 0; i < aims.n; i++) {
                 struct image *image = aims.image[i];
 
-                if (image->ops->write(image, data, n, at, note))
+                if (image->ops->write(image, data, n, at, note)) {
+                        mend_mirror(chain, &aims, n, at);
                         return err_wrap(note, "write %" PRIu64 " at %" PRIu64 " to %s", n, at, image->path);
+                }
                 chain_note_change(chain, image, at / IMAGE_BLOCK_SIZE);
         }
         return ERR_NONE;
@@ -125,14 +163,26 @@ static enum err flush_if_due(struct chain *chain, struct err_note *note) {
         return are_many || have_bits_waited_too_long(chain) ? chain_flush(chain, note) : ERR_NONE;
 }
 
+/* Side by side with others; but of two that touch one sector while it goes to two files, one must come first
+ * in both. */
+static void enter_write(struct chain *chain, struct range *range, uint64_t n, uint64_t at) {
+        uint64_t first = at / SECTOR, end = div_up(at + n, SECTOR);
+        bool is_alone = !is_multiple(at | n, SECTOR);
+
+        ranges_enter(&chain->ranges, range, first, end, is_alone);
+        if (is_alone || !chain->move)
+                return;
+        ranges_leave(&chain->ranges, range);
+        ranges_enter(&chain->ranges, range, first, end, true);
+}
+
 enum err chain_write(struct chain *chain, const void *data, size_t n, uint64_t at, struct err_note *note) {
         struct range range;
         enum err e;
 
         if (n == 0)
                 return ERR_NONE;
-        ranges_enter(&chain->ranges, &range, at / SECTOR, div_up(at + n, SECTOR),
-                     !is_multiple(at | n, SECTOR));
+        enter_write(chain, &range, n, at);
         e = check_change(chain, "write", n, at, note);
         if (!e)
                 e = write_range(chain, data, n, at, note);
@@ -166,8 +216,10 @@ static enum err zero_piece(struct chain *chain, uint64_t n, uint64_t at, bool is
         for (unsigned i = 0; i < aims.n; i++) {
                 struct image *image = aims.image[i];
 
-                if (image->ops->zero(image, n, at, is_over_data, is_all && !is_over_data, note))
+                if (image->ops->zero(image, n, at, is_over_data, is_all && !is_over_data, note)) {
+                        mend_mirror(chain, &aims, n, at);
                         return err_wrap(note, "zero %" PRIu64 " at %" PRIu64 " of %s", n, at, image->path);
+                }
                 if (is_over_data)
                         chain_note_change(chain, image, block);
         }

@@ -490,6 +490,76 @@ static void blocks_are_published_when_no_change_is_in_flight(void **state) {
         finish(&w);
 }
 
+static uint64_t first_in_leaf(const struct world *w) {
+        uint64_t block = 0;
+
+        while (!w->is_in_leaf[block])
+                block++;
+        return block;
+}
+
+static void *write_88(void *arg) {
+        struct waiter *waiter = arg;
+        uint8_t page[4096];
+        struct err_note note;
+
+        memset(page, 88, sizeof page);
+        (void)!chain_write(waiter->w->chain, page, sizeof page, first_in_leaf(waiter->w) * BLOCK + 8192,
+                           &note);
+        atomic_store(&waiter->has_ended, true);
+        return NULL;
+}
+
+/* Else one file could have the one last, and the other the other. */
+static void two_writes_to_a_mirrored_sector_come_to_both_files_in_one_order(void **state) {
+        struct world w;
+        struct waiter waiter = {.w = &w, .verb = "write", .path = "/0.vhd", .run = write_88};
+
+        (void)state;
+        world_init(&w, 703, 2, 0);
+        begin(&w, 32 * MIB);
+        look_into_leaf(&w);
+        (void)step(&w);
+        io_sim_set_watch(w.io, begin_waiter, &waiter);
+        (void)write_each_block(&waiter);
+        end_waiter(&waiter);
+        all_77_at_8192(&w);
+        memset(w.want + first_in_leaf(&w) * BLOCK + 8192, 88, 4096);
+        finish(&w);
+}
+
+/* Whatever of it is seen then is what is seen when the block has moved. */
+static bool change_that_fails(uint64_t seed, unsigned n, bool is_trim) {
+        uint8_t page[4096];
+        struct err_note note;
+        struct world w;
+        uint64_t at;
+        bool did_fire;
+
+        world_init(&w, seed, 3, 0);
+        begin(&w, 32 * MIB);
+        look_into_leaf(&w);
+        (void)step(&w);
+        at = first_in_leaf(&w) * BLOCK + 8192;
+        memset(page, 66, sizeof page);
+        io_sim_fail_at(w.io, n, ERR_IO, false);
+        (void)!(is_trim ? chain_trim(w.chain, sizeof page, at, &note)
+                        : chain_write(w.chain, page, sizeof page, at, &note));
+        did_fire = io_sim_fired(w.io);
+        io_sim_heal(w.io);
+        assert_ok(chain_read(w.chain, w.want + at, sizeof page, at, &note));
+        finish(&w);
+        return did_fire;
+}
+
+static void a_change_of_a_mirrored_block_that_fails_is_the_same_in_both_files(void **state) {
+        (void)state;
+        for (uint64_t seed = 710; seed < 716; seed++)
+                for (int is_trim = 0; is_trim < 2; is_trim++)
+                        for (unsigned n = 1; change_that_fails(seed, n, is_trim); n++)
+                                ;
+}
+
 /* What comes between the flush and the freeze, to a block that is the target's by now. */
 static void write_once(void *user, const char *verb, const char *path) {
         struct world *w = user;
@@ -612,6 +682,8 @@ int main(void) {
                 cmocka_unit_test(what_was_flushed_is_there_after_a_crash_at_any_step),
                 cmocka_unit_test(a_move_may_end_at_any_step),
                 cmocka_unit_test(a_snapshot_may_come_at_any_step),
+                cmocka_unit_test(two_writes_to_a_mirrored_sector_come_to_both_files_in_one_order),
+                cmocka_unit_test(a_change_of_a_mirrored_block_that_fails_is_the_same_in_both_files),
                 cmocka_unit_test(a_freeze_brings_down_the_whole_run),
         };
         const struct CMUnitTest together[] = {
