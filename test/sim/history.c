@@ -60,6 +60,10 @@ static void add(struct history_count *all, const struct history_count *one) {
         all->failures += one->failures;
         all->snapshots += one->snapshots;
         all->coalesces += one->coalesces;
+        all->live_begun += one->live_begun;
+        all->live_done += one->live_done;
+        all->live_made_way += one->live_made_way;
+        all->live_changes += one->live_changes;
         all->verified += one->verified;
 }
 
@@ -109,6 +113,13 @@ static bool run_many(const struct options *options, struct history_count *count)
         return true;
 }
 
+/* That the mix really has them is seen, not hoped for. */
+static void print_live(const struct history_count *count) {
+        printf("of disks that were written to: %" PRIu64 " coalesces begun, %" PRIu64 " done, %" PRIu64
+               " ended by a verb, %" PRIu64 " changes meanwhile\n",
+               count->live_begun, count->live_done, count->live_made_way, count->live_changes);
+}
+
 int main(int argc, char **argv) {
         struct history_count count = {0};
         struct options options;
@@ -127,5 +138,7 @@ int main(int argc, char **argv) {
                " failures, %" PRIu64 " snapshots, %" PRIu64 " coalesces, all looked at %" PRIu64 " times%s\n",
                options.kind->name, count.ops, count.crashes, count.kills, count.failures, count.snapshots,
                count.coalesces, count.verified, is_good ? "" : ": VIOLATED");
+        if (options.kind->run == history_sr)
+                print_live(&count);
         return is_good ? 0 : 1;
 }

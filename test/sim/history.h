@@ -38,6 +38,9 @@ struct history {
 
         struct history_count {
                 uint64_t ops, crashes, kills, failures, snapshots, coalesces, verified;
+                uint64_t live_begun, live_done; /* coalesces, of a disk that is written to */
+                uint64_t live_made_way;         /* a verb ended them */
+                uint64_t live_changes;          /* of a disk while one of its blocks moves */
         } count;
 };
 

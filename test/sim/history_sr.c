@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "chain_move.h"
 #include "history_sr.h"
 #include "sr_check.h"
 
@@ -81,12 +82,29 @@ static enum err recover(struct world *w, struct err_note *note) {
 
         if (sr_set(w->sr, &settings, note) || sr_scan(w->sr, note))
                 return err_wrap(note, "recover");
-        return model_settle(w, note);
+        if (model_settle(w, note))
+                return note->code;
+        return model_settle_leases(w, note);
+}
+
+/* Who recovers what was recovered finds nothing to do. */
+static enum err recover_again(struct world *w, struct err_note *note) {
+        AUTO(buf_fini) struct buf before = {0}, after = {0};
+
+        if (model_list_files(w, &before, note))
+                return note->code;
+        close_sr(w);
+        if (open_sr(w, note) || recover(w, note) || model_list_files(w, &after, note))
+                return note->code;
+        if (strcmp(buf_text(&before), buf_text(&after)) != 0)
+                return err_set(note, ERR_MISMATCH, "recovered once more the files are %s, were %s",
+                               buf_text(&after), buf_text(&before));
+        return ERR_NONE;
 }
 
 static enum err come_back(struct world *w, struct err_note *note) {
         if (open_somehow(w, note) || recover(w, note) || model_look_at_vdis(w, note) || check_sr(w, note) ||
-            collect(w, note))
+            collect(w, note) || (history_chance(w->h, 20) && recover_again(w, note)))
                 return err_wrap(note, "after the restart");
         return ERR_NONE;
 }
@@ -118,6 +136,27 @@ static enum err look_at_chains(struct world *w, struct err_note *note) {
         VEC_EACH (&w->vdis, each)
                 if ((*each)->chain && look_at_chain(w, *each, note))
                         return err_wrap(note, "VDI %s, open", (*each)->name);
+        return ERR_NONE;
+}
+
+static bool has_failed(const struct chain *chain) {
+        unsigned n = chain_is_moving(chain) ? chain_depth(chain) : 1;
+
+        for (unsigned i = 0; i < n; i++)
+                if (atomic_load(&chain_layer(chain, i)->has_failed))
+                        return true;
+        return false;
+}
+
+/* What a step of a coalesce met may have cost a chain its writes; nobody was told yet. */
+static enum err mend_chains(struct world *w, struct err_note *note) {
+        VEC_EACH (&w->vdis, each) {
+                if (!(*each)->chain || (*each)->is_snapshot || !has_failed((*each)->chain))
+                        continue;
+                history_disarm(w->h);
+                if (look_at_chain(w, *each, note))
+                        return err_wrap(note, "VDI %s, whose sync failed", (*each)->name);
+        }
         return ERR_NONE;
 }
 
@@ -177,6 +216,15 @@ static struct model_vdi *some_vdi(struct world *w) {
         return w->vdis.n ? w->vdis.data[history_roll(w->h, w->vdis.n)] : NULL;
 }
 
+/* Mostly one whose blocks are moving. */
+static struct model_vdi *some_vdi_in_use(struct world *w) {
+        if (history_chance(w->h, 60))
+                VEC_EACH (&w->vdis, each)
+                        if ((*each)->chain && chain_is_moving((*each)->chain))
+                                return *each;
+        return some_vdi(w);
+}
+
 static bool is_writable(struct world *w, const struct model_vdi *vdi) {
         const struct vdi *found = vdi ? sr_get_vdi(w->sr, &vdi->uuid) : NULL;
 
@@ -218,8 +266,7 @@ static enum err create(struct world *w, struct err_note *note) {
         return made(w, sr_vdi_create(w->sr, &options, &uuid, note), &uuid, note);
 }
 
-static enum err fork_vdi(struct world *w, bool is_snapshot, struct err_note *note) {
-        struct model_vdi *vdi = some_vdi(w);
+static enum err fork_vdi(struct world *w, struct model_vdi *vdi, bool is_snapshot, struct err_note *note) {
         struct pending *pending = &w->pending;
         struct vdi_options options = {.name = pending->vdi.name};
         struct uuid uuid;
@@ -243,22 +290,21 @@ static enum err fork_vdi(struct world *w, bool is_snapshot, struct err_note *not
 }
 
 static enum err snapshot(struct world *w, struct err_note *note) {
-        return fork_vdi(w, true, note);
+        return fork_vdi(w, some_vdi(w), true, note);
 }
 
 static enum err clone_vdi(struct world *w, struct err_note *note) {
-        return fork_vdi(w, false, note);
+        return fork_vdi(w, some_vdi(w), false, note);
 }
 
 static void set_pending(struct world *w, enum pending_kind kind, const struct model_vdi *vdi) {
         w->pending = (struct pending){.kind = kind, .vdi = {.uuid = vdi->uuid}};
 }
 
-static enum err delete_vdi(struct world *w, struct err_note *note) {
-        struct model_vdi *vdi = some_vdi(w);
+static enum err delete_one(struct world *w, struct model_vdi *vdi, struct err_note *note) {
         bool is_done;
 
-        if (!vdi || vdi->chain)
+        if (!vdi || vdi->chain || !uuid_is_null(&vdi->lease))
                 return ERR_NONE;
         set_pending(w, PENDING_DELETE, vdi);
         history_say(w->h, "delete %s", vdi->name);
@@ -271,12 +317,31 @@ static enum err delete_vdi(struct world *w, struct err_note *note) {
         return ERR_NONE;
 }
 
+static enum err delete_vdi(struct world *w, struct err_note *note) {
+        return delete_one(w, some_vdi(w), note);
+}
+
+/* A snapshot that comes and goes leaves a hidden layer: of these are the runs made. */
+static enum err add_layer(struct world *w, struct err_note *note) {
+        struct model_vdi *vdi = some_vdi(w);
+        uint64_t n_snapshots = w->h->count.snapshots;
+        size_t n = w->vdis.n;
+
+        if (!is_writable(w, vdi))
+                return ERR_NONE;
+        if (fork_vdi(w, vdi, true, note))
+                return note->code;
+        if (w->h->count.snapshots == n_snapshots || w->vdis.n <= n)
+                return ERR_NONE;
+        return delete_one(w, w->vdis.data[w->vdis.n - 1], note);
+}
+
 static enum err revert(struct world *w, struct err_note *note) {
         struct model_vdi *snapshot = some_vdi(w), *vdi;
         bool is_done;
 
         vdi = snapshot && snapshot->is_snapshot ? model_vdi_find(w, &snapshot->snapshot_of) : NULL;
-        if (!vdi || vdi->chain || !is_writable(w, vdi))
+        if (!vdi || vdi->chain || !is_writable(w, vdi) || !uuid_is_null(&vdi->lease))
                 return ERR_NONE;
         set_pending(w, PENDING_REVERT, vdi);
         w->pending.snapshot = snapshot->uuid;
@@ -328,6 +393,66 @@ static enum err rename_vdi(struct world *w, struct err_note *note) {
                 memcpy(vdi->name, w->pending.vdi.name, VDI_NAME_SIZE);
                 pending_end(w);
         }
+        return ERR_NONE;
+}
+
+/* Not of a disk that is open: but whatever moves in it ends for this. */
+static enum err ask_in_vain(struct world *w, struct err_note *note) {
+        struct model_vdi *vdi = some_vdi_in_use(w);
+        static const char *const verbs[] = {"resize", "delete", "read"};
+        unsigned verb = (unsigned)history_roll(w->h, 3);
+        struct chain *chain;
+        bool is_done;
+        enum err e;
+
+        if (!vdi || !vdi->chain || !is_writable(w, vdi))
+                return ERR_NONE;
+        history_say(w->h, "%s %s, which is open", verbs[verb], vdi->name);
+        if (verb == 2)
+                e = sr_open_chain(w->sr, &vdi->uuid, CHAIN_READ, &chain, note);
+        else
+                e = verb == 1 ? sr_vdi_delete(w->sr, &vdi->uuid, note)
+                              : sr_vdi_resize(w->sr, &vdi->uuid, vdi->disk.size + SECTOR, note);
+        if (!e)
+                return err_set(note, ERR_MISMATCH, "%s of an open VDI was done", verbs[verb]);
+        return world_ended(w, e == ERR_BUSY ? ERR_NONE : e, &is_done, note);
+}
+
+/* ---- leases ---- */
+
+static enum err end_lease(struct world *w, struct model_vdi *vdi, struct err_note *note) {
+        bool is_done;
+
+        history_say(w->h, "end the lease of %s", vdi->name);
+        w->ending = vdi->lease;
+        if (world_ended(w, sr_lease_end(w->sr, &vdi->lease, note), &is_done, note))
+                return note->code;
+        if (is_done)
+                vdi->lease = w->ending = (struct uuid){0};
+        return ERR_NONE;
+}
+
+static enum err lease_or_end(struct world *w, struct err_note *note) {
+        struct model_vdi *vdi = some_vdi_in_use(w);
+        struct uuid lease;
+        bool is_done;
+
+        if (!vdi)
+                return ERR_NONE;
+        if (!uuid_is_null(&vdi->lease))
+                return end_lease(w, vdi, note);
+        history_say(w->h, "lease %s", vdi->name);
+        if (world_ended(w, sr_lease(w->sr, &vdi->uuid, "test", "history", &lease, note), &is_done, note))
+                return note->code;
+        if (is_done)
+                vdi->lease = lease;
+        return ERR_NONE;
+}
+
+static enum err end_leases(struct world *w, struct err_note *note) {
+        VEC_EACH (&w->vdis, each)
+                if (!uuid_is_null(&(*each)->lease) && end_lease(w, *each, note))
+                        return note->code;
         return ERR_NONE;
 }
 
@@ -395,7 +520,7 @@ static enum err flush_vdi(struct world *w, struct model_vdi *vdi, struct err_not
 }
 
 static enum err use_vdi(struct world *w, struct err_note *note) {
-        struct model_vdi *vdi = some_vdi(w);
+        struct model_vdi *vdi = some_vdi_in_use(w);
         AUTO_FREE uint8_t *data = NULL;
         struct history_range range;
 
@@ -410,6 +535,7 @@ static enum err use_vdi(struct world *w, struct err_note *note) {
                 return history_look_at_all(vdi->chain, &vdi->disk, MODEL_STRICT, note);
         if (!model_has_room(&vdi->disk, range.n, range.at) || history_chance(w->h, 12))
                 return flush_vdi(w, vdi, note);
+        w->h->count.live_changes += chain_is_moving(vdi->chain);
         if (history_chance(w->h, 20)) {
                 history_say(w->h, "trim %s: %" PRIu64 " at %" PRIu64, vdi->name, range.n, range.at);
                 return changed(w, vdi, chain_trim(vdi->chain, range.n, range.at, note), NULL, range, note);
@@ -478,16 +604,19 @@ static const struct {
         {snapshot, 5},
         {clone_vdi, 3},
         {delete_vdi, 9},
+        {add_layer, 10},
         {revert, 4},
         {resize, 2},
         {rename_vdi, 2},
+        {ask_in_vain, 2},
+        {lease_or_end, 3},
         {collect_some, 2},
         {look_at_one, 10},
         {close_vdi, 6},
         {reopen, 1},
         {fall, 1},
-        {use_vdi, 60},
-        {history_coalesce_begin, 10},
+        {use_vdi, 80},
+        {history_coalesce_begin, 12},
         {history_coalesce_step, 30},
         {history_coalesce_end, 1},
 };
@@ -508,7 +637,7 @@ static operation some_operation(struct history *h) {
 /* In the end all is deleted, and nothing may be left. */
 static enum err delete_all(struct world *w, struct err_note *note) {
         history_disarm(w->h);
-        if (reopen(w, note))
+        if (reopen(w, note) || end_leases(w, note))
                 return note->code;
         while (w->vdis.n > 0) {
                 struct model_vdi *vdi = some_vdi(w);
@@ -524,7 +653,7 @@ static enum err delete_all(struct world *w, struct err_note *note) {
 static enum err run(struct world *w, struct err_note *note) {
         for (; w->h->n_done < w->h->n_wanted; w->h->n_done++, w->h->count.ops++) {
                 history_arm(w->h, 5);
-                if (some_operation(w->h)(w, note))
+                if (some_operation(w->h)(w, note) || history_coalesces_check(w, note) || mend_chains(w, note))
                         return note->code;
         }
         return delete_all(w, note);

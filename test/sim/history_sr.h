@@ -9,6 +9,7 @@
 #ifndef TEST_SIM_HISTORY_SR_H
 #define TEST_SIM_HISTORY_SR_H
 
+#include "buf.h"
 #include "coalesce.h"
 #include "history.h"
 #include "sr_state.h"
@@ -22,6 +23,7 @@ struct model_vdi {
         struct uuid snapshot_of;
         struct model_disk disk;
         struct chain *chain; /* owned; open for writing, a snapshot for reading; or NULL */
+        struct uuid lease;   /* null: none */
 };
 
 enum pending_kind {
@@ -41,9 +43,13 @@ struct pending {
         uint64_t size;        /* RESIZE */
 };
 
+enum { RUN_MAX = 4 };
+
 struct running {
         struct coalesce *coalesce; /* owned */
         bool may_fail;             /* a fault met it in a step that was not yet told of */
+        bool is_live;              /* of a disk that is written to */
+        uint32_t held[RUN_MAX];    /* live: a bit for each block that a layer has, from the top down */
 };
 
 struct world {
@@ -53,7 +59,8 @@ struct world {
         VEC(struct model_vdi *) vdis; /* owned, and each */
         VEC(struct running) running;  /* owned, and each coalesce */
         struct pending pending;
-        unsigned n_names; /* given so far */
+        struct uuid ending; /* a lease whose end was not acknowledged; or null */
+        unsigned n_names;   /* given so far */
 };
 
 /* How an operation ended that may have met a fault; the world is whole again afterwards.  *ret_done: it is as
@@ -73,11 +80,18 @@ MUST_USE enum err model_look_at_vdis(struct world *, struct err_note *);
 /* No file that nothing explains: nodes, and what the catalog keeps. After a collection of garbage. */
 MUST_USE enum err model_check_files(struct world *, struct err_note *);
 
+/* Leases last until they are ended.  One that was not acknowledged may be there. */
+MUST_USE enum err model_settle_leases(struct world *, struct err_note *);
+/* Name, size and inode of each file of the SR's folder. */
+MUST_USE enum err model_list_files(struct world *, struct buf *ret, struct err_note *);
+
 /* ---- coalesces, of which some run at a time ---- */
 
 MUST_USE enum err history_coalesce_begin(struct world *, struct err_note *);
 MUST_USE enum err history_coalesce_step(struct world *, struct err_note *); /* some steps of one */
 MUST_USE enum err history_coalesce_end(struct world *, struct err_note *);
 void history_coalesces_end(struct world *); /* all of them */
+/* [C5] no layer above a target has a block that it did not have before. */
+MUST_USE enum err history_coalesces_check(struct world *, struct err_note *);
 
 #endif

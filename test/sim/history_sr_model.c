@@ -122,6 +122,40 @@ enum err model_settle(struct world *w, struct err_note *note) {
         return ERR_NONE;
 }
 
+/* ---- leases ---- */
+
+static bool is_listed(const struct leases *leases, const struct uuid *lease) {
+        VEC_EACH (&leases->list, each)
+                if (uuid_equal(&each->uuid, lease))
+                        return true;
+        return false;
+}
+
+enum err model_settle_leases(struct world *w, struct err_note *note) {
+        AUTO(leases_fini) struct leases leases = {0};
+
+        if (sr_leases(w->sr, &leases, note))
+                return note->code;
+        VEC_EACH (&w->vdis, each) {
+                struct uuid *lease = &(*each)->lease;
+
+                if (uuid_is_null(lease) || is_listed(&leases, lease))
+                        continue;
+                if (!uuid_equal(lease, &w->ending))
+                        return err_set(note, ERR_MISMATCH, "the lease of VDI %s is gone", (*each)->name);
+                *lease = (struct uuid){0};
+        }
+        w->ending = (struct uuid){0};
+        VEC_EACH (&leases.list, each) {
+                struct model_vdi *vdi = model_vdi_find(w, &each->node);
+
+                if (!vdi)
+                        return err_set(note, ERR_MISMATCH, "a lease of no VDI");
+                vdi->lease = each->uuid;
+        }
+        return ERR_NONE;
+}
+
 /* ---- what they read as ---- */
 
 static enum err look_at_vdi(struct world *w, struct model_vdi *vdi, struct err_note *note) {
@@ -162,6 +196,23 @@ static enum err check_node(struct world *w, const struct node *node, struct err_
                 return err_set(note, ERR_MISMATCH, "%s is garbage that was not collected", node->name);
         if (node->allocated > META_SIZE + n_blocks * (MODEL_BLOCK + 8192))
                 return err_set(note, ERR_MISMATCH, "%s takes %" PRIu64 " bytes", node->name, node->allocated);
+        return ERR_NONE;
+}
+
+enum err model_list_files(struct world *w, struct buf *ret, struct err_note *note) {
+        AUTO(io_names_fini) struct io_names names = {0};
+
+        if (io_list(w->h->io, sr_where(w->sr), &names, note))
+                return note->code;
+        VEC_EACH (&names.names, each) {
+                AUTO_FREE char *path = mem_format("%s/%s", sr_where(w->sr), *each);
+                struct io_stat stat;
+
+                if (io_stat_path(w->h->io, path, &stat, note))
+                        return note->code;
+                if (!stat.is_directory)
+                        buf_print(ret, "%s %" PRIu64 " %" PRIu64 "\n", *each, stat.size, stat.inode);
+        }
         return ERR_NONE;
 }
 
