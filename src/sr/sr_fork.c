@@ -62,8 +62,10 @@ static enum err find_base(struct sr *sr, const struct vdi *vdi, const struct nod
         /* One that a coalesce is about to take out can have no new children. */
         if (!node->parent || !node->parent->is_hidden || !coalesce_may_attach(sr, &node->parent->uuid))
                 return ERR_NONE;
+        /* Of one that has failed a pivot finds out, and refuses [D6]. */
         if (writer)
-                is_empty = chain_top_is_empty(writer->chain);
+                is_empty = !atomic_load(&chain_layer(writer->chain, 0)->has_failed) &&
+                           chain_top_is_empty(writer->chain);
         else if (file_is_empty(sr, node, &is_empty, note))
                 return note->code;
         if (is_empty)

@@ -294,7 +294,7 @@ static void step_until(struct world *w, enum coalesce_state state) {
 }
 
 /* What was written below the leaf, and could not be brought down when the coalesce ended, is nothing that a
- * flush of the leaf may tell of [D6]. */
+ * flush of the leaf may tell of [D6], and no snapshot takes. */
 static void what_the_target_could_not_keep_is_not_acknowledged(void **state) {
         unsigned n_lost = 0;
 
@@ -315,6 +315,10 @@ static void what_the_target_could_not_keep_is_not_acknowledged(void **state) {
                         w.want[1] = 'z';
                         survives_crashes(&w);
                 } else {
+                        const struct vdi_options options = {.name = "s"};
+                        struct uuid unused;
+
+                        assert_int_equal(sr_vdi_snapshot(w.sr, &w.vdi, &options, &unused, &note), ERR_IO);
                         n_lost++;
                 }
                 io_sim_abandon(w.io);
