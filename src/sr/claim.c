@@ -249,12 +249,31 @@ static enum err mend_top(struct sr *sr, const struct intent *intent, struct err_
         return err == ERR_CORRUPT ? ERR_NONE : err;
 }
 
+/* What a guest wrote while the run moved lies in any of its nodes.  Whoever opens the disk anew syncs its leaf
+ * alone: after a kill what is seen of the others must not go with the next crash. */
+static enum err sync_run(struct sr *sr, const struct intent *intent, struct err_note *note) {
+        VEC_EACH (&intent->nodes, each) {
+                struct place_name name = place_name_of(each, IMAGE_VHD);
+                AUTO_FREE char *path = place_path(sr->place, &name);
+                AUTO(io_close) struct io_file *file = NULL;
+                enum err err = io_open(sr->io, path, IO_WRITE, &file, note);
+
+                if (err == ERR_NOT_FOUND)
+                        continue; /* taken out, or raw: no leaf's run has one */
+                if (err || io_sync(file, note))
+                        return err_wrap(note, "sync %s", path);
+        }
+        return ERR_NONE;
+}
+
 enum err claim_mend(struct sr *sr, const struct intent *intent, struct err_note *note) {
         struct place_name name = place_name_of(&intent->other, IMAGE_VHD);
         struct io_stat stat;
         bool is_there;
         enum err err;
 
+        if (sync_run(sr, intent, note))
+                return note->code;
         if (intent->kind == INTENT_PULL || intent->kind == INTENT_RELINK_TOP)
                 return mend_top(sr, intent, note);
         if (place_find(sr->place, &name, &is_there, &stat, note))

@@ -327,6 +327,33 @@ static void what_the_target_could_not_keep_is_not_acknowledged(void **state) {
         assert_true(n_lost > 0);
 }
 
+/* What a process that was killed wrote and did not flush is there, wherever in the run it lies: whoever opens
+ * the disk anew sees it, and it stays. */
+static void what_is_seen_after_a_kill_stays(void **state) {
+        (void)state;
+        for (uint64_t seed = 0; seed < 20; seed++) {
+                struct world w;
+                struct io *io;
+                struct sr *sr;
+
+                world_init(&w, seed, 3);
+                begin(&w);
+                for (unsigned block = 0; block < KIT_BLOCKS; block++) {
+                        kit_put(w.chain, block, 'z');
+                        w.want[block] = 'z';
+                }
+                io = io_sim_fork(w.io); /* no process has anything open there */
+                sr = kit_open(io);
+                (void)kit_vdi(sr, "b"); /* the first change recovers */
+                assert_reads(sr, &w.vdi, w.want);
+                sr_close(sr);
+                io_sim_crash(io, seed);
+                reads_anew(&w, io);
+                io_free(io);
+                world_fini(&w);
+        }
+}
+
 /* The next sync of the folder fails. */
 static void fail_names(void *user, const char *verb, const char *path) {
         struct world *w = user;
@@ -335,8 +362,8 @@ static void fail_names(void *user, const char *verb, const char *path) {
                 io_sim_fail_at(w->io, 1, ERR_IO, false);
 }
 
-/* A failed sync may have taken the new name back, or not: the chain acknowledges nothing any more, and goes on
- * holding the file. */
+/* A failed sync may have taken the new name back, or not: the chain acknowledges nothing any more, and goes
+ * on holding the file. */
 static void a_name_that_was_not_durable_holds_up_no_other_disk(void **state) {
         (void)state;
         for (uint64_t seed = 0; seed < 8; seed++) {
@@ -372,6 +399,7 @@ int main(void) {
                 cmocka_unit_test(a_clone_may_be_made_at_any_step),
                 cmocka_unit_test(an_error_at_any_call_costs_no_byte),
                 cmocka_unit_test(what_the_target_could_not_keep_is_not_acknowledged),
+                cmocka_unit_test(what_is_seen_after_a_kill_stays),
                 cmocka_unit_test(a_name_that_was_not_durable_holds_up_no_other_disk),
         };
 
