@@ -19,14 +19,24 @@ static void opened_fini(struct opened *opened) {
 }
 DEFINE_AUTO_IN_PLACE(struct opened, opened_fini);
 
+/* A disk that is open for writing cannot be opened by itself: the image that its chain has.  Or NULL. */
+static struct image *written_image(struct sr *sr, const struct node *node) {
+        const struct sr_open_chain *writer = sr_writer_of(sr, &node->uuid);
+        const struct image *leaf = writer ? chain_layer(writer->chain, 0) : NULL;
+
+        if (!leaf || leaf->device != node->device || leaf->inode != node->inode)
+                return NULL;
+        return image_ref((struct image *)leaf);
+}
+
 static enum err open_run(struct sr *sr, const struct node *const *run, size_t n, struct opened *opened,
                          struct err_note *note) {
         for (size_t i = 0; i < n; i++) {
                 struct place_name name = node_place_name(run[i]);
                 AUTO_FREE char *path = place_path(sr->place, &name);
-                struct image *image;
+                struct image *image = written_image(sr, run[i]);
 
-                if (images_open(&sr->images, path, run[i]->kind, false, &image, note))
+                if (!image && images_open(&sr->images, path, run[i]->kind, false, &image, note))
                         return note->code;
                 *vec_add(&opened->images) = image;
         }
