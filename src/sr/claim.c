@@ -249,8 +249,8 @@ static enum err mend_top(struct sr *sr, const struct intent *intent, struct err_
         return err == ERR_CORRUPT ? ERR_NONE : err;
 }
 
-/* What a guest wrote while the run moved lies in any of its nodes.  Whoever opens the disk anew syncs its leaf
- * alone: after a kill what is seen of the others must not go with the next crash. */
+/* What a guest wrote while the run moved lies in any of its nodes.  Whoever opens the disk anew syncs its
+ * leaf alone: after a kill what is seen of the others must not go with the next crash. */
 static enum err sync_run(struct sr *sr, const struct intent *intent, struct err_note *note) {
         VEC_EACH (&intent->nodes, each) {
                 struct place_name name = place_name_of(each, IMAGE_VHD);

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A real file system on a disk whose snapshots come and go while it is changed and coalesced: ext4, made by
-mke2fs and changed by debugfs in an image beside the SR, of which what changed is written to the disk. Nothing is
-mounted. In the end e2fsck finds nothing, and every file reads as it was written; so does every snapshot on the
-way, by its bytes.
+mke2fs and changed by debugfs in an image beside the SR, of which what changed is written to the disk. Nothing
+is mounted. In the end e2fsck finds nothing, and every file reads as it was written; so does every snapshot on
+the way, by its bytes.
 
 CATENA_SEED=N repeats a schedule."""
 import hashlib
@@ -118,6 +118,10 @@ class Schedule(Case):
             self.under_way.kill()
             self.under_way.communicate()
 
+    def begin(self, *words, stdin=subprocess.DEVNULL):
+        return subprocess.Popen([CATENA] + list(words), cwd=self.dir, env=self.env, stdin=stdin,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
     # ---- what comes by turns
 
     def write(self):
@@ -135,8 +139,7 @@ class Schedule(Case):
         self.run_ok('vdi', 'delete', '--sr', 'sr', uuid)
         self.fs.change()
         image = self.fs.read()
-        writer = subprocess.Popen([CATENA, 'vdi', 'write', '--sr', 'sr', self.vdi], cwd=self.dir, env=self.env,
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        writer = self.begin('vdi', 'write', '--sr', 'sr', self.vdi, stdin=subprocess.PIPE)
         run = None
         for at in range(0, SIZE, MIB):
             writer.stdin.write(image[at:at + MIB])
@@ -168,8 +171,7 @@ class Schedule(Case):
 
     def begin_run(self):
         if self.under_way is None:
-            self.under_way = subprocess.Popen([CATENA, 'gc', 'run', '--sr', 'sr'], cwd=self.dir, env=self.env,
-                                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.under_way = self.begin('gc', 'run', '--sr', 'sr')
 
     def end_run(self):
         """Whatever it could do: what came meanwhile may have been in its way."""

@@ -19,7 +19,7 @@ struct kind {
         enum err (*run)(struct history *, struct err_note *);
         uint64_t n_ops;
 };
-static const struct kind kinds[] = {{"chain", history_chain, 160000}, {"sr", history_sr, 100000}};
+static const struct kind kinds[] = {{"chain", history_chain, 160000}, {"sr", history_sr, 250000}};
 
 struct options {
         const struct kind *kind; /* borrowed, static */

@@ -432,8 +432,17 @@ static enum err end_lease(struct world *w, struct model_vdi *vdi, struct err_not
         return ERR_NONE;
 }
 
+/* Mostly one that is leased already: a lease is not for long. */
+static struct model_vdi *some_vdi_to_lease(struct world *w) {
+        if (history_chance(w->h, 80))
+                VEC_EACH (&w->vdis, each)
+                        if (!uuid_is_null(&(*each)->lease))
+                                return *each;
+        return some_vdi_in_use(w);
+}
+
 static enum err lease_or_end(struct world *w, struct err_note *note) {
-        struct model_vdi *vdi = some_vdi_in_use(w);
+        struct model_vdi *vdi = some_vdi_to_lease(w);
         struct uuid lease;
         bool is_done;
 
@@ -604,19 +613,19 @@ static const struct {
         {snapshot, 5},
         {clone_vdi, 3},
         {delete_vdi, 9},
-        {add_layer, 10},
+        {add_layer, 12},
         {revert, 4},
         {resize, 2},
         {rename_vdi, 2},
         {ask_in_vain, 2},
-        {lease_or_end, 3},
+        {lease_or_end, 4},
         {collect_some, 2},
         {look_at_one, 10},
         {close_vdi, 6},
         {reopen, 1},
         {fall, 1},
         {use_vdi, 80},
-        {history_coalesce_begin, 12},
+        {history_coalesce_begin, 20},
         {history_coalesce_step, 30},
         {history_coalesce_end, 1},
 };
