@@ -244,6 +244,67 @@ static void a_full_sr_is_coalesced_to_the_end(void **state) {
         }
 }
 
+/* ---- a full SR whose disk is written to ---- */
+
+struct guest {
+        struct chain *chain;
+        char reads[KIT_BLOCKS + 1];
+        unsigned turn;
+};
+
+/* Over what is there: it needs no space, and none may be said to lack. */
+static void rewrite(struct guest *guest) {
+        AUTO_FREE uint8_t *data = mem_zero(64 * 1024);
+        unsigned block = guest->turn % KIT_BLOCKS;
+        struct err_note note;
+
+        guest->reads[block] = (char)('a' + guest->turn++ % 26);
+        memset(data, guest->reads[block], 64 * 1024);
+        for (uint64_t at = 0; at < 2 * MIB; at += 64 * 1024)
+                assert_ok(chain_write(guest->chain, data, 64 * 1024, block * 2 * MIB + at, &note));
+        assert_ok(chain_flush(guest->chain, &note));
+}
+
+/* As full as it gets: a catalog's row fits, and no block. */
+static void leave_no_space(struct io *io) {
+        io_sim_resize(io, io_sim_used(io) + 64 * 1024);
+}
+
+static void a_full_sr_is_coalesced_to_the_end_while_its_disk_is_written_to(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 2 * GIB);
+        struct guest guest = {.reads = "ABCD"};
+        struct coalesce_run run;
+        struct err_note note;
+        bool is_done = false;
+        struct coalesce *c;
+        struct uuid vdi;
+        struct sr *sr;
+
+        (void)state;
+        io_sim_set_lacks(io, IO_SIM_NO_CLONE);
+        sr_close(kit_create(io));
+        sr = open_with_ballast(io);
+        run = make_run(sr, &vdi);
+        write_all(sr, &vdi, "EFGH");
+        run.top = vdi;
+        run.n = 3;
+        run.is_leaf = true;
+        assert_ok(sr_open_chain(sr, &vdi, CHAIN_WRITE, &guest.chain, &note));
+        leave_no_space(io);
+        assert_ok(coalesce_begin(sr, &run, &(struct coalesce_options){.batch_bytes = 2 * MIB}, &c, &note));
+        for (memcpy(guest.reads, "EFGH", KIT_BLOCKS); !is_done; rewrite(&guest))
+                assert_ok(coalesce_step(c, &is_done, &note));
+        coalesce_end(c);
+        for (unsigned i = 0; i < KIT_BLOCKS; i++)
+                rewrite(&guest);
+        assert_int_equal(chain_depth(guest.chain), 1);
+        assert_false(atomic_load(&sr->images.are_held_back));
+        assert_ok(sr_close_chain(sr, guest.chain, &note));
+        assert_reads(sr, &vdi, guest.reads);
+        assert_int_equal(kit_n_files(io), 1);
+        sr_close(sr);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(it_takes_its_space_and_is_found_again),
@@ -252,6 +313,7 @@ int main(void) {
                 cmocka_unit_test(what_is_let_go_is_not_for_guests),
                 cmocka_unit_test(an_sr_has_one_where_it_is_wanted),
                 cmocka_unit_test(a_full_sr_is_coalesced_to_the_end),
+                cmocka_unit_test(a_full_sr_is_coalesced_to_the_end_while_its_disk_is_written_to),
                 cmocka_unit_test(a_small_file_system_has_little_of_it),
         };
 
