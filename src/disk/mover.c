@@ -214,7 +214,12 @@ enum err mover_copy(struct mover *mover, bool is_live, struct err_note *note) {
         if (!mover->copier && push_copier_new(mover->run[0]->images->io, mover->n, mover->into,
                                               mover->may_clone, &mover->copier, note))
                 return note->code;
+        push_forget_untold(mover->copier);
         return is_live ? copy_live(mover, note) : copy_frozen(mover, note);
+}
+
+enum err mover_tell(struct mover *mover, struct err_note *note) {
+        return mover->copier ? push_tell(mover->copier, mover->run[mover->into], note) : ERR_NONE;
 }
 
 void mover_commit(struct mover *mover) {

@@ -70,6 +70,8 @@ bool mover_is_done(const struct mover *);
 /* is_live: guests write to the blocks, through options.live, all the time: each is held for its own copy.
  * Of a push it is mirrored from then on (chain_move.h). */
 MUST_USE enum err mover_copy(struct mover *, bool is_live, struct err_note *);
+/* Of a pull: run[into] is told what it holds now; its data was made durable since mover_copy. */
+MUST_USE enum err mover_tell(struct mover *, struct err_note *);
 void mover_commit(struct mover *);
 
 #endif

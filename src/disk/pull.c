@@ -46,8 +46,11 @@ static enum err copy(struct pull *pull, struct err_note *note) {
         return ERR_NONE;
 }
 
+/* Data first, and only then its bits, in memory too: a sync that fails may take the data away, and a reader
+ * must find it below then. */
 static enum err sync_top(struct pull *pull, struct err_note *note) {
-        if (pull->top->ops->flush(pull->top, note))
+        if (pull->top->ops->flush(pull->top, note) || mover_tell(&pull->mover, note) ||
+            pull->top->ops->flush(pull->top, note))
                 return note->code;
         mover_commit(&pull->mover); /* [C6] */
         pull->phase = mover_is_done(&pull->mover) ? PULL_FULL : PULL_COPY;

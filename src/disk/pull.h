@@ -7,7 +7,8 @@
  * layers: they stay what they are until they go as a whole, so a pull needs the space of all that it copies.
  *
  *   COPY     present sectors that the top lacks are copied into it: in place, or into new blocks
- *   SYNC     the top's flush: data and bitmaps and BAT entries are durable
+ *   SYNC     the top's flush: the data is durable; then it is told of it; and once more: bitmaps and BAT
+ *            entries are
  *   FULL     nothing is left: all that the lower layers hold and that can be seen, the top has, durably
  *
  * Whoever reads finds a sector in the top or below it, and the same bytes in both [C1]; so nothing need be

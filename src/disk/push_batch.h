@@ -52,8 +52,11 @@ MUST_USE enum err push_copier_new(struct io *, size_t n, size_t into, bool may_c
 void push_copier_free(struct push_copier *);
 DEFINE_AUTO(struct push_copier *, push_copier_free);
 /* Copies all runs and tells the target of each; sorts them.  Blocks for which there was no space are short
- * afterwards. */
+ * afterwards.  A target that is above what it is given is told by push_tell, once its data is durable:
+ * readers would find it there at once, and a sync that fails may take it away. */
 MUST_USE enum err push_copy(struct push_copier *, struct push_batch *, struct image *const *run,
                             struct err_note *);
+MUST_USE enum err push_tell(struct push_copier *, struct image *target, struct err_note *);
+void push_forget_untold(struct push_copier *);
 
 #endif

@@ -37,6 +37,12 @@ struct piece {
         bool is_aligned; /* pages of the disk are pages of both files */
 };
 
+/* Sectors of a block that lie in the target, and of which it does not know yet. */
+struct untold {
+        uint64_t block;
+        uint32_t first, n;
+};
+
 struct push_copier {
         struct io_queue *queue; /* owned */
         uint8_t *pool;          /* owned */
@@ -48,6 +54,7 @@ struct push_copier {
         struct piece *idle[DEPTH]; /* borrowed from pieces */
         unsigned n_idle;
         bool may_clone;
+        VEC(struct untold) untold; /* owned */
 
         /* while push_copy runs */
         struct push_batch *batch; /* borrowed for the call */
@@ -84,6 +91,7 @@ void push_copier_free(struct push_copier *copier) {
                 if (copier->direct[i])
                         io_close(copier->direct[i]);
         free(copier->direct);
+        vec_fini(&copier->untold);
         free(copier->is_direct_tried);
         free(copier->pool);
         free(copier);
@@ -158,15 +166,32 @@ static void fail_write(struct push_copier *copier, const struct push_run *run, c
         keep_first(copier, &copier->batch->shortage, run, what, copier->run[copier->into], note);
 }
 
-/* The sectors are there; nobody sees them here as long as the layers above cover them. */
+/* The sectors are there.  Of a push nobody sees them here as long as the layers above cover them; of a pull
+ * only that something was written is said for now. */
 static void tell_target(struct push_copier *copier, const struct push_run *run, uint64_t offset, uint64_t n) {
         struct image *target = copier->run[copier->into];
-        uint64_t block = copier->batch->blocks.data[run->of].block;
+        struct untold is = {.block = copier->batch->blocks.data[run->of].block,
+                            .first = run->first + (uint32_t)(offset / SECTOR),
+                            .n = (uint32_t)(n / SECTOR)};
+        bool is_later = copier->into > 0;
         struct err_note note;
 
-        if (target->ops->wrote(target, block, run->first + (uint32_t)(offset / SECTOR),
-                               (uint32_t)(n / SECTOR), &note))
+        if (is_later)
+                *vec_add(&copier->untold) = is;
+        if (target->ops->wrote(target, is.block, is.first, is_later ? 0 : is.n, &note))
                 fail(copier, run, "say what is new in", target, &note);
+}
+
+enum err push_tell(struct push_copier *copier, struct image *target, struct err_note *note) {
+        VEC_EACH (&copier->untold, each)
+                if (target->ops->wrote(target, each->block, each->first, each->n, note))
+                        return err_wrap(note, "say what is new in %s", target->path);
+        push_forget_untold(copier);
+        return ERR_NONE;
+}
+
+void push_forget_untold(struct push_copier *copier) {
+        copier->untold.n = 0;
 }
 
 /* ---- pieces: written run by run ---- */

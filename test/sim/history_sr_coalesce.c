@@ -44,6 +44,7 @@ static bool choose_run(struct world *w, struct coalesce_run *ret) {
                 ret->n++;
         }
         ret->target = node->uuid;
+        ret->is_pull = history_chance(w->h, 40);
         return ret->n >= 2;
 }
 
@@ -71,7 +72,7 @@ static enum err check_held(struct world *w, struct running *running, struct err_
         coalesce_progress_of(running->coalesce, &progress);
         if (!running->is_live || progress.state > COALESCE_MOVING || !vdi || !vdi->chain)
                 return ERR_NONE;
-        for (unsigned i = 0; i + 1 < run->n; i++) {
+        for (unsigned i = run->is_pull; i < run->n - !run->is_pull; i++) {
                 uint32_t held = held_by(chain_layer(vdi->chain, i));
 
                 if (held & ~running->held[i])
@@ -117,8 +118,8 @@ enum err history_coalesce_begin(struct world *w, struct err_note *note) {
         for (unsigned tries = 0; !choose_run(w, &run); tries++)
                 if (tries == TRIES)
                         return ERR_NONE;
-        history_say(w->h, "coalesce %u layers below %s%s", run.n, uuid_format(&run.top).s,
-                    run.is_leaf ? ", a leaf" : "");
+        history_say(w->h, "%s %u layers below %s%s", run.is_pull ? "pull" : "push", run.n,
+                    uuid_format(&run.top).s, run.is_leaf ? ", a leaf" : "");
         e = coalesce_begin(w->sr, &run, &options, &c, note);
         if (!e)
                 note_begun(w, c);

@@ -440,6 +440,47 @@ static void without_space_it_stops_and_goes_on_later(void **state UNUSED) {
         assert_true(n_stopped > 10);
 }
 
+/* A byte a sector: whether it may differ. */
+static uint8_t *differing(struct chain *chain, struct chain *base) {
+        uint8_t *data = mem_zero(SIZE / SECTOR);
+        struct extent extent;
+        struct err_note note;
+
+        for (uint64_t at = 0; at < SIZE; at += extent.n) {
+                assert_ok(chain_extent_at(chain, base, at, SIZE - at, &extent, &note));
+                memset(data + at / SECTOR, extent.kind == EXTENT_DATA, extent.n / SECTOR);
+        }
+        return data;
+}
+
+/* [C7] also while one chain has lost the layers already, and the other one not yet. */
+static void what_differs_is_the_same_while_layers_go_out_of_one_chain_and_then_the_other(
+        void **state UNUSED) {
+        AUTO_FREE uint8_t *before = NULL;
+        struct chain *base;
+        struct err_note note;
+        struct world w;
+
+        world_init(&w, 60, 4, 0, 3);
+        assert_ok(chain_open(&w.images, path_of(2), CHAIN_READ, &base, &note));
+        before = differing(w.chain, base);
+        begin(&w, 0, false);
+        while (step(&w))
+                ;
+        for (unsigned turn = 0; turn < 2; turn++) {
+                AUTO_FREE uint8_t *now = NULL;
+                AUTO_FREE uint8_t *turned = NULL;
+
+                chain_take_out_below(turn ? base : w.chain, top_of(&w), 2);
+                now = differing(w.chain, base);
+                turned = differing(base, w.chain);
+                assert_memory_equal(now, before, SIZE / SECTOR);
+                assert_memory_equal(turned, before, SIZE / SECTOR);
+        }
+        assert_ok(chain_close(base, &note));
+        world_fini(&w);
+}
+
 static void a_flat_layer_gives_nothing_up(void **state UNUSED) {
         struct push_price price;
         struct err_note note;
@@ -469,6 +510,8 @@ int main(void) {
                 cmocka_unit_test(what_a_guest_has_overwritten_is_not_copied),
                 cmocka_unit_test(the_last_step_makes_durable_what_covers_the_lower_layers),
                 cmocka_unit_test(without_space_it_stops_and_goes_on_later),
+                cmocka_unit_test(
+                        what_differs_is_the_same_while_layers_go_out_of_one_chain_and_then_the_other),
                 cmocka_unit_test(a_flat_layer_gives_nothing_up),
         };
 

@@ -158,6 +158,153 @@ static void an_emptied_leaf_gives_its_name_to_its_parent(void **state) {
         sr_close(sr);
 }
 
+/* ---- pulls ---- */
+
+static struct coalesce_run pull_of(const struct tall *tall, unsigned first, unsigned last) {
+        struct coalesce_run run = run_of(tall, first, last);
+
+        run.is_pull = true;
+        return run;
+}
+
+static void an_inner_run_is_pulled_out_of_every_chain(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct tall tall = make_tall(sr, 4);
+
+        (void)state;
+        coalesce_all(sr, pull_of(&tall, 0, 2));
+        assert_reads(sr, &tall.vdi, reads[3]);
+        assert_reads(sr, &tall.snapshot[2], reads[2]);
+        assert_int_equal(kit_depth(sr, &tall.vdi), 2);
+        assert_int_equal(kit_n_files(io), 3);
+        assert_non_null(tree_find(sr_tree(sr), &tall.base[2])); /* the top is what is left */
+        assert_null(tree_find(sr_tree(sr), &tall.base[0]));
+        assert_int_equal(n_intents(sr), 0);
+        sr_close(sr);
+        sr = kit_open(io);
+        assert_reads(sr, &tall.vdi, reads[3]);
+        assert_reads(sr, &tall.snapshot[2], reads[2]);
+        sr_close(sr);
+}
+
+static void a_leaf_pulls_and_keeps_its_name_and_its_uuid(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct tall tall = make_tall(sr, 3);
+        struct uuid footer;
+
+        (void)state;
+        kit_delete(sr, &tall.snapshot[1]);
+        footer = tree_find(sr_tree(sr), &tall.vdi)->footer_uuid;
+        coalesce_all(sr, pull_of(&tall, 1, 2));
+        assert_reads(sr, &tall.vdi, reads[2]);
+        assert_int_equal(kit_depth(sr, &tall.vdi), 2);
+        tall.n = 2;
+        coalesce_all(
+                sr,
+                (struct coalesce_run){
+                        .target = tall.base[0], .top = tall.vdi, .n = 2, .is_leaf = true, .is_pull = true});
+        assert_reads(sr, &tall.vdi, reads[2]);
+        assert_int_equal(kit_depth(sr, &tall.vdi), 1);
+        assert_int_equal(kit_n_files(io), 1);
+        assert_true(uuid_equal(&tree_find(sr_tree(sr), &tall.vdi)->footer_uuid, &footer));
+        assert_false(tree_find(sr_tree(sr), &tall.vdi)->has_parent);
+        kit_write(sr, &tall.vdi, "...E");
+        (void)kit_snapshot(sr, &tall.vdi, "t");
+        assert_reads(sr, &tall.vdi, "CBCE");
+        sr_close(sr);
+}
+
+/* The other direction would take its name away from what reads through it. */
+static void a_visible_node_with_children_pulls(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct tall tall = make_tall(sr, 4);
+        struct place_name name = place_name_of(&tall.base[2], IMAGE_VHD);
+        struct err_note note = {0};
+
+        (void)state;
+        assert_ok(place_set_hidden(sr->place, &name, false, &note));
+        assert_ok(sr_scan(sr, &note));
+        coalesce_all(sr, (struct coalesce_run){.target = tall.base[0],
+                                               .top = tall.base[2],
+                                               .n = 3,
+                                               .is_leaf = true,
+                                               .is_pull = true});
+        assert_reads(sr, &tall.vdi, reads[3]);
+        assert_reads(sr, &tall.snapshot[2], reads[2]);
+        assert_reads(sr, &tall.base[2], reads[2]);
+        assert_int_equal(kit_depth(sr, &tall.vdi), 2);
+        sr_close(sr);
+}
+
+static void what_stands_on_the_top_of_a_pull_may_become_more(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct tall tall = make_tall(sr, 4);
+        struct coalesce *c = begin(sr, pull_of(&tall, 0, 2));
+        struct uuid clone;
+
+        (void)state;
+        step_to(c, COALESCE_RELINKED);
+        clone = kit_clone(sr, &tall.snapshot[2], "c");
+        step_to(c, COALESCE_DONE);
+        coalesce_end(c);
+        assert_reads(sr, &clone, reads[2]);
+        assert_reads(sr, &tall.vdi, reads[3]);
+        sr_close(sr);
+}
+
+static void a_pull_that_was_ended_anywhere_costs_nothing(void **state) {
+        bool is_done = false;
+
+        (void)state;
+        for (unsigned stop = 0; !is_done; stop++) {
+                AUTO(io_free) struct io *io = io_sim_new(1, 0);
+                struct sr *sr = kit_create(io);
+                struct tall tall = make_tall(sr, 4);
+                struct coalesce *c = begin(sr, pull_of(&tall, 0, 2));
+                struct err_note note = {0};
+
+                for (unsigned i = 0; i < stop && !is_done; i++)
+                        assert_ok(coalesce_step(c, &is_done, &note));
+                coalesce_end(c);
+                assert_int_equal(n_intents(sr), 0);
+                assert_reads(sr, &tall.vdi, reads[3]);
+                assert_reads(sr, &tall.snapshot[2], reads[2]);
+                sr_close(sr);
+                sr = kit_open(io);
+                assert_reads(sr, &tall.vdi, reads[3]);
+                assert_reads(sr, &tall.snapshot[2], reads[2]);
+                sr_close(sr);
+        }
+}
+
+static void nothing_is_pulled_out_of_a_raw_disk(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct err_note note = {0};
+        struct uuid vdi, snapshot;
+
+        (void)state;
+        assert_ok(sr_vdi_create(sr, &(struct vdi_options){.name = "a", .size = KIT_SIZE, .kind = IMAGE_RAW},
+                                &vdi, &note));
+        kit_write(sr, &vdi, "AAAA");
+        snapshot = kit_snapshot(sr, &vdi, "s");
+        kit_delete(sr, &snapshot);
+        assert_refused(sr,
+                       (struct coalesce_run){.target = tree_find(sr_tree(sr), &vdi)->parent->uuid,
+                                             .top = vdi,
+                                             .n = 2,
+                                             .is_leaf = true,
+                                             .is_pull = true},
+                       ERR_UNSUPPORTED, "is raw: only what others are pushed into can be");
+        sr_close(sr);
+}
+
+/* ---- flat targets ---- */
+
 static void a_raw_base_is_a_target_and_no_heir(void **state) {
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
         struct sr *sr = kit_create(io);
@@ -774,6 +921,12 @@ int main(void) {
                 cmocka_unit_test(an_inner_run_leaves_every_chain),
                 cmocka_unit_test(a_middle_of_a_chain_too),
                 cmocka_unit_test(an_emptied_leaf_gives_its_name_to_its_parent),
+                cmocka_unit_test(an_inner_run_is_pulled_out_of_every_chain),
+                cmocka_unit_test(a_leaf_pulls_and_keeps_its_name_and_its_uuid),
+                cmocka_unit_test(a_visible_node_with_children_pulls),
+                cmocka_unit_test(what_stands_on_the_top_of_a_pull_may_become_more),
+                cmocka_unit_test(a_pull_that_was_ended_anywhere_costs_nothing),
+                cmocka_unit_test(nothing_is_pulled_out_of_a_raw_disk),
                 cmocka_unit_test(a_raw_base_is_a_target_and_no_heir),
                 cmocka_unit_test(a_fixed_base_takes_the_name_of_a_leaf),
                 cmocka_unit_test(a_snapshot_that_is_all_there_is_stays_one),

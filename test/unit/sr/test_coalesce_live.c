@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A leaf is emptied into its parents and its name goes to the lowest, while it is written to. */
+/* A leaf is emptied into its parents and its name goes to the lowest, or it pulls up what they hold, while it
+ * is written to. */
 #include "sr_kit.h"
 
 #include "chain_move.h"
@@ -15,6 +16,8 @@ struct world {
         char want[KIT_BLOCKS + 1]; /* flushed */
         unsigned turn;
 };
+
+static bool pulls; /* the coalesces of a test */
 
 /* A VDI over hidden layers, each of which holds something of its own; open for writing. */
 static void world_init(struct world *w, uint64_t seed, unsigned n) {
@@ -43,6 +46,7 @@ static void world_init(struct world *w, uint64_t seed, unsigned n) {
         while (node->parent)
                 node = node->parent;
         w->run = (struct coalesce_run){.target = node->uuid, .top = w->vdi, .n = n, .is_leaf = true};
+        w->run.is_pull = pulls;
         assert_ok(sr_open_chain(w->sr, &w->vdi, CHAIN_WRITE, &w->chain, &note));
 }
 
@@ -51,7 +55,7 @@ static void begin(struct world *w) {
         struct err_note note = {0};
 
         assert_ok(coalesce_begin(w->sr, &w->run, &options, &w->c, &note));
-        assert_true(chain_is_moving(w->chain));
+        assert_int_equal(chain_is_moving(w->chain), !pulls);
 }
 
 /* Another letter in another block, and it is durable. */
@@ -335,6 +339,7 @@ static void what_is_seen_after_a_kill_stays(void **state) {
                 struct world w;
                 struct io *io;
                 struct sr *sr;
+                struct kit_text seen;
 
                 world_init(&w, seed, 3);
                 begin(&w);
@@ -345,10 +350,14 @@ static void what_is_seen_after_a_kill_stays(void **state) {
                 io = io_sim_fork(w.io); /* no process has anything open there */
                 sr = kit_open(io);
                 (void)kit_vdi(sr, "b"); /* the first change recovers */
-                assert_reads(sr, &w.vdi, w.want);
+                seen = kit_read(sr, &w.vdi);
+                if (!pulls) /* whose bits of new blocks were in memory alone */
+                        assert_string_equal(seen.s, w.want);
                 sr_close(sr);
                 io_sim_crash(io, seed);
-                reads_anew(&w, io);
+                sr = kit_open(io);
+                assert_reads(sr, &w.vdi, seen.s);
+                sr_close(sr);
                 io_free(io);
                 world_fini(&w);
         }
@@ -388,7 +397,70 @@ static void a_name_that_was_not_durable_holds_up_no_other_disk(void **state) {
         }
 }
 
-int main(void) {
+/* ---- of a pull alone ---- */
+
+/* At each call on the leaf's file, while it gets another parent. */
+static void trim_meanwhile(void *user, const char *verb, const char *path) {
+        struct world *w = user;
+        struct uuid_text name = uuid_format(&w->vdi);
+        struct err_note note = {0};
+
+        (void)verb;
+        if (!strstr(path, name.s))
+                return;
+        assert_ok(chain_trim(w->chain, 2 * MIB, 0, &note));
+        assert_ok(chain_flush(w->chain, &note));
+        w->want[0] = '.';
+        assert_string_equal(kit_read_chain(w->chain).s, w->want);
+        survives_crashes(w);
+        w->turn++;
+}
+
+/* As long as a crash can bring back the old parent, what it holds of a block must be covered. */
+static void what_is_trimmed_while_a_leaf_gets_another_parent_stays_zero(void **state) {
+        (void)state;
+        pulls = true;
+        for (uint64_t seed = 0; seed < 4; seed++) {
+                struct world w;
+
+                world_init(&w, seed, 3);
+                w.run.target = tree_find(sr_tree(w.sr), &w.vdi)->parent->uuid;
+                w.run.n = 2;
+                kit_put(w.chain, 0, 'a');
+                w.want[0] = 'a';
+                begin(&w);
+                step_until(&w, COALESCE_EMPTY);
+                io_sim_set_watch(w.io, trim_meanwhile, &w);
+                while (step(&w))
+                        ;
+                io_sim_set_watch(w.io, NULL, NULL);
+                assert_true(w.turn > 0);
+                assert_int_equal(chain_depth(w.chain), 2);
+                coalesce_end(TAKE(w.c));
+                write_on(&w);
+                world_fini(&w);
+        }
+        pulls = false;
+}
+
+/* Neither the file nor what names it changes: only what it stands on. */
+static void a_leaf_that_pulled_all_is_the_file_that_it_was(void **state) {
+        struct uuid footer;
+        struct world w;
+
+        (void)state;
+        pulls = true;
+        world_init(&w, 9, 4);
+        footer = tree_find(sr_tree(w.sr), &w.vdi)->footer_uuid;
+        begin(&w);
+        run_to_end(&w);
+        assert_true(uuid_equal(&tree_find(sr_tree(w.sr), &w.vdi)->footer_uuid, &footer));
+        assert_false(tree_find(sr_tree(w.sr), &w.vdi)->has_parent);
+        world_fini(&w);
+        pulls = false;
+}
+
+static int run_both_ways(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(it_ends_in_one_file_under_the_vdis_name),
                 cmocka_unit_test(after_a_crash_at_any_step_all_that_was_flushed_is_there),
@@ -398,10 +470,23 @@ int main(void) {
                 cmocka_unit_test(a_lease_may_come_at_any_step),
                 cmocka_unit_test(a_clone_may_be_made_at_any_step),
                 cmocka_unit_test(an_error_at_any_call_costs_no_byte),
-                cmocka_unit_test(what_the_target_could_not_keep_is_not_acknowledged),
                 cmocka_unit_test(what_is_seen_after_a_kill_stays),
+        };
+        int n_failed = cmocka_run_group_tests_name("push", tests, NULL, NULL);
+
+        pulls = true;
+        n_failed += cmocka_run_group_tests_name("pull", tests, NULL, NULL);
+        pulls = false;
+        return n_failed;
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(what_the_target_could_not_keep_is_not_acknowledged),
                 cmocka_unit_test(a_name_that_was_not_durable_holds_up_no_other_disk),
+                cmocka_unit_test(what_is_trimmed_while_a_leaf_gets_another_parent_stays_zero),
+                cmocka_unit_test(a_leaf_that_pulled_all_is_the_file_that_it_was),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return run_both_ways() + cmocka_run_group_tests(tests, NULL, NULL);
 }
