@@ -55,8 +55,9 @@ enum push_phase { PUSH_COPY, PUSH_SYNC, PUSH_CLEAR, PUSH_PUBLISH, PUSH_PUNCH, PU
  * one that must be grown first, since what lies past its end cannot be seen through it. */
 MUST_USE enum err push_new(struct image *const *run, size_t n, const struct push_options *, struct push **ret,
                            struct err_note *);
-/* In any state.  Between CLEAR and the end of PUBLISH chains go on reading the layers' old slots; so long no
- * other push of these images may begin before their write sides have ended. */
+/* In any state.  Between CLEAR and the end of PUBLISH (push_settle) chains go on reading the layers' old slots;
+ * so long no other push of these images may begin before their write sides have ended, and none at all that
+ * leaves out one of them: the target has what all of them had. */
 void push_free(struct push *);
 DEFINE_AUTO(struct push *, push_free);
 
@@ -66,7 +67,7 @@ enum push_phase push_phase(const struct push *);
 MUST_USE enum err push_step(struct push *, struct chain *const *chains, size_t n_chains, struct err_note *);
 
 /* Until no block is half-way, by as many steps as that takes: before a live move ends, or the push is given
- * up.  An error: the chain's leaf must not be written to any more before it is opened anew. */
+ * up.  An error: the leaf of a live move must not be written to any more before it is opened anew. */
 MUST_USE enum err push_settle(struct push *, struct chain *const *chains, size_t n_chains, struct err_note *);
 
 /* Payload to move, and how much of it was moved durably.  What guests write meanwhile may add to the total.

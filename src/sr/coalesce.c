@@ -107,6 +107,33 @@ static void enter(struct coalesce *c, enum coalesce_state state) {
         assert(is_sound(c));
 }
 
+/* ---- chains ---- */
+
+struct chains {
+        VEC(struct chain *) list; /* owned array; borrowed, of the SR and its imports */
+};
+
+static void chains_fini(struct chains *chains) {
+        vec_fini(&chains->list);
+}
+DEFINE_AUTO_IN_PLACE(struct chains, chains_fini);
+
+static struct chains chains_through(const struct sr *sr, const struct image *image) {
+        struct chains chains = {0};
+
+        VEC_EACH (&sr->chains, each) {
+                if (chain_passes(each->chain, image))
+                        *vec_add(&chains.list) = each->chain;
+        }
+        VEC_EACH (&sr->imports, each) {
+                struct chain *chain = sr_import_chain(*each);
+
+                if (chain && chain_passes(chain, image))
+                        *vec_add(&chains.list) = chain;
+        }
+        return chains;
+}
+
 /* ---- images ---- */
 
 static void let_go(struct coalesce *c, size_t i) {
@@ -138,6 +165,35 @@ static enum err open_image(struct coalesce *c, size_t i, const char *path, enum 
         return ERR_NONE;
 }
 
+static bool is_of_run(const struct coalesce *c, const struct image *image) {
+        VEC_EACH (&c->images, each) {
+                if (*each == image)
+                        return true;
+        }
+        return false;
+}
+
+/* Of a coalesce that could not be ended cleanly: blocks have left a layer, and open chains read them there
+ * still.  They came down with what the layers above had of them, so a run of fewer layers would bring back
+ * the older of it. */
+static enum err check_half_way(const struct coalesce *c, struct err_note *note) {
+        AUTO(chains_fini) struct chains chains = chains_through(c->sr, c->images.data[0]);
+
+        VEC_EACH (&chains.list, each) {
+                for (unsigned i = 0; i < chain_depth(*each); i++) {
+                        const struct image *layer = chain_layer(*each, i);
+
+                        if (layer->unpublished.n > 0 && !is_of_run(c, layer))
+                                return err_set(
+                                        note, ERR_BUSY,
+                                        "blocks of %s are half-way since a coalesce failed: close what "
+                                        "has it open",
+                                        layer->path);
+                }
+        }
+        return ERR_NONE;
+}
+
 static enum err open_images(struct coalesce *c, struct err_note *note) {
         struct sr *sr = c->sr;
 
@@ -154,39 +210,14 @@ static enum err open_images(struct coalesce *c, struct err_note *note) {
                 if (!node || image->device != node->device || image->inode != node->inode)
                         return err_set(note, ERR_BUSY, "%s was changed meanwhile", path);
         }
+        if (check_half_way(c, note))
+                return note->code;
         for (size_t i = 0; i < c->images.n; i++) {
                 if (image_begin_write(c->images.data[i], note))
                         return note->code;
                 c->has_write.data[i] = true;
         }
         return ERR_NONE;
-}
-
-/* ---- chains ---- */
-
-struct chains {
-        VEC(struct chain *) list; /* owned array; borrowed, of the SR and its imports */
-};
-
-static void chains_fini(struct chains *chains) {
-        vec_fini(&chains->list);
-}
-DEFINE_AUTO_IN_PLACE(struct chains, chains_fini);
-
-static struct chains chains_through(const struct sr *sr, const struct image *image) {
-        struct chains chains = {0};
-
-        VEC_EACH (&sr->chains, each) {
-                if (chain_passes(each->chain, image))
-                        *vec_add(&chains.list) = each->chain;
-        }
-        VEC_EACH (&sr->imports, each) {
-                struct chain *chain = sr_import_chain(*each);
-
-                if (chain && chain_passes(chain, image))
-                        *vec_add(&chains.list) = chain;
-        }
-        return chains;
 }
 
 /* It holds nothing that is seen: it leaves every chain. */
@@ -263,17 +294,22 @@ static enum err drop_claim(struct coalesce *c, struct err_note *note) {
         return err;
 }
 
-/* The chain writes to its leaf alone again.  Where a block cannot be brought all the way, what is written
- * to it could be lost: then nothing is acknowledged any more [D6]. */
-static void end_live(struct coalesce *c) {
+/* No block stays half-way, and a chain that writes does so to its leaf alone again.  Where one cannot be
+ * brought all the way, what is written to it could be lost: then nothing is acknowledged any more [D6]. */
+static void end_moving(struct coalesce *c) {
+        AUTO(chains_fini) struct chains chains = {0};
         struct chain *live = TAKE(c->live);
         struct err_note unused;
+        enum err err = ERR_NONE;
 
-        if (!live || c->run.is_pull)
-                return; /* of a pull its changes went to the leaf all the time */
-        if (c->push && push_settle(c->push, &live, 1, &unused))
+        if (c->push) {
+                chains = chains_through(c->sr, c->images.data[0]);
+                err = push_settle(c->push, chains.list.data, chains.list.n, &unused);
+        }
+        if (live && err)
                 atomic_store(&c->images.data[c->images.n - 1]->has_failed, true);
-        chain_end_move(live);
+        if (live)
+                chain_end_move(live);
 }
 
 /* Bits of the target first: what lies there is what the others may not have any more.  Of a disk that is
@@ -298,7 +334,7 @@ static enum err give_back(struct coalesce *c, struct err_note *note) {
         struct err_note later;
         enum err err;
 
-        end_live(c);
+        end_moving(c);
         return_ballast(c);
         if (c->push)
                 push_free(TAKE(c->push));

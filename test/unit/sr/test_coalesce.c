@@ -873,6 +873,80 @@ static void it_may_end_at_any_step_and_the_next_goes_on(void **state) {
         sr_close(sr);
 }
 
+/* What has left the lower layer for the target must not come there again by a coalesce of fewer layers: the
+ * target has what the upper ones had of it. */
+static void where_one_ended_half_way_another_may_take_fewer_layers(void **state) {
+        bool was_done = false;
+
+        (void)state;
+        for (unsigned steps = 0; !was_done; steps++) {
+                AUTO(io_free) struct io *io = io_sim_new(1, 0);
+                struct sr *sr = kit_create(io);
+                struct tall tall = make_tall(sr, 4);
+                struct coalesce *c = NULL;
+                struct err_note note = {0};
+                struct chain *writer;
+
+                assert_ok(sr_open_chain(sr, &tall.vdi, CHAIN_WRITE, &writer, &note));
+                c = begin(sr, run_of(&tall, 0, 2));
+                for (unsigned i = 0; i < steps && !was_done; i++)
+                        assert_ok(coalesce_step(c, &was_done, &note));
+                coalesce_end(c);
+                if (kit_depth(sr, &tall.vdi) == 4)
+                        coalesce_all(sr, run_of(&tall, 0, 1));
+                assert_string_equal(kit_read_chain(writer).s, reads[3]);
+                assert_ok(sr_close_chain(sr, writer, &note));
+                sr_close(sr);
+                sr = kit_open(io);
+                assert_reads(sr, &tall.vdi, reads[3]);
+                assert_reads(sr, &tall.snapshot[2], reads[2]);
+                sr_close(sr);
+        }
+}
+
+/* One that failed between two clears, and cannot be gone on with, is left alone until its disk is closed. */
+static void what_failed_half_way_is_gone_on_with_as_a_whole(void **state) {
+        unsigned n_refused = 0;
+        bool did_fire = true;
+
+        (void)state;
+        for (unsigned n = 1; did_fire; n++) {
+                AUTO(io_free) struct io *io = io_sim_new(n, 0);
+                struct sr *sr = kit_create(io);
+                struct tall tall = make_tall(sr, 4);
+                struct coalesce_run lower = run_of(&tall, 0, 1);
+                struct err_note note = {0};
+                bool is_done = false;
+                struct chain *writer;
+                struct coalesce *c;
+
+                assert_ok(sr_open_chain(sr, &tall.vdi, CHAIN_WRITE, &writer, &note));
+                c = begin(sr, run_of(&tall, 0, 2));
+                step_to(c, COALESCE_MOVING);
+                io_sim_fail_at(io, n, ERR_IO, true);
+                while (!is_done && coalesce_step(c, &is_done, &note) == ERR_NONE)
+                        ;
+                coalesce_end(c);
+                did_fire = io_sim_fired(io);
+                io_sim_heal(io);
+                assert_ok(sr_scan(sr, &note));
+                if (kit_depth(sr, &tall.vdi) == 4 && coalesce_begin(sr, &lower, NULL, &c, &note)) {
+                        n_refused += strstr(note.text, "half-way") != NULL;
+                } else if (kit_depth(sr, &tall.vdi) == 4) {
+                        step_to(c, COALESCE_DONE);
+                        coalesce_end(c);
+                }
+                assert_string_equal(kit_read_chain(writer).s, reads[3]);
+                sr_abandon_chain(sr, writer);
+                sr_close(sr);
+                sr = kit_open(io);
+                assert_reads(sr, &tall.vdi, reads[3]);
+                assert_reads(sr, &tall.snapshot[2], reads[2]);
+                sr_close(sr);
+        }
+        assert_true(n_refused > 0);
+}
+
 static void an_sr_that_closes_ends_what_runs_in_it(void **state) {
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
         struct sr *sr = kit_create(io);
@@ -945,6 +1019,8 @@ int main(void) {
                 cmocka_unit_test(a_damaged_run_does_not_keep_the_sr_from_being_changed),
                 cmocka_unit_test(a_pivot_is_finished_only_over_an_emptied_leaf),
                 cmocka_unit_test(it_may_end_at_any_step_and_the_next_goes_on),
+                cmocka_unit_test(where_one_ended_half_way_another_may_take_fewer_layers),
+                cmocka_unit_test(what_failed_half_way_is_gone_on_with_as_a_whole),
                 cmocka_unit_test(an_sr_that_closes_ends_what_runs_in_it),
                 cmocka_unit_test(progress_is_told_in_bytes),
         };
