@@ -165,6 +165,7 @@ struct rival {
         struct scene *scene;
         uint64_t at;
         bool is_started; /* by the watcher, on the first writer's thread */
+        bool was_early;  /* it had ended while the first was still about */
         pthread_t thread;
         _Atomic bool has_ended;
 };
@@ -236,10 +237,51 @@ static void a_frozen_disk_takes_no_write_until_it_is_thawed(void **state) {
         scene_fini(&scene);
 }
 
+static void *flush_too(void *arg) {
+        struct rival *rival = arg;
+        struct err_note note;
+
+        if (chain_flush(rival->scene->chain, &note))
+                atomic_fetch_add(&rival->scene->n_wrong, 1);
+        atomic_store(&rival->has_ended, true);
+        return NULL;
+}
+
+static void flush_beside(void *user, const char *verb, const char *path UNUSED) {
+        struct rival *rival = user;
+
+        if (rival->is_started || strcmp(verb, "sync") != 0)
+                return;
+        rival->is_started = true;
+        assert_int_equal(pthread_create(&rival->thread, NULL, flush_too, rival), 0);
+        give_it_time(rival);
+        rival->was_early = atomic_load(&rival->has_ended);
+}
+
+/* What the first has taken on itself, and not yet brought down, the second cannot say is durable. */
+static void a_flush_waits_for_the_one_before(void **state) {
+        struct rival rival = {.is_started = false};
+        struct err_note note;
+        struct scene scene;
+
+        (void)state;
+        scene_init(&scene);
+        assert_ok(chain_write(scene.chain, "\5\5\5\5", 4, 40, &note));
+        rival.scene = &scene;
+        io_sim_set_watch(scene.io, flush_beside, &rival);
+        assert_ok(chain_flush(scene.chain, &note));
+        assert_true(rival.is_started);
+        pthread_join(rival.thread, NULL);
+        io_sim_set_watch(scene.io, NULL, NULL);
+        assert_false(rival.was_early);
+        scene_fini(&scene);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(many_hands_see_one_disk),
                 cmocka_unit_test(two_writes_to_one_sector_both_count),
+                cmocka_unit_test(a_flush_waits_for_the_one_before),
                 cmocka_unit_test(a_frozen_disk_takes_no_write_until_it_is_thawed),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
