@@ -55,9 +55,9 @@ enum push_phase { PUSH_COPY, PUSH_SYNC, PUSH_CLEAR, PUSH_PUBLISH, PUSH_PUNCH, PU
  * one that must be grown first, since what lies past its end cannot be seen through it. */
 MUST_USE enum err push_new(struct image *const *run, size_t n, const struct push_options *, struct push **ret,
                            struct err_note *);
-/* In any state.  Between CLEAR and the end of PUBLISH (push_settle) chains go on reading the layers' old slots;
- * so long no other push of these images may begin before their write sides have ended, and none at all that
- * leaves out one of them: the target has what all of them had. */
+/* In any state.  Between CLEAR and the end of PUBLISH (push_settle) chains go on reading the layers' old
+ * slots; so long no other push of these images may begin before their write sides have ended, and none at all
+ * that leaves out one of them: the target has what all of them had. */
 void push_free(struct push *);
 DEFINE_AUTO(struct push *, push_free);
 
