@@ -19,7 +19,7 @@ struct kind {
         enum err (*run)(struct history *, struct err_note *);
         uint64_t n_ops;
 };
-static const struct kind kinds[] = {{"chain", history_chain, 160000}, {"sr", history_sr, 250000}};
+static const struct kind kinds[] = {{"chain", history_chain, 160000}, {"sr", history_sr, 200000}};
 
 struct options {
         const struct kind *kind; /* borrowed, static */
@@ -64,6 +64,7 @@ static void add(struct history_count *all, const struct history_count *one) {
         all->live_done += one->live_done;
         all->live_made_way += one->live_made_way;
         all->live_changes += one->live_changes;
+        all->gc_coalesces += one->gc_coalesces;
         all->verified += one->verified;
 }
 
@@ -116,8 +117,9 @@ static bool run_many(const struct options *options, struct history_count *count)
 /* That the mix really has them is seen, not hoped for. */
 static void print_live(const struct history_count *count) {
         printf("of disks that were written to: %" PRIu64 " coalesces begun, %" PRIu64 " done, %" PRIu64
-               " ended by a verb, %" PRIu64 " changes meanwhile\n",
-               count->live_begun, count->live_done, count->live_made_way, count->live_changes);
+               " ended by a verb, %" PRIu64 " changes meanwhile; gc did %" PRIu64 " of all\n",
+               count->live_begun, count->live_done, count->live_made_way, count->live_changes,
+               count->gc_coalesces);
 }
 
 int main(int argc, char **argv) {

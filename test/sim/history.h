@@ -41,6 +41,7 @@ struct history {
                 uint64_t live_begun, live_done; /* coalesces, of a disk that is written to */
                 uint64_t live_made_way;         /* a verb ended them */
                 uint64_t live_changes;          /* of a disk while one of its blocks moves */
+                uint64_t gc_coalesces;          /* of all that were done, those by gc */
         } count;
 };
 

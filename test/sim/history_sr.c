@@ -22,6 +22,7 @@ static void abandon_chains(struct world *w) {
 }
 
 static void close_sr(struct world *w) {
+        history_gc_free(w);
         abandon_chains(w);
         if (w->sr)
                 sr_close(TAKE(w->sr));
@@ -628,6 +629,8 @@ static const struct {
         {history_coalesce_begin, 20},
         {history_coalesce_step, 30},
         {history_coalesce_end, 1},
+        {history_gc_step, 20},
+        {history_gc_end, 1},
 };
 
 static operation some_operation(struct history *h) {

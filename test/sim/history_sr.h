@@ -11,6 +11,7 @@
 
 #include "buf.h"
 #include "coalesce.h"
+#include "gc.h"
 #include "history.h"
 #include "sr_state.h"
 
@@ -56,6 +57,7 @@ struct world {
         struct history *h; /* borrowed */
         struct images_options images;
         struct sr *sr;                /* owned; NULL while closed */
+        struct gc *gc;                /* owned; of sr; or NULL */
         VEC(struct model_vdi *) vdis; /* owned, and each */
         VEC(struct running) running;  /* owned, and each coalesce */
         struct pending pending;
@@ -91,6 +93,10 @@ MUST_USE enum err history_coalesce_begin(struct world *, struct err_note *);
 MUST_USE enum err history_coalesce_step(struct world *, struct err_note *); /* some steps of one */
 MUST_USE enum err history_coalesce_end(struct world *, struct err_note *);
 void history_coalesces_end(struct world *); /* all of them */
+MUST_USE enum err history_gc_step(struct world *,
+                                  struct err_note *); /* some, of one that is made if need be */
+MUST_USE enum err history_gc_end(struct world *, struct err_note *);
+void history_gc_free(struct world *);
 /* [C5] no layer above a target has a block that it did not have before. */
 MUST_USE enum err history_coalesces_check(struct world *, struct err_note *);
 
