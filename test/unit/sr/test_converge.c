@@ -11,14 +11,14 @@
 #include "sr_kit.h"
 
 #include <pthread.h>
-#include <sched.h>
+#include <time.h>
 
 #include "chain_inside.h"
 #include "chain_move.h"
 #include "coalesce.h"
 #include "fixture.h"
 
-enum { BLOCKS = 16, LAYERS = 3, GUESTS = 2, PAGE = 4096, PATIENCE = 200 };
+enum { BLOCKS = 16, LAYERS = 3, GUESTS = 2, PAGE = 4096 };
 #define BLOCK ((uint64_t)2 * MIB)
 #define PAGES (BLOCKS * BLOCK / PAGE)
 
@@ -28,8 +28,7 @@ struct guest {
         struct scene *scene;
         unsigned me;
         _Atomic uint64_t n_writes;
-        _Atomic uint64_t block; /* that it writes to */
-        uint8_t *last;          /* owned; of each page, what it wrote there */
+        uint8_t *last; /* owned; of each page, what it wrote there */
         unsigned n_wrong;
         pthread_t thread;
 };
@@ -43,6 +42,8 @@ struct scene {
         struct coalesce_run run;
         enum pattern pattern;
         _Atomic bool is_over;
+        pthread_mutex_t lock;
+        pthread_cond_t wrote; /* somebody did */
         struct guest guests[GUESTS];
         uint32_t held[LAYERS]; /* a bit for each block, from the top down */
 };
@@ -73,6 +74,8 @@ static void scene_init(struct scene *s, enum pattern pattern, unsigned lacks) {
 
         memset(s, 0, sizeof *s);
         s->pattern = pattern;
+        pthread_mutex_init(&s->lock, NULL);
+        pthread_cond_init(&s->wrote, NULL);
         s->io = io_sim_new(1, 0);
         io_sim_set_lacks(s->io, lacks);
         s->sr = kit_create(s->io);
@@ -97,9 +100,13 @@ static void scene_fini(struct scene *s) {
         sr_close(s->sr);
         assert_int_equal(io_sim_open_files(s->io), 0);
         io_free(s->io);
+        pthread_cond_destroy(&s->wrote);
+        pthread_mutex_destroy(&s->lock);
 }
 
 /* ---- guests ---- */
+
+static _Thread_local bool is_guest; /* its own calls are not watched */
 
 static uint64_t next_page(struct guest *g, struct fixture_dice *dice) {
         uint64_t n = PAGES / GUESTS;
@@ -116,6 +123,16 @@ static uint64_t next_page(struct guest *g, struct fixture_dice *dice) {
         return atomic_load(&g->n_writes) * 16 % n;
 }
 
+static uint64_t note_write(struct guest *g) {
+        uint64_t n;
+
+        pthread_mutex_lock(&g->scene->lock);
+        n = atomic_fetch_add(&g->n_writes, 1) + 1;
+        pthread_cond_broadcast(&g->scene->wrote);
+        pthread_mutex_unlock(&g->scene->lock);
+        return n;
+}
+
 /* Each owns the pages whose number is its own modulo their number, and must find what it wrote last. */
 static void *rewrite(void *user) {
         struct guest *g = user;
@@ -123,10 +140,10 @@ static void *rewrite(void *user) {
         struct err_note note;
         uint8_t page[PAGE];
 
+        is_guest = true;
         while (!atomic_load(&g->scene->is_over)) {
                 uint64_t i = next_page(g, &dice), at = (i * GUESTS + g->me) * PAGE;
 
-                atomic_store(&g->block, at / BLOCK);
                 if (g->last[i] && (chain_read(g->scene->chain, page, PAGE, at, &note) ||
                                    page[0] != g->last[i] || page[PAGE - 1] != g->last[i]))
                         g->n_wrong++;
@@ -134,7 +151,7 @@ static void *rewrite(void *user) {
                 memset(page, g->last[i], PAGE);
                 if (chain_write(g->scene->chain, page, PAGE, at, &note))
                         g->n_wrong++;
-                if ((atomic_fetch_add(&g->n_writes, 1) & 63) == 63 && chain_flush(g->scene->chain, &note))
+                if ((note_write(g) & 63) == 0 && chain_flush(g->scene->chain, &note))
                         g->n_wrong++;
         }
         return NULL;
@@ -170,21 +187,36 @@ static uint64_t writes_of(const struct scene *s) {
         return n;
 }
 
+static void wait_for_writes(struct scene *s, uint64_t n) {
+        pthread_mutex_lock(&s->lock);
+        while (writes_of(s) < n)
+                pthread_cond_wait(&s->wrote, &s->lock);
+        pthread_mutex_unlock(&s->lock);
+}
+
+/* What a thread that may be held by us is given to go on. */
+static struct timespec a_while(void) {
+        struct timespec until;
+
+        (void)clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += 2 * 1000 * 1000;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        return until;
+}
+
 /* Before each call that a step makes somebody writes, unless all wait for the step. */
 static void let_write(void *user, const char *verb UNUSED, const char *path UNUSED) {
-        static _Thread_local bool is_inside;
         struct scene *s = user;
+        struct timespec until = a_while();
         uint64_t before = writes_of(s);
 
-        for (unsigned i = 0; i < GUESTS; i++)
-                if (pthread_equal(pthread_self(), s->guests[i].thread))
-                        return;
-        if (is_inside)
+        if (is_guest)
                 return;
-        is_inside = true;
-        for (unsigned i = 0; i < PATIENCE && writes_of(s) == before; i++)
-                sched_yield();
-        is_inside = false;
+        pthread_mutex_lock(&s->lock);
+        while (writes_of(s) == before && pthread_cond_timedwait(&s->wrote, &s->lock, &until) == 0)
+                ;
+        pthread_mutex_unlock(&s->lock);
 }
 
 /* ---- what is counted ---- */
@@ -238,8 +270,7 @@ static void run_to_end(struct scene *s, uint64_t union_blocks) {
                         assert_true(n_batches <= union_blocks);
                 }
                 assert_ok(coalesce_step(s->c, &is_done, &note));
-                while (!is_done && writes_of(s) < before + GUESTS)
-                        sched_yield();
+                wait_for_writes(s, before + GUESTS);
         }
         coalesce_progress_of(s->c, &progress);
         assert_int_equal(progress.bytes_done, progress.bytes_total);
@@ -255,8 +286,7 @@ static void converges(enum pattern pattern, uint64_t batch_bytes) {
         for (unsigned i = 0; i + 1 < LAYERS; i++)
                 s.held[i] = UINT32_MAX;
         begin_guests(&s);
-        while (writes_of(&s) < 50)
-                sched_yield();
+        wait_for_writes(&s, 50);
         assert_ok(coalesce_begin(s.sr, &s.run, &options, &s.c, &note));
         no_layer_gains_a_block(&s);
         assert_true(count_held(&s) >= 12 + 12);
@@ -292,7 +322,7 @@ static void it_ends_in_batches_of_one_block(void **state) {
 struct waiter {
         struct scene *scene;
         uint64_t block;
-        _Atomic bool has_ended;
+        bool has_ended; /* under the scene's lock, wrote tells of it */
         bool is_running;
         pthread_t thread;
         unsigned n_waits, n_blocks; /* of all */
@@ -303,9 +333,13 @@ static void *write_once(void *user) {
         uint8_t page[PAGE];
         struct err_note note;
 
+        is_guest = true;
         memset(page, 'w', PAGE);
         (void)!chain_write(w->scene->chain, page, PAGE, w->block * BLOCK + 5 * PAGE, &note);
-        atomic_store(&w->has_ended, true);
+        pthread_mutex_lock(&w->scene->lock);
+        w->has_ended = true;
+        pthread_cond_broadcast(&w->scene->wrote);
+        pthread_mutex_unlock(&w->scene->lock);
         return NULL;
 }
 
@@ -331,9 +365,10 @@ static void join(struct waiter *w) {
  * write is waited for: were it held for more than its own block's copy, this would never end. */
 static void one_write_a_copy(void *user, const char *verb UNUSED, const char *path UNUSED) {
         struct waiter *w = user;
+        struct timespec until;
         uint64_t block;
 
-        if (w->is_running && pthread_equal(pthread_self(), w->thread))
+        if (is_guest)
                 return;
         block = held_block(w->scene);
         if (w->is_running && block == w->block)
@@ -344,12 +379,15 @@ static void one_write_a_copy(void *user, const char *verb UNUSED, const char *pa
                 return;
         w->block = block;
         w->n_blocks++;
-        atomic_store(&w->has_ended, false);
+        w->has_ended = false;
         w->is_running = true;
         assert_int_equal(pthread_create(&w->thread, NULL, write_once, w), 0);
-        for (unsigned i = 0; i < PATIENCE && !atomic_load(&w->has_ended); i++)
-                sched_yield();
-        w->n_waits += !atomic_load(&w->has_ended);
+        until = a_while();
+        pthread_mutex_lock(&w->scene->lock);
+        while (!w->has_ended && pthread_cond_timedwait(&w->scene->wrote, &w->scene->lock, &until) == 0)
+                ;
+        w->n_waits += !w->has_ended;
+        pthread_mutex_unlock(&w->scene->lock);
 }
 
 static void a_write_waits_for_no_copy_but_that_of_its_block(void **state) {
