@@ -325,7 +325,8 @@ static void what_the_target_could_not_keep_is_not_acknowledged(void **state) {
                         assert_int_equal(sr_vdi_snapshot(w.sr, &w.vdi, &options, &unused, &note), ERR_IO);
                         n_lost++;
                 }
-                io_sim_abandon(w.io);
+                sr_abandon_chain(w.sr, w.chain);
+                sr_close(w.sr);
                 io_free(w.io);
         }
         assert_true(n_lost > 0);
