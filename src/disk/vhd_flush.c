@@ -84,7 +84,24 @@ static enum err write_bitmaps(struct vhd_leaf *leaf, struct set_aside *set, bool
         return ERR_NONE;
 }
 
+/* The sectors of a table that are marked, each run of them in one write. */
+static enum err write_changed(struct vhd_leaf *leaf, const void *table, uint32_t n_sectors,
+                              const uint8_t *changed, uint64_t at, struct err_note *note) {
+        uint32_t i = 0, end;
+
+        while ((i = vhd_bitmap_next_set(changed, i, n_sectors)) < n_sectors) {
+                end = vhd_bitmap_next_clear(changed, i, n_sectors);
+                if (io_write(leaf->vhd->image.file, (const uint8_t *)table + (uint64_t)i * SECTOR,
+                             (uint64_t)(end - i) * SECTOR, at + (uint64_t)i * SECTOR, note))
+                        return note->code;
+                i = end;
+        }
+        return ERR_NONE;
+}
+
+/* A write that failed leaves its sectors marked: what the file has of them is not known. */
 static enum err write_batmap(struct vhd_leaf *leaf, struct err_note *note) {
+        uint32_t n_sectors = (uint32_t)(leaf->batmap_bytes / SECTOR);
         struct vhd_image *vhd = leaf->vhd;
         struct vhd_batmap_disk header;
 
@@ -92,17 +109,23 @@ static enum err write_batmap(struct vhd_leaf *leaf, struct err_note *note) {
                         vhd->image.size);
         vhd_batmap_encode(&vhd->meta.batmap, &header);
         atomic_store(&leaf->has_unsynced, true);
-        if (io_write(vhd->image.file, leaf->batmap_image, leaf->batmap_bytes, vhd->meta.batmap.map_offset,
-                     note) ||
+        if (write_changed(leaf, leaf->batmap_image, n_sectors, leaf->batmap_changed,
+                          vhd->meta.batmap.map_offset, note) ||
             io_write(vhd->image.file, &header, sizeof header, vhd->meta.batmap_header_at, note))
                 return err_wrap(note, "write the batmap");
+        memset(leaf->batmap_changed, 0, leaf_marks_size(leaf->batmap_bytes));
         leaf->is_batmap_stale = false;
         return ERR_NONE;
+}
+
+static void mark_batmap(struct vhd_leaf *leaf, uint64_t block) {
+        vhd_bitmap_set(leaf->batmap_changed, (uint32_t)(block / (8 * SECTOR)));
 }
 
 static void clear_batmap_bit(struct vhd_leaf *leaf, uint64_t block) {
         if (vhd_bitmap_test(leaf->batmap_image, (uint32_t)block)) {
                 vhd_bitmap_clear(leaf->batmap_image, (uint32_t)block);
+                mark_batmap(leaf, block);
                 leaf->is_batmap_stale = true;
         }
 }
@@ -143,19 +166,13 @@ static void change_bat(struct vhd_leaf *leaf, struct set_aside *set, uint8_t *ch
 }
 
 static enum err write_bat(struct vhd_leaf *leaf, struct set_aside *set, struct err_note *note) {
-        uint64_t n_sectors = leaf->bat_bytes / SECTOR, end;
-        AUTO_FREE uint8_t *changed = mem_zero(round_up(div_up(n_sectors, 8), sizeof(uint64_t)));
+        uint32_t n_sectors = (uint32_t)(leaf->bat_bytes / SECTOR);
+        AUTO_FREE uint8_t *changed = mem_zero(leaf_marks_size(leaf->bat_bytes));
 
         change_bat(leaf, set, changed);
-        for (uint64_t i = vhd_bitmap_next_set(changed, 0, (uint32_t)n_sectors); i < n_sectors;
-             i = vhd_bitmap_next_set(changed, (uint32_t)end, (uint32_t)n_sectors)) {
-                end = vhd_bitmap_next_clear(changed, (uint32_t)i, (uint32_t)n_sectors);
-                if (io_write(leaf->vhd->image.file, (uint8_t *)leaf->bat_image + i * SECTOR,
-                             (end - i) * SECTOR, leaf->vhd->meta.header.table_offset + i * SECTOR, note))
-                        return err_wrap(note, "write the BAT");
-                if (end >= n_sectors)
-                        break;
-        }
+        if (write_changed(leaf, leaf->bat_image, n_sectors, changed, leaf->vhd->meta.header.table_offset,
+                          note))
+                return err_wrap(note, "write the BAT");
         return ERR_NONE;
 }
 
@@ -205,6 +222,7 @@ static enum err set_batmap_bits(struct vhd_leaf *leaf, struct set_aside *set, st
                 if (is_current && vhd_bitmap_is_full(copy->bits) &&
                     !vhd_bitmap_test(leaf->batmap_image, (uint32_t)copy->block)) {
                         vhd_bitmap_set(leaf->batmap_image, (uint32_t)copy->block);
+                        mark_batmap(leaf, copy->block);
                         has_changed = true;
                 }
         }

@@ -35,6 +35,17 @@ static uint32_t next_bit(const struct vhd_leaf *leaf, const uint8_t *believed, u
         return believed ? vhd_bitmap_next_set(believed, from, n) : n;
 }
 
+/* What the file may have otherwise than the image: all of a batmap that is not believed; else what no bit is
+ * believed of, which the checksum may cover nevertheless. */
+static void mark_unknown(struct vhd_leaf *leaf, bool is_believed) {
+        uint64_t covered = vhd_batmap_sum_length(leaf->vhd->meta.footer.size_bytes) * 8,
+                 first = is_believed ? min_u64(covered, leaf->n_blocks) / (8 * SECTOR) : 0,
+                 n = leaf->batmap_bytes / SECTOR;
+
+        if (first < n)
+                vhd_bitmap_set_range(leaf->batmap_changed, (uint32_t)first, (uint32_t)(n - first));
+}
+
 /* A bit of a block that the BAT lacks would be believed once the block is there.  A batmap that cannot be
  * believed starts again from nothing. */
 static enum err take_batmap(struct vhd_leaf *leaf, bool is_fresh, struct err_note *note) {
@@ -45,16 +56,19 @@ static enum err take_batmap(struct vhd_leaf *leaf, bool is_fresh, struct err_not
         leaf->batmap_bytes = vhd_batmap_size(leaf->vhd->meta.header.max_bat_entries);
         leaf->batmap_bytes = min_u64(leaf->batmap_bytes, leaf->vhd->meta.batmap.map_size_bytes);
         leaf->batmap_image = mem_zero(leaf->batmap_bytes);
+        leaf->batmap_changed = mem_zero(leaf_marks_size(leaf->batmap_bytes));
         if (is_fresh)
                 return ERR_NONE;
         if (vhd_image_batmap(leaf->vhd, &believed, note))
                 return note->code;
         leaf->is_batmap_stale = !believed;
+        mark_unknown(leaf, believed);
         for (uint32_t block = next_bit(leaf, believed, 0); block < leaf->n_blocks;
              block = next_bit(leaf, believed, block + 1)) {
                 image_slot slot = atomic_load(&leaf->slots[block]);
 
                 if (!(slot & SLOT_HELD)) {
+                        vhd_bitmap_set(leaf->batmap_changed, block / (8 * SECTOR));
                         leaf->is_batmap_stale = true;
                         continue;
                 }
@@ -142,6 +156,7 @@ void vhd_leaf_free(struct vhd_leaf *leaf) {
         mem_table_free(leaf->slots, leaf->n_blocks * sizeof *leaf->slots);
         mem_table_free(leaf->bat_image, leaf->bat_bytes);
         free(leaf->batmap_image);
+        free(leaf->batmap_changed);
         pthread_mutex_destroy(&leaf->lock);
         pthread_mutex_destroy(&leaf->space_lock);
         pthread_mutex_destroy(&leaf->flush_turn);

@@ -62,6 +62,7 @@ struct vhd_leaf {
         uint64_t bat_bytes;
         uint8_t *batmap_image; /* owned; likewise; NULL where the file has none */
         uint64_t batmap_bytes;
+        uint8_t *batmap_changed; /* owned; a bit for each sector of it that the file may have otherwise */
         /* bits were dropped: it must be written before the next BAT entry */
         bool is_batmap_stale;
 
@@ -78,6 +79,11 @@ struct vhd_leaf {
 
         _Atomic bool has_unsynced; /* something was written since the last sync began */
 };
+
+/* Bytes of a bitmap with a bit for each sector of a table. */
+static inline size_t leaf_marks_size(uint64_t table_bytes) {
+        return (size_t)round_up(div_up(table_bytes / SECTOR, 8), sizeof(uint64_t));
+}
 
 /* [D6] Where it fails nothing is acknowledged any more. */
 MUST_USE enum err leaf_sync(struct vhd_leaf *, struct err_note *);

@@ -531,6 +531,132 @@ static void a_flush_needs_no_space(void **state) {
         images_fini(&images);
 }
 
+/* ---- what of the tables is written: of a disk whose batmap has many sectors ---- */
+
+enum { WIDE_BLOCKS = 16384, APART = 4096 }; /* so many blocks to a sector of the batmap */
+
+static struct chain *open_wide(struct images *images, struct io *io) {
+        struct chain *chain;
+        struct err_note note;
+
+        images_init(images, io, &options);
+        assert_ok(chain_open(images, "/wide.vhd", CHAIN_WRITE, &chain, &note));
+        return chain;
+}
+
+static struct io *make_wide(void) {
+        struct io *io = io_sim_new(1, 0);
+        struct err_note note;
+
+        assert_ok(fixture_vhd(io, "/wide.vhd", (uint64_t)WIDE_BLOCKS * BLOCK, NULL, &note));
+        return io;
+}
+
+static enum err write_wide(struct chain *chain, uint64_t block, struct err_note *note) {
+        AUTO_FREE uint8_t *data = mem_zero(BLOCK);
+
+        fixture_fill(data, BLOCK, block * BLOCK, 1);
+        return chain_write(chain, data, BLOCK, block * BLOCK, note);
+}
+
+/* The batmap as the file has it; its checksum must fit. */
+static void read_wide_batmap(struct io *io, uint8_t map[WIDE_BLOCKS / 8]) {
+        AUTO(io_close) struct io_file *file = NULL;
+        struct vhd_meta meta;
+        struct err_note note;
+
+        assert_ok(io_open(io, "/wide.vhd", IO_READ, &file, &note));
+        assert_ok(vhd_meta_read(file, 0, &meta, &note));
+        assert_ok(vhd_meta_read_batmap(file, &meta, map, WIDE_BLOCKS, &note));
+}
+
+static void a_flush_writes_only_the_sectors_that_changed(void **state) {
+        AUTO(io_free) struct io *io = make_wide();
+        uint8_t map[WIDE_BLOCKS / 8];
+        struct images images;
+        struct chain *chain = open_wide(&images, io);
+        struct err_note note;
+
+        (void)state;
+        for (uint64_t block = 1; block < WIDE_BLOCKS; block += APART) {
+                uint64_t before;
+
+                assert_ok(write_wide(chain, block, &note));
+                before = io_sim_traffic(io).bytes_written;
+                assert_ok(chain_flush(chain, &note));
+                /* of bitmap, BAT and batmap one each, and the batmap's header */
+                assert_int_equal(io_sim_traffic(io).bytes_written - before, 4 * 512);
+        }
+        assert_ok(chain_close(chain, &note));
+        read_wide_batmap(io, map);
+        for (uint32_t block = 0; block < WIDE_BLOCKS; block++)
+                assert_int_equal(vhd_bitmap_test(map, block), block % APART == 1);
+        images_fini(&images);
+}
+
+/* Whatever sectors a failed write of it has written or left. */
+static void a_batmap_whose_write_failed_is_right_after_the_next(void **state) {
+        bool has_fired = true;
+
+        (void)state;
+        for (uint64_t n = 1; has_fired; n++) {
+                AUTO(io_free) struct io *io = make_wide();
+                uint8_t map[WIDE_BLOCKS / 8];
+                struct images images;
+                struct chain *chain = open_wide(&images, io);
+                struct err_note note;
+
+                assert_ok(write_wide(chain, 1, &note));
+                io_sim_fail_at(io, n, ERR_IO, false);
+                if (chain_flush(chain, &note) == ERR_NONE)
+                        has_fired = io_sim_fired(io); /* of the batmap a failure is no flush's */
+                io_sim_heal(io);
+                if (write_wide(chain, 1 + APART, &note)) { /* it was a sync that failed */
+                        chain_abandon(chain);
+                        images_fini(&images);
+                        continue;
+                }
+                assert_ok(chain_close(chain, &note));
+                read_wide_batmap(io, map);
+                assert_true(vhd_bitmap_test(map, 1 + APART));
+                images_fini(&images);
+        }
+}
+
+/* A bit of a block that the BAT lacks; sealed or not. */
+static void set_stray_bit(struct io *io, bool is_sealed) {
+        AUTO(io_close) struct io_file *file = NULL;
+        uint8_t map[WIDE_BLOCKS / 8] = {0};
+        struct vhd_batmap_disk disk;
+        struct vhd_meta meta;
+        struct err_note note;
+
+        assert_ok(io_open(io, "/wide.vhd", IO_WRITE, &file, &note));
+        assert_ok(vhd_meta_read(file, 0, &meta, &note));
+        vhd_bitmap_set(map, 2 * APART);
+        if (is_sealed)
+                vhd_batmap_seal(&meta.batmap, (struct span){map, sizeof map}, meta.footer.size_bytes);
+        vhd_batmap_encode(&meta.batmap, &disk);
+        assert_ok(io_write(file, map, sizeof map, meta.batmap.map_offset, &note));
+        assert_ok(io_write(file, &disk, sizeof disk, meta.batmap_header_at, &note));
+}
+
+static void bits_that_a_writers_open_drops_are_gone_from_the_file(void **state) {
+        (void)state;
+        for (unsigned is_sealed = 0; is_sealed < 2; is_sealed++) {
+                AUTO(io_free) struct io *io = make_wide();
+                uint8_t map[WIDE_BLOCKS / 8];
+                struct images images;
+                struct err_note note;
+
+                set_stray_bit(io, is_sealed);
+                assert_ok(chain_close(open_wide(&images, io), &note));
+                read_wide_batmap(io, map);
+                assert_false(vhd_bitmap_test(map, 2 * APART));
+                images_fini(&images);
+        }
+}
+
 static void a_batmap_bit_never_lands_before_its_bitmap(void **state) {
         struct world w;
 
@@ -628,6 +754,9 @@ int main(void) {
                 cmocka_unit_test(a_growth_that_was_cut_short_is_taken_back_where_there_is_no_space),
                 cmocka_unit_test(a_leaf_is_closed_where_there_is_no_space_to_tighten_it),
                 cmocka_unit_test(a_batmap_that_cannot_be_believed_is_written_anew_by_a_close),
+                cmocka_unit_test(a_flush_writes_only_the_sectors_that_changed),
+                cmocka_unit_test(a_batmap_whose_write_failed_is_right_after_the_next),
+                cmocka_unit_test(bits_that_a_writers_open_drops_are_gone_from_the_file),
                 cmocka_unit_test(a_batmap_bit_never_lands_before_its_bitmap),
                 cmocka_unit_test(a_slot_is_not_punched_under_a_reader_that_found_it),
         };
