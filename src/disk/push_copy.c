@@ -6,6 +6,9 @@
  * is written, exactly.  Zeros are not written but made: present zeros that are a hole above become a hole
  * below.
  *
+ * Where the file system can share blocks between files, long runs are shared instead, but for the ends that
+ * are less than a page.
+ *
  * Whole pages go past the page cache, which they would only push others out of, and which costs more than
  * the disk does; the ends of a run that are less than a page go through it, so no page is written both ways.
  * The rest of both files goes through the cache meanwhile: the kernel keeps the two in step. */
@@ -389,6 +392,39 @@ static bool clone_next(struct push_copier *copier) {
         return true;
 }
 
+/* [first, first + n) of the run, counted within the block. */
+static struct push_run part_of_run(struct push_run run, uint32_t first, uint32_t n) {
+        uint64_t skip = (uint64_t)(first - run.first) * SECTOR;
+
+        run.from_at += skip;
+        run.to_at += skip;
+        run.first = first;
+        run.n = n;
+        return run;
+}
+
+/* Only whole pages can be shared: of a run that is more, the ends become runs of their own, and are copied. */
+static void cut_run(struct push_batch *batch, size_t i) {
+        const struct push_run run = batch->runs.data[i];
+        uint32_t end = run.first + run.n, from = (uint32_t)round_up(run.first, PAGE / SECTOR),
+                 to = (uint32_t)round_down(end, PAGE / SECTOR);
+
+        if (!is_aligned(&run) || to < from + CLONE_MIN / SECTOR)
+                return;
+        batch->runs.data[i] = part_of_run(run, from, to - from);
+        if (run.first < from)
+                *vec_add(&batch->runs) = part_of_run(run, run.first, from - run.first);
+        if (to < end)
+                *vec_add(&batch->runs) = part_of_run(run, to, end - to);
+}
+
+static void cut_runs(struct push_batch *batch) {
+        size_t n = batch->runs.n;
+
+        for (size_t i = 0; i < n; i++)
+                cut_run(batch, i);
+}
+
 static void begin_next(struct push_copier *copier) {
         const struct push_run *run = &copier->batch->runs.data[copier->next];
 
@@ -410,6 +446,8 @@ enum err push_copy(struct push_copier *copier, struct push_batch *batch, struct 
         copier->next = 0;
         copier->next_offset = 0;
         copier->failure.code = ERR_NONE;
+        if (copier->may_clone)
+                cut_runs(batch);
         if (batch->runs.n > 0)
                 qsort(batch->runs.data, batch->runs.n, sizeof *batch->runs.data, compare_runs);
         while (copier->next < batch->runs.n && !copier->failure.code) {

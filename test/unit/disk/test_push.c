@@ -726,6 +726,33 @@ static void where_files_can_share_blocks_nothing_is_copied(void **state) {
         world_fini(&w);
 }
 
+/* In each block one long run that begins and ends within a page. */
+static void fill_odd_runs(struct world *w, struct chain *chain, unsigned layer) {
+        for (uint64_t block = 0; layer > 0 && (block + 1) * BLOCK <= w->size; block++)
+                write_at(w, chain, BLOCK / 2 - 1024, block * BLOCK + 4096 - SECTOR);
+}
+
+static void of_a_run_with_odd_ends_only_these_are_copied(void **state) {
+        struct io_sim_traffic before, after;
+        struct push *push;
+        struct world w;
+
+        (void)state;
+        world_init(&w, 76, 8 * (uint64_t)BLOCK);
+        make_layers(&w, 2, NULL, fill_odd_runs);
+        open_all(&w);
+        push = push_of(&w, 0, false);
+        before = io_sim_traffic(w.io);
+        push_all(&w, push);
+        after = io_sim_traffic(w.io);
+        assert_int_equal(after.clones - before.clones, 8);
+        assert_in_range(after.bytes_written - before.bytes_written, 8 * (1 + 6) * SECTOR, 64 * KIB);
+        same_to_everybody(&w, 1);
+        push_free(push);
+        close_all(&w);
+        world_fini(&w);
+}
+
 /* ---- faults ---- */
 
 static void fill_top_only(struct world *w, struct chain *chain, unsigned layer) {
@@ -852,6 +879,7 @@ int main(void) {
                 cmocka_unit_test(a_batch_is_all_the_space_that_it_takes),
                 cmocka_unit_test(present_zeros_are_carried_as_holes),
                 cmocka_unit_test(where_files_can_share_blocks_nothing_is_copied),
+                cmocka_unit_test(of_a_run_with_odd_ends_only_these_are_copied),
                 cmocka_unit_test(where_space_is_short_a_batch_is_as_large_as_fits),
                 cmocka_unit_test(a_read_that_fails_leaves_all_as_it_was),
                 cmocka_unit_test(any_call_may_fail_once),
