@@ -403,7 +403,7 @@ static struct push_run part_of_run(struct push_run run, uint32_t first, uint32_t
         return run;
 }
 
-/* Only whole pages can be shared: of a run that is more, the ends become runs of their own, and are copied. */
+/* Only whole pages can be shared: a run's odd ends become runs of their own, which are copied. */
 static void cut_run(struct push_batch *batch, size_t i) {
         const struct push_run run = batch->runs.data[i];
         uint32_t end = run.first + run.n, from = (uint32_t)round_up(run.first, PAGE / SECTOR),
