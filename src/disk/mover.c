@@ -10,6 +10,7 @@
 enum {
         BATCH_BLOCKS_MAX = 8192, /* of blocks with little in them; bounds what a flush brings down */
         BATCH_BYTES_DEFAULT = 32 * 1024 * 1024,
+        SHARED_TIMES = 32, /* a batch of blocks that are shared, and so take no space, is so much larger */
         SHORT_MAX = 64, /* blocks without a place before a batch goes with what it has */
 };
 
@@ -94,14 +95,24 @@ static void take(struct mover *mover, const struct mover_pick *pick) {
         mover->bytes_moving += (uint64_t)pick->n_sectors * SECTOR;
 }
 
+/* What is shared takes no space, and syncs are all that it costs: the fewer batches the better.  Not where
+ * the batch is to be small: somebody has set a limit. */
+static bool is_full(const struct mover *mover) {
+        const struct push_batch *batch = &mover->batch;
+        bool is_shared = push_copier_shares(mover->copier) && mover->batch_bytes >= BATCH_BYTES_DEFAULT;
+
+        return batch->space - (is_shared ? batch->sharable : 0) >= mover->batch_bytes ||
+               batch->space >= mover->batch_bytes * (is_shared ? SHARED_TIMES : 1);
+}
+
 /* As many blocks as fill a batch, or as were found to fit.  Of those that find no place some are passed over:
  * others may have one already. */
 static enum err choose(struct mover *mover, struct err_note *note) {
         size_t n_short = 0, n_chosen = 0;
 
         push_batch_reset(&mover->batch);
-        for (size_t i = mover->next; i < mover->picks.n && mover->batch.space < mover->batch_bytes &&
-                                     n_chosen < mover->blocks_max && n_short < SHORT_MAX;
+        for (size_t i = mover->next; i < mover->picks.n && !is_full(mover) && n_chosen < mover->blocks_max &&
+                                     n_short < SHORT_MAX;
              i++) {
                 if (push_batch_add(&mover->batch, mover->run, mover->n, mover->into,
                                    mover->picks.data[i].block, note))

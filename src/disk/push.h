@@ -24,7 +24,9 @@
  *
  * Space: a batch takes batch_bytes (counted in pages of 4 KiB, with the new blocks' bitmaps; the block that
  * fills it is the last) before its punch gives them back.  Where there is less, the batch is as large as
- * fits: ERR_NO_SPACE only where not one block of it does.
+ * fits: ERR_NO_SPACE only where not one block of it does.  What the file system lets the files share takes no
+ * space, and a batch of it may be 32 times as large; not while a leaf is written to, whose writes end the
+ * sharing.
  *
  * Errors: of the files, in words.  The push stays as it was and may be stepped again, or freed and begun
  * anew; not after a sync that failed: then all images of the run are opened anew.

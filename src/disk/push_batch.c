@@ -6,18 +6,44 @@
 #include "push_tally.h"
 #include "vhd_bitmap.h"
 
-enum { PAGE_SECTORS = 8 }; /* a file takes space in pages of 4 KiB: one byte of a bitmap */
+enum {
+        PAGE_SECTORS = 8,               /* a file takes space in pages of 4 KiB: one byte of a bitmap */
+        SHARE_MIN = 64 * 1024 / SECTOR, /* what is shorter is copied sooner than shared */
+};
 
 void push_batch_reset(struct push_batch *batch) {
         batch->blocks.n = 0;
         batch->runs.n = 0;
         batch->space = 0;
+        batch->sharable = 0;
         batch->shortage.code = ERR_NONE;
 }
 
 void push_batch_fini(struct push_batch *batch) {
         vec_fini(&batch->blocks);
         vec_fini(&batch->runs);
+}
+
+bool push_run_sharable(const struct push_run *run, uint32_t *ret_first, uint32_t *ret_n) {
+        uint64_t skip = (uint64_t)run->first * SECTOR, page = PAGE_SECTORS * SECTOR;
+        uint32_t from = (uint32_t)round_up(run->first, PAGE_SECTORS),
+                 to = (uint32_t)round_down(run->first + run->n, PAGE_SECTORS);
+
+        /* Of another writer's file a block may begin anywhere. */
+        if (!is_multiple(run->from_at - skip, page) || !is_multiple(run->to_at - skip, page) ||
+            to < from + SHARE_MIN)
+                return false;
+        *ret_first = from;
+        *ret_n = to - from;
+        return true;
+}
+
+static void count_sharable(struct push_batch *batch, size_t first_run) {
+        uint32_t first, n;
+
+        for (size_t i = first_run; i < batch->runs.n; i++)
+                if (push_run_sharable(&batch->runs.data[i], &first, &n))
+                        batch->sharable += (uint64_t)n * SECTOR;
 }
 
 static uint64_t space_of(const uint8_t taken[IMAGE_BITMAP_SIZE]) {
@@ -133,6 +159,7 @@ enum err push_batch_add(struct push_batch *batch, struct image *const *run, size
                 return note->code;
         if (batch->runs.n > first_run)
                 batch->space += space_of(taken);
+        count_sharable(batch, first_run);
         return ERR_NONE;
 }
 

@@ -31,6 +31,7 @@ struct push_batch {
         VEC(struct push_batch_block) blocks; /* owned */
         VEC(struct push_run) runs;           /* owned */
         uint64_t space;                      /* bytes of file space that it may take */
+        uint64_t sharable;                   /* of these; they take none where files can share blocks */
         struct err_note shortage;            /* of the first block that found no space */
 };
 
@@ -41,6 +42,10 @@ void push_batch_fini(struct push_batch *);
 MUST_USE enum err push_batch_add(struct push_batch *, struct image *const *run, size_t n, size_t into,
                                  uint64_t block, struct err_note *);
 
+/* The whole pages of a run, if that is enough to be shared instead of copied: first and count of its sectors
+ * within the block.  False: it is copied. */
+bool push_run_sharable(const struct push_run *, uint32_t *ret_first, uint32_t *ret_n);
+
 /* What was copied of short blocks gives its space back: it is nobody's yet, since the layers above cover it.
  * For a push alone: of a pull it is the image's own, and stays. */
 void push_batch_give_back(const struct push_batch *, struct image *target);
@@ -50,6 +55,7 @@ struct push_copier;
 MUST_USE enum err push_copier_new(struct io *, size_t n, size_t into, bool may_clone,
                                   struct push_copier **ret, struct err_note *);
 void push_copier_free(struct push_copier *);
+bool push_copier_shares(const struct push_copier *); /* it has shared blocks, and goes on with it */
 DEFINE_AUTO(struct push_copier *, push_copier_free);
 /* Copies all runs and tells the target of each; sorts them.  Blocks for which there was no space are short
  * afterwards.  A target that is above what it is given is told by push_tell, once its data is durable:

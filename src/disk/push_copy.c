@@ -20,11 +20,10 @@
 enum {
         DEPTH = 32,
         PAGE = 4096,
-        PIECE = 512 * 1024,    /* of one read; the pool is DEPTH of them */
-        GAP_MAX = 16 * 1024,   /* between two runs of one read: less than another request costs */
-        HOLE_MIN = 32 * 1024,  /* zeros of this length are made by a hole */
-        CLONE_MIN = 64 * 1024, /* what is shorter is copied sooner than shared */
-        DIRECT_MAX = 64,       /* files opened a second time */
+        PIECE = 512 * 1024,   /* of one read; the pool is DEPTH of them */
+        GAP_MAX = 16 * 1024,  /* between two runs of one read: less than another request costs */
+        HOLE_MIN = 32 * 1024, /* zeros of this length are made by a hole */
+        DIRECT_MAX = 64,      /* files opened a second time */
 };
 
 struct piece {
@@ -56,7 +55,7 @@ struct push_copier {
         struct piece pieces[DEPTH];
         struct piece *idle[DEPTH]; /* borrowed from pieces */
         unsigned n_idle;
-        bool may_clone;
+        bool may_clone, has_cloned;
         VEC(struct untold) untold; /* owned */
 
         /* while push_copy runs */
@@ -98,6 +97,10 @@ void push_copier_free(struct push_copier *copier) {
         free(copier->is_direct_tried);
         free(copier->pool);
         free(copier);
+}
+
+bool push_copier_shares(const struct push_copier *copier) {
+        return copier->may_clone && copier->has_cloned;
 }
 
 /* ---- past the page cache ---- */
@@ -372,10 +375,10 @@ static bool clone_next(struct push_copier *copier) {
         const struct push_run *run = &copier->batch->runs.data[copier->next];
         struct image *from = copier->run[run->layer];
         struct err_note note;
+        uint32_t first, n;
         enum err e;
 
-        if (!copier->may_clone || copier->next_offset || run_bytes(run) < CLONE_MIN ||
-            !is_multiple(run->from_at | run->to_at | run_bytes(run), PAGE) ||
+        if (!copier->may_clone || copier->next_offset || !push_run_sharable(run, &first, &n) || n < run->n ||
             run->from_at + run_bytes(run) > from->data_end)
                 return false;
         e = io_clone_range(from->file, run->from_at, copier->run[copier->into]->file, run->to_at,
@@ -388,6 +391,7 @@ static bool clone_next(struct push_copier *copier) {
                 fail_write(copier, run, "share blocks with", &note);
         else
                 tell_target(copier, run, 0, run_bytes(run));
+        copier->has_cloned = true;
         copier->next++;
         return true;
 }
@@ -406,16 +410,15 @@ static struct push_run part_of_run(struct push_run run, uint32_t first, uint32_t
 /* Only whole pages can be shared: a run's odd ends become runs of their own, which are copied. */
 static void cut_run(struct push_batch *batch, size_t i) {
         const struct push_run run = batch->runs.data[i];
-        uint32_t end = run.first + run.n, from = (uint32_t)round_up(run.first, PAGE / SECTOR),
-                 to = (uint32_t)round_down(end, PAGE / SECTOR);
+        uint32_t first, n, end = run.first + run.n;
 
-        if (!is_aligned(&run) || to < from + CLONE_MIN / SECTOR)
+        if (!push_run_sharable(&run, &first, &n))
                 return;
-        batch->runs.data[i] = part_of_run(run, from, to - from);
-        if (run.first < from)
-                *vec_add(&batch->runs) = part_of_run(run, run.first, from - run.first);
-        if (to < end)
-                *vec_add(&batch->runs) = part_of_run(run, to, end - to);
+        batch->runs.data[i] = part_of_run(run, first, n);
+        if (run.first < first)
+                *vec_add(&batch->runs) = part_of_run(run, run.first, first - run.first);
+        if (first + n < end)
+                *vec_add(&batch->runs) = part_of_run(run, first + n, end - first - n);
 }
 
 static void cut_runs(struct push_batch *batch) {

@@ -726,6 +726,45 @@ static void where_files_can_share_blocks_nothing_is_copied(void **state) {
         world_fini(&w);
 }
 
+/* The first block is whole, the others have runs that are too short to be shared. */
+static void fill_short_runs(struct world *w, struct chain *chain, unsigned layer) {
+        for (uint64_t at = 0; layer > 0 && at + 64 * KIB <= w->size; at += 64 * KIB)
+                write_at(w, chain, at < BLOCK ? 64 * KIB : 32 * KIB, at);
+}
+
+static unsigned batches_of(unsigned n_blocks, fill_layer fill, bool never_clones, uint64_t batch_bytes) {
+        unsigned n = 0;
+        struct push *push;
+        struct world w;
+
+        world_init(&w, 77, n_blocks * (uint64_t)BLOCK);
+        make_layers(&w, 2, NULL, fill);
+        open_all(&w);
+        push = push_of(&w, batch_bytes, never_clones);
+        while (push_phase(push) != PUSH_EMPTY) {
+                n += push_phase(push) == PUSH_COPY;
+                step(&w, push);
+        }
+        push_free(push);
+        close_all(&w);
+        world_fini(&w);
+        return n;
+}
+
+/* The first shows that they can be shared. */
+static void batches_of_shared_blocks_are_larger_unless_small_ones_are_asked_for(void **state) {
+        (void)state;
+        assert_int_equal(batches_of(44, fill_whole_blocks, true, 0), 3);
+        assert_int_equal(batches_of(44, fill_whole_blocks, false, 0), 2);
+        assert_int_equal(batches_of(44, fill_whole_blocks, false, 16 * MIB), 6);
+}
+
+static void what_is_copied_beside_shared_blocks_takes_no_more_than_a_batch(void **state) {
+        (void)state;
+        assert_int_equal(batches_of(80, fill_short_runs, true, 0), 3);
+        assert_int_equal(batches_of(80, fill_short_runs, false, 0), 3);
+}
+
 /* In each block one long run that begins and ends within a page. */
 static void fill_odd_runs(struct world *w, struct chain *chain, unsigned layer) {
         for (uint64_t block = 0; layer > 0 && (block + 1) * BLOCK <= w->size; block++)
@@ -879,6 +918,8 @@ int main(void) {
                 cmocka_unit_test(a_batch_is_all_the_space_that_it_takes),
                 cmocka_unit_test(present_zeros_are_carried_as_holes),
                 cmocka_unit_test(where_files_can_share_blocks_nothing_is_copied),
+                cmocka_unit_test(batches_of_shared_blocks_are_larger_unless_small_ones_are_asked_for),
+                cmocka_unit_test(what_is_copied_beside_shared_blocks_takes_no_more_than_a_batch),
                 cmocka_unit_test(of_a_run_with_odd_ends_only_these_are_copied),
                 cmocka_unit_test(where_space_is_short_a_batch_is_as_large_as_fits),
                 cmocka_unit_test(a_read_that_fails_leaves_all_as_it_was),
