@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* How fast something goes now: bytes a second over the last few seconds, so that the time left follows what
- * is happening and not what was.
+/* How fast something goes now: bytes a second over the last few seconds; and how long the rest will take, by
+ * the last minute: what is left takes longer than a few seconds, and is as fast as they were only by chance.
  *
  *      rate_begin(&rate, now);   rate_add(&rate, now, done);   rate_now(&rate);
  *
@@ -14,12 +14,16 @@
 
 enum { RATE_MARKS = 16 };
 
-struct rate {
-        /* Where it was at moments of the last seconds, oldest first, some way apart. */
+/* Where it was at moments of the past, oldest first, some way apart. */
+struct rate_past {
         struct {
                 uint64_t at_ns, done;
         } marks[RATE_MARKS];
         unsigned n_marks;
+};
+
+struct rate {
+        struct rate_past seconds, minute;
         uint64_t now_ns, done;
 };
 
