@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "io_posix.h"
 #include "mem.h"
@@ -75,6 +79,8 @@ char *path_of(const char *folder, const char *fmt, ...) {
 
 static struct counts *counted;
 static struct io_ops plain;
+static struct io_queue_ops plain_queue, counting_queue;
+static _Thread_local uint64_t own_sync_ns;
 
 static enum err count_read(struct io_file *file, void *ret, size_t n, uint64_t at, size_t *ret_n,
                            struct err_note *note) {
@@ -94,30 +100,59 @@ static enum err count_write(struct io_file *file, const void *data, size_t n, ui
         return plain.write(file, data, n, at, note);
 }
 
-static enum err count_sync(struct io_file *file, struct err_note *note) {
-        struct moment began = bench_now();
-        enum err e = counted->are_syncs_skipped ? ERR_NONE : plain.sync(file, note);
-        struct moment took;
+static void add_sync(struct moment began) {
+        struct moment took = bench_since(began);
 
         counted->calls++;
         counted->syncs++;
-        took = bench_since(began);
         counted->sync_ns += took.wall_ns;
         counted->sync_cpu_ns += took.cpu_ns;
+        own_sync_ns += took.wall_ns;
+}
+
+static enum err count_sync(struct io_file *file, struct err_note *note) {
+        struct moment began = bench_now();
+        enum err e = counted->are_syncs_skipped ? ERR_NONE : plain.sync(file, note);
+
+        add_sync(began);
         return e;
 }
 
 static enum err count_sync_dir(struct io *io, const char *path, struct err_note *note) {
         struct moment began = bench_now();
         enum err e = counted->are_syncs_skipped ? ERR_NONE : plain.sync_dir(io, path, note);
-        struct moment took;
 
-        counted->calls++;
-        counted->syncs++;
-        took = bench_since(began);
-        counted->sync_ns += took.wall_ns;
-        counted->sync_cpu_ns += took.cpu_ns;
+        add_sync(began);
         return e;
+}
+
+uint64_t bench_sync_ns_of_thread(void) {
+        return own_sync_ns;
+}
+
+static enum err count_clone(struct io_file *from, uint64_t from_at, struct io_file *to, uint64_t to_at,
+                            uint64_t n, struct err_note *note) {
+        enum err e = plain.clone_range(from, from_at, to, to_at, n, note);
+
+        counted->cloned_bytes += e ? 0 : n;
+        return e;
+}
+
+static void count_submit(struct io_queue *queue, struct io_request *request) {
+        if (request->op == IO_OP_WRITE) {
+                counted->writes++;
+                counted->written_bytes += io_request_size(request);
+        }
+        plain_queue.submit(queue, request);
+}
+
+static enum err count_queue_new(struct io *io, unsigned depth, struct io_queue **ret, struct err_note *note) {
+        if (plain.queue_new(io, depth, ret, note))
+                return note->code;
+        plain_queue = counting_queue = *(*ret)->ops;
+        counting_queue.submit = count_submit;
+        (*ret)->ops = &counting_queue;
+        return ERR_NONE;
 }
 
 static enum err count_open(struct io *io, const char *path, unsigned flags, struct io_file **ret,
@@ -142,7 +177,7 @@ static enum err count_canonical(struct io *io, const char *path, char **ret, str
 }
 
 struct io *bench_io_new(struct counts *counts) {
-        struct io *io = io_posix_new();
+        struct io *io = io_uring_new();
         struct io_ops *ops = &((struct io_posix *)io)->ops;
 
         counted = counts;
@@ -155,6 +190,8 @@ struct io *bench_io_new(struct counts *counts) {
         ops->stat = count_stat;
         ops->stat_path = count_stat_path;
         ops->canonical = count_canonical;
+        ops->clone_range = count_clone;
+        ops->queue_new = count_queue_new;
         return io;
 }
 
@@ -249,4 +286,46 @@ void allocate_blocks(struct io *io, const char *path, const bool *is_held, bool 
         must(io_truncate(file, end, &note), &note);
         must(io_write(file, &footer, sizeof footer, end, &note), &note);
         must(io_sync(file, &note), &note);
+}
+
+void drop_cache(const char *path) {
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+
+        if (fd < 0 || fsync(fd) || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED)) {
+                perror(path);
+                exit(1);
+        }
+        close(fd);
+}
+
+void drop_cache_of_folder(const char *folder) {
+        DIR *dir = opendir(folder);
+        struct dirent *entry;
+
+        while (dir && (entry = readdir(dir))) {
+                AUTO_FREE char *path = path_of(folder, "%s", entry->d_name);
+
+                if (entry->d_type == DT_REG)
+                        drop_cache(path);
+        }
+        if (dir)
+                closedir(dir);
+}
+
+uint64_t space_of_file(const char *path) {
+        struct stat stat_;
+
+        if (stat(path, &stat_)) {
+                perror(path);
+                exit(1);
+        }
+        return (uint64_t)stat_.st_blocks * 512;
+}
+
+void fill_random(uint8_t *data, uint64_t n, struct dice *dice) {
+        for (uint64_t i = 0; i < n; i += 8) {
+                uint64_t word = dice_roll(dice, UINT64_MAX);
+
+                memcpy(data + i, &word, 8);
+        }
 }

@@ -31,7 +31,7 @@ class Result:
 
     wanted is None where nothing is (the row is reported), else ('>=' or '<=', number): the median has to
     meet it.
-    unit is '×', 'ms', 's', 'MiB' or 'bytes'; note says in words what else there is to know.
+    unit is '×', 'ms', 's', 'MiB', '%' or 'bytes'; note says in words what else there is to know.
     """
 
     def __init__(self, what, against, unit, values, wanted=None, note=''):
@@ -55,6 +55,10 @@ class Bench:
         self.top, self.build, self.folder, self.say = top, build, folder, say
         self.rounds_asked = rounds
         self.environment = dict(os.environ, XDG_STATE_HOME=folder)  # names of SRs are not the user's
+
+    def within(self, folder):
+        """The same, at work in another folder."""
+        return Bench(self.top, self.build, folder, self.rounds_asked, self.say)
 
     def rounds(self, usual):
         return self.rounds_asked or usual

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* bench_push make FOLDER SIZE DIRTY EVERY LAYERS OVERLAP
  *      0.vhd … LAYERS-1.vhd, each the parent of the next.  The lowest is empty, except that it has every
- *      sector where DIRTY is less than EVERY: then the others change it in place.  The rest hold DIRTY bytes
- *      of every EVERY, of which OVERLAP % are in each of the layers and the others in one of them.
+ *      sector where DIRTY is less than EVERY and EVERY no more than a block: then the others change it in
+ *      place.  The rest hold DIRTY bytes of every EVERY, of which OVERLAP % are in each of the layers and the
+ *      others in one of them.
  * bench_push push FOLDER LAYERS one|pairs
  *      Moves all of it into 0.vhd, read from the disk; in one pass, or layer by layer from below.
+ * bench_push cost FOLDER LAYERS
+ *      The same in one pass, not timed: {"bytes", "written": by all calls and requests, "cloned", "extra":
+ *      space that the files take after any step, over what they took before, at most}.
  * bench_push sum FOLDER LAYERS
  *      What the disk reads as.
  * bench_push bound FOLDER SIZE DIRTY EVERY
@@ -14,11 +18,9 @@
  * push and bound print {"ns", "cpu_ns", "bytes"}, push also "punch_ns", which are part of ns: what it takes
  * to give the emptied bytes back, a matter of the file system alone.  sum prints {"sum"}.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bench.h"
 #include "chain.h"
@@ -31,26 +33,7 @@ static char *path_of_layer(const char *folder, uint64_t i) {
         return path_of(folder, "%llu.vhd", (unsigned long long)i);
 }
 
-/* What is read next comes from the disk. */
-static void drop_cache(const char *path) {
-        int fd = open(path, O_RDWR | O_CLOEXEC);
-
-        if (fd < 0 || fsync(fd) || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED)) {
-                perror(path);
-                exit(1);
-        }
-        close(fd);
-}
-
 /* ---- make -------------------------------------------------------------------------------------------- */
-
-static void fill_random(uint8_t *data, uint64_t n, struct dice *dice) {
-        for (uint64_t i = 0; i < n; i += 8) {
-                uint64_t word = dice_roll(dice, UINT64_MAX);
-
-                memcpy(data + i, &word, 8);
-        }
-}
 
 static void write_layer(struct chain *chain, uint64_t size, uint64_t dirty, uint64_t every,
                         const uint32_t *owner, uint32_t layer, struct dice *dice) {
@@ -86,7 +69,7 @@ static void make(struct io *io, const char *folder, uint64_t size, uint64_t dirt
                 must(chain_open(&images, path, CHAIN_WRITE, &chain, &note), &note);
                 if (layer > 0)
                         write_layer(chain, size, dirty, every, owner, layer, &dice);
-                else if (dirty < every)
+                else if (dirty < every && every <= PIECE)
                         write_layer(chain, size, PIECE, PIECE, NULL, 0, &dice);
                 must(chain_close(chain, &note), &note);
                 free(below);
@@ -97,7 +80,10 @@ static void make(struct io *io, const char *folder, uint64_t size, uint64_t dirt
 
 /* ---- push -------------------------------------------------------------------------------------------- */
 
-static uint64_t push_run(struct image **run, size_t n, uint64_t *punch_ns) {
+/* Called after each step. */
+typedef void after_step(void *user, bool was_punch, uint64_t ns);
+
+static uint64_t push_run(struct image **run, size_t n, after_step *after, void *user) {
         struct err_note note;
         struct push *push;
         uint64_t bytes;
@@ -108,34 +94,46 @@ static uint64_t push_run(struct image **run, size_t n, uint64_t *punch_ns) {
                 struct moment began = bench_now();
 
                 must(push_step(push, NULL, 0, &note), &note);
-                *punch_ns += is_punch ? bench_since(began).wall_ns : 0;
+                after(user, is_punch, bench_since(began).wall_ns);
         }
         bytes = push_bytes_done(push);
         push_free(push);
         return bytes;
 }
 
+static void add_punch(void *user, bool was_punch, uint64_t ns) {
+        *(uint64_t *)user += was_punch ? ns : 0;
+}
+
+static struct image **open_run(struct images *images, const char *folder, uint64_t layers) {
+        struct image **run = mem_zero(layers * sizeof(struct image *));
+        struct err_note note;
+
+        for (uint64_t i = 0; i < layers; i++) {
+                AUTO_FREE char *path = path_of_layer(folder, i);
+
+                drop_cache(path);
+                must(images_open(images, path, IMAGE_VHD, false, &run[i], &note), &note);
+        }
+        return run;
+}
+
 static void push(struct io *io, const char *folder, uint64_t layers, bool in_one) {
-        AUTO_FREE struct image **run = mem_zero(layers * sizeof *run);
+        AUTO_FREE struct image **run = NULL;
         struct moment began, took;
         struct images images;
         struct err_note note;
         uint64_t bytes = 0, punch_ns = 0;
 
         images_init(&images, io, NULL);
-        for (uint64_t i = 0; i < layers; i++) {
-                AUTO_FREE char *path = path_of_layer(folder, i);
-
-                drop_cache(path);
-                must(images_open(&images, path, IMAGE_VHD, false, &run[i], &note), &note);
-        }
+        run = open_run(&images, folder, layers);
         began = bench_now();
         for (uint64_t i = 0; i < layers; i++)
                 must(image_begin_write(run[i], &note), &note);
         if (in_one)
-                bytes = push_run(run, layers, &punch_ns);
+                bytes = push_run(run, layers, add_punch, &punch_ns);
         for (uint64_t i = 1; i < layers && !in_one; i++)
-                bytes += push_run((struct image *[]){run[0], run[i]}, 2, &punch_ns);
+                bytes += push_run((struct image *[]){run[0], run[i]}, 2, add_punch, &punch_ns);
         for (uint64_t i = 0; i < layers; i++)
                 must(image_end_write(run[i], &note), &note);
         took = bench_since(began);
@@ -145,6 +143,57 @@ static void push(struct io *io, const char *folder, uint64_t layers, bool in_one
         printf("{\"ns\": %llu, \"cpu_ns\": %llu, \"bytes\": %llu, \"punch_ns\": %llu}\n",
                (unsigned long long)took.wall_ns, (unsigned long long)took.cpu_ns, (unsigned long long)bytes,
                (unsigned long long)punch_ns);
+}
+
+/* ---- cost -------------------------------------------------------------------------------------------- */
+
+struct space {
+        const char *folder; /* borrowed */
+        uint64_t layers, before, most;
+};
+
+static uint64_t space_now(const struct space *space) {
+        uint64_t sum = 0;
+
+        for (uint64_t i = 0; i < space->layers; i++) {
+                AUTO_FREE char *path = path_of_layer(space->folder, i);
+
+                sum += space_of_file(path);
+        }
+        return sum;
+}
+
+static void note_space(void *user, bool was_punch, uint64_t ns) {
+        struct space *space = user;
+
+        (void)was_punch;
+        (void)ns;
+        space->most = max_u64(space->most, space_now(space));
+}
+
+static void cost(const char *folder, uint64_t layers) {
+        struct counts counts = {0};
+        AUTO(io_free) struct io *io = bench_io_new(&counts);
+        struct space space = {.folder = folder, .layers = layers};
+        AUTO_FREE struct image **run = NULL;
+        struct images images;
+        struct err_note note;
+        uint64_t bytes;
+
+        images_init(&images, io, NULL);
+        run = open_run(&images, folder, layers);
+        space.before = space.most = space_now(&space);
+        for (uint64_t i = 0; i < layers; i++)
+                must(image_begin_write(run[i], &note), &note);
+        bytes = push_run(run, layers, note_space, &space);
+        for (uint64_t i = 0; i < layers; i++) {
+                must(image_end_write(run[i], &note), &note);
+                image_unref(run[i]);
+        }
+        images_fini(&images);
+        printf("{\"bytes\": %llu, \"written\": %llu, \"cloned\": %llu, \"extra\": %llu}\n",
+               (unsigned long long)bytes, (unsigned long long)counts.written_bytes,
+               (unsigned long long)counts.cloned_bytes, (unsigned long long)(space.most - space.before));
 }
 
 /* ---- sum --------------------------------------------------------------------------------------------- */
@@ -272,12 +321,14 @@ int main(int argc, char **argv) {
                      number_of(argv[6]), number_of(argv[7]));
         else if (argc == 5 && strcmp(verb, "push") == 0)
                 push(io, argv[2], number_of(argv[3]), strcmp(argv[4], "one") == 0);
+        else if (argc == 4 && strcmp(verb, "cost") == 0)
+                cost(argv[2], number_of(argv[3]));
         else if (argc == 4 && strcmp(verb, "sum") == 0)
                 sum(io, argv[2], number_of(argv[3]));
         else if (argc == 6 && strcmp(verb, "bound") == 0)
                 bound(io, argv[2], number_of(argv[3]), number_of(argv[4]), number_of(argv[5]));
         else {
-                fprintf(stderr, "usage: %s make|push|sum|bound FOLDER …\n", argv[0]);
+                fprintf(stderr, "usage: %s make|push|cost|sum|bound FOLDER …\n", argv[0]);
                 return 2;
         }
         return 0;

@@ -120,15 +120,20 @@ def one_pass(bench):
                  'speed; %.0f MiB moved instead of %.0f' % (one.bytes / MIB, pairs.bytes / MIB))
 
 
-def measure(bench):
-    if have('dd'):
-        raise LookupError('dd is not installed')
+def make_dense(bench):
     dense = bench.path('dense.raw')
     with open(dense, 'wb') as f:
         for _ in range(FULL // (64 * MIB)):
             f.write(os.urandom(64 * MIB))
         f.flush()
         os.fsync(f.fileno())
+    return dense
+
+
+def measure(bench):
+    if have('dd'):
+        raise LookupError('dd is not installed')
+    dense = make_dense(bench)
     check(bench, '64M', '4K', '64K', 4, 50)
     yield from full_blocks(bench, dense)
     yield from some_dirty(bench, dense)
