@@ -11,7 +11,7 @@ enum {
         BATCH_BLOCKS_MAX = 8192, /* of blocks with little in them; bounds what a flush brings down */
         BATCH_BYTES_DEFAULT = 32 * 1024 * 1024,
         SHARED_TIMES = 32, /* a batch of blocks that are shared, and so take no space, is so much larger */
-        SHORT_MAX = 64, /* blocks without a place before a batch goes with what it has */
+        SHORT_MAX = 64,    /* blocks without a place before a batch goes with what it has */
 };
 
 /* ---- init ---- */
@@ -111,8 +111,8 @@ static enum err choose(struct mover *mover, struct err_note *note) {
         size_t n_short = 0, n_chosen = 0;
 
         push_batch_reset(&mover->batch);
-        for (size_t i = mover->next; i < mover->picks.n && !is_full(mover) && n_chosen < mover->blocks_max &&
-                                     n_short < SHORT_MAX;
+        for (size_t i = mover->next;
+             i < mover->picks.n && !is_full(mover) && n_chosen < mover->blocks_max && n_short < SHORT_MAX;
              i++) {
                 if (push_batch_add(&mover->batch, mover->run, mover->n, mover->into,
                                    mover->picks.data[i].block, note))
