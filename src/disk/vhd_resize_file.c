@@ -83,6 +83,17 @@ enum err vhd_resize_file_recover(struct io *io, const char *path, struct err_not
         return recover(io, file, kept, note);
 }
 
+enum err vhd_resize_file_check(struct io *io, const char *path, struct err_note *note) {
+        AUTO_FREE char *kept = plan_path(path);
+        struct io_stat stat;
+        enum err failed = io_stat_path(io, kept, &stat, note);
+
+        if (failed)
+                return failed == ERR_NOT_FOUND ? ERR_NONE : failed;
+        return err_set(note, ERR_BUSY, "a resize of %s was interrupted: 'catena vhd repair --yes %s' ends it",
+                       path, path);
+}
+
 enum err vhd_resize_file(struct io *io, const char *path, uint64_t size, uint64_t *ret_old_size,
                          uint64_t *ret_size, struct err_note *note) {
         AUTO(io_close) struct io_file *file = NULL;

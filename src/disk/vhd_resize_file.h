@@ -8,8 +8,8 @@
  *
  * Errors: ERR_BUSY where anybody has the VHD open; those of vhd_resize.  Threads: any.
  */
-#ifndef SERVICE_VHD_RESIZE_FILE_H
-#define SERVICE_VHD_RESIZE_FILE_H
+#ifndef DISK_VHD_RESIZE_FILE_H
+#define DISK_VHD_RESIZE_FILE_H
 
 #include "io.h"
 
@@ -17,5 +17,8 @@ MUST_USE enum err vhd_resize_file(struct io *, const char *path, uint64_t size, 
                                   uint64_t *ret_size, struct err_note *);
 /* Finishes or undoes what was interrupted; nothing where nothing was. */
 MUST_USE enum err vhd_resize_file_recover(struct io *, const char *path, struct err_note *);
+/* ERR_BUSY where the plan of an interrupted one lies beside it: nobody may change the VHD before it is
+ * finished or undone. */
+MUST_USE enum err vhd_resize_file_check(struct io *, const char *path, struct err_note *);
 
 #endif

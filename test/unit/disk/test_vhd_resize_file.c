@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "call_kit.h"
+#include "service/call_kit.h"
 
 #include "chain.h"
 #include "sweep.h"
