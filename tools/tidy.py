@@ -75,6 +75,7 @@ TESTED_ELSEWHERE = {
     'src/disk/vhd_leaf.c': 'test_vhd_flush.c and test_sweep_chain.c',
     'src/io/io_pool.c': 'test_io_queue.c: one table over pool and ring',
     'src/io/io_posix_lock.c': 'test_io_posix.c: locks, also of other processes',
+    'src/io/io_posix_openers.c': 'test_io_posix.c: whoever has a file open is found',
     'src/io/io_posix_stream.c': 'test_io_posix.c: streams, those handed over too',
     'src/io/io_uring.c': 'test_io_queue.c: one table over pool and ring',
     'src/disk/vhd_relink.c': 'test_coalesce.c: open children, and what is opened through them after',

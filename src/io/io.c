@@ -229,6 +229,12 @@ enum err io_lock(struct io_file *file, enum io_lock lock, struct err_note *note)
         return file->io->ops->lock(file, lock, note);
 }
 
+void io_find_opener(struct io *io, struct io_file *const *files, size_t n, struct io_openers *ret) {
+        *ret = (struct io_openers){0};
+        if (io->ops->find_opener)
+                io->ops->find_opener(io, files, n, ret);
+}
+
 /* ---- streams ---- */
 
 enum err io_open_standard(struct io *io, enum io_standard which, struct io_file **ret,

@@ -87,6 +87,8 @@ struct io_ops {
         enum err (*space)(struct io *, const char *path, struct io_space *ret, struct err_note *);
 
         enum err (*lock)(struct io_file *, enum io_lock, struct err_note *);
+        /* or NULL: nobody.  ret is zeroed before */
+        void (*find_opener)(struct io *, struct io_file *const *files, size_t n, struct io_openers *ret);
 
         /* or NULL, and then all four: ERR_UNSUPPORTED.  The first two set is_stream */
         enum err (*open_standard)(struct io *, enum io_standard, struct io_file **ret, struct err_note *);

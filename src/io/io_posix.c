@@ -523,6 +523,7 @@ static const struct io_ops posix_ops = {
         .canonical = posix_canonical,
         .space = posix_space,
         .lock = io_posix_lock,
+        .find_opener = io_posix_find_opener,
         .open_standard = io_posix_open_standard,
         .adopt_stream = io_posix_adopt_stream,
         .stream_read = io_posix_stream_read,

@@ -46,6 +46,10 @@ enum err io_posix_stream_write(struct io_file *, const void *data, size_t n, str
 
 /* io_posix_lock.c */
 enum err io_posix_lock(struct io_file *, enum io_lock, struct err_note *);
+void io_posix_name_process(long pid, char ret[32]);
+
+/* io_posix_openers.c */
+void io_posix_find_opener(struct io *, struct io_file *const *files, size_t n, struct io_openers *ret);
 
 /* ---- requests: the same words for both queues ---- */
 

@@ -137,7 +137,7 @@ static long find_pid(int fd, const struct flock *lock) {
         return found;
 }
 
-static void name_process(long pid, char name[32]) {
+void io_posix_name_process(long pid, char name[32]) {
         char path[64];
         FILE *comm;
 
@@ -163,7 +163,7 @@ static enum err name_holder(int fd, const struct flock *wanted, struct err_note 
                 return err_set(note, ERR_BUSY, "locked by another process");
         if (pid == getpid())
                 return err_set(note, ERR_BUSY, "locked by this process");
-        name_process(pid, name);
+        io_posix_name_process(pid, name);
         return err_set(note, ERR_BUSY, "locked by pid %ld (%s)", pid, name);
 }
 

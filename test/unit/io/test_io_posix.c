@@ -520,6 +520,38 @@ static void hold_shared(const char *path) {
         hold_lock(path, IO_SHARED);
 }
 
+static void hold_open(const char *path) {
+        if (open(path, O_RDONLY | O_CLOEXEC) < 0)
+                _exit(1);
+}
+
+static void who_has_a_file_open_is_found_also_without_a_lock(void **state) {
+        struct place *place = *state;
+        struct io_openers openers = {0};
+        struct io_file *files[2];
+        struct other other;
+
+        io_close(made(place, "a", "a"));
+        io_close(made(place, "b", "b"));
+        assert_int_equal(link(in(place, "b"), in(place, "c")), 0);
+        other = other_start(in(place, "c"), hold_open);
+        files[0] = opened(place, "a", IO_WRITE);
+        files[1] = opened(place, "b", IO_READ);
+        io_find_opener(place->io, files, 2, &openers);
+        assert_true(openers.is_found);
+        assert_int_equal(openers.which, 1);
+        assert_int_equal(openers.pid, other.pid);
+        assert_true(openers.name[0] != '\0');
+        io_find_opener(place->io, files, 1, &openers);
+        assert_false(openers.is_found); /* we have it open, and do not count */
+        assert_false(openers.is_blind);
+        other_end(other);
+        io_find_opener(place->io, files, 2, &openers);
+        assert_false(openers.is_found);
+        io_close(files[0]);
+        io_close(files[1]);
+}
+
 /* As qemu does: read locks on single bytes, tests for others'. */
 static void hold_bytes(const char *path, const char *held) {
         int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -1037,6 +1069,7 @@ int main(void) {
                 TEST(space_is_told),
                 TEST(a_lock_binds_other_processes_and_names_its_holder),
                 TEST(a_lock_binds_other_openers_in_this_process),
+                TEST(who_has_a_file_open_is_found_also_without_a_lock),
                 TEST(a_change_that_fails_keeps_the_old_lock),
                 TEST(a_weakened_lock_lets_readers_in_and_holds_no_byte_more),
                 TEST(a_refused_shared_lock_leaves_nothing_behind),
