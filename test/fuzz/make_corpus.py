@@ -30,6 +30,20 @@ MESSAGES = {
     'result': b'{"jsonrpc":"2.0","id":1,"result":{"outcome":0,"result":{"tags":["\\u00fc",null,[{}]]}}}',
     'error': b'{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"\xc3\xbc","data":{"code":"busy"}}}',
 }
+# The note of a coalesce: nodes as (uuid, size, raw, path).
+INTENTS = {
+    'two': [(b'\1' * 16, 1 << 30, 0, b'/d/base.vhd'), (b'\2' * 16, 1 << 31, 0, b'/d/child.vhd')],
+    'over-raw': [(bytes(16), 512, 1, b'/d/base.raw'), (b'\3' * 16, 512, 0, b'/e/\xc3\xbc.vhd'),
+                 (b'\4' * 16, 512, 0, b'/e/top.vhd')],
+}
+
+
+def intent(nodes):
+    body = b''.join(uuid + struct.pack('>QII', size, raw, len(path)) + path
+                    for uuid, size, raw, path in nodes)
+    head = struct.pack('>8sIIQQQIIQ', b'catcoal', 1, 56 + len(body), 0, 0, 0, 0, len(nodes), 1700000000)
+    checksum = ~sum(head + body) & 0xffffffff
+    return head[:40] + struct.pack('>I', checksum) + head[44:] + body
 
 
 def cut(image):
@@ -70,6 +84,8 @@ def wanted():
         files['vhd_locator/' + name] = bytes([code, 0]) + payload
     for name, line in MESSAGES.items():
         files['jsonrpc/' + name] = line
+    for name, nodes in INTENTS.items():
+        files['vhd_intent/' + name] = intent(nodes)
     return files
 
 
