@@ -132,12 +132,13 @@ enum io_lock { IO_UNLOCKED, IO_SHARED, IO_EXCLUSIVE };
  * older holder: it may fail, and the old lock then stays. */
 MUST_USE enum err io_lock(struct io_file *, enum io_lock, struct err_note *);
 
-/* Another process that has one of the files open, whether it takes locks or not; as they are now. */
+/* Another process, or a loop device, that has one of the files open, whether it takes locks or not; as they
+ * are now. */
 struct io_openers {
         bool is_found;
         size_t which;      /* of the files */
-        long pid;          /* who */
-        char name[32];     /* and what it is called */
+        long pid;          /* who; 0: the kernel, for a device */
+        char name[32];     /* and what that is called */
         unsigned n_unseen; /* processes that we may not look at */
         bool is_blind;     /* none can be looked at */
 };

@@ -5,7 +5,8 @@
  * open would hang at the first dead network mount.  Kernels before 5.14 do not name it; there the file itself
  * is looked at.
  *
- * Not seen: files that are only mapped, and what the kernel itself has open (loop devices, swap).
+ * Loop devices are asked too: the kernel has their files open, and no process.  Not seen: files that are only
+ * mapped, swap.
  *
  * Threads: any.
  */
@@ -57,28 +58,32 @@ static bool may_be_one(const struct wanted *wanted, const char *pid, const char 
 }
 
 static bool is_same_file(const struct stat *a, const struct stat *b) {
-        if (S_ISBLK(a->st_mode) || S_ISBLK(b->st_mode))
-                return S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode) && a->st_rdev == b->st_rdev;
         return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static void look_at_fd(const struct wanted *wanted, const char *pid, const char *fd) {
+/* Where it is one of those that are wanted it is found; who has it is for the caller to say. */
+static bool compare(const struct wanted *wanted, const char *path) {
         struct stat open_one;
+
+        if (stat(path, &open_one) < 0)
+                return false;
+        for (size_t i = 0; i < wanted->n && !wanted->ret->is_found; i++) {
+                wanted->ret->is_found = is_same_file(&open_one, &wanted->files[i]);
+                wanted->ret->which = i;
+        }
+        return wanted->ret->is_found;
+}
+
+static void look_at_fd(const struct wanted *wanted, const char *pid, const char *fd) {
         char path[64];
 
         if (!may_be_one(wanted, pid, fd))
                 return;
         snprintf(path, sizeof path, "/proc/%.20s/fd/%.20s", pid, fd);
-        if (stat(path, &open_one) < 0)
+        if (!compare(wanted, path))
                 return;
-        for (size_t i = 0; i < wanted->n && !wanted->ret->is_found; i++) {
-                if (!is_same_file(&open_one, &wanted->files[i]))
-                        continue;
-                wanted->ret->is_found = true;
-                wanted->ret->which = i;
-                wanted->ret->pid = strtol(pid, NULL, 10);
-                io_posix_name_process(wanted->ret->pid, wanted->ret->name);
-        }
+        wanted->ret->pid = strtol(pid, NULL, 10);
+        io_posix_name_process(wanted->ret->pid, wanted->ret->name);
 }
 
 /* Kernel threads and what has ended have no command line, and no files. */
@@ -114,6 +119,34 @@ static void look_at_process(const struct wanted *wanted, const char *pid) {
         closedir(dir);
 }
 
+static void look_at_loop(const struct wanted *wanted, const char *device) {
+        char path[4096 + 1];
+        FILE *backing;
+
+        snprintf(path, sizeof path, "/sys/block/%.20s/loop/backing_file", device);
+        backing = fopen(path, "re");
+        if (!backing)
+                return; /* it has none */
+        if (!fgets(path, sizeof path, backing))
+                path[0] = '\0';
+        fclose(backing);
+        path[strcspn(path, "\n")] = '\0';
+        if (compare(wanted, path))
+                snprintf(wanted->ret->name, sizeof wanted->ret->name, "%.20s", device);
+}
+
+static void look_at_loops(const struct wanted *wanted) {
+        struct dirent *entry;
+        DIR *dir = opendir("/sys/block");
+
+        if (!dir)
+                return;
+        while (!wanted->ret->is_found && (entry = readdir(dir)))
+                if (strncmp(entry->d_name, "loop", 4) == 0)
+                        look_at_loop(wanted, entry->d_name);
+        closedir(dir);
+}
+
 void io_posix_find_opener(struct io *io, struct io_file *const *files, size_t n, struct io_openers *ret) {
         struct stat *stats = mem_zero(n * sizeof *stats);
         struct wanted wanted = {.files = stats, .n = n, .ret = ret};
@@ -133,5 +166,7 @@ void io_posix_find_opener(struct io *io, struct io_file *const *files, size_t n,
         }
         if (dir)
                 closedir(dir);
+        if (!ret->is_blind && !ret->is_found)
+                look_at_loops(&wanted);
         free(stats);
 }

@@ -552,6 +552,27 @@ static void who_has_a_file_open_is_found_also_without_a_lock(void **state) {
         io_close(files[1]);
 }
 
+static void a_loop_device_over_a_file_is_found(void **state) {
+        struct io_file *file = opened(*state, "disk", IO_CREATE);
+        struct io_openers openers = {0};
+        struct err_note note;
+        char path[32];
+        int fd;
+
+        assert_ok(io_truncate(file, MIB, &note));
+        fd = loop_new(io_path(file), path);
+        if (fd < 0) {
+                io_close(file);
+                skip_because("no loop device to be had");
+        }
+        io_find_opener(io_of(state), &file, 1, &openers);
+        close(fd);
+        io_close(file);
+        assert_true(openers.is_found);
+        assert_int_equal(openers.pid, 0);
+        assert_string_equal(openers.name, path + strlen("/dev/"));
+}
+
 /* As qemu does: read locks on single bytes, tests for others'. */
 static void hold_bytes(const char *path, const char *held) {
         int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -1070,6 +1091,7 @@ int main(void) {
                 TEST(a_lock_binds_other_processes_and_names_its_holder),
                 TEST(a_lock_binds_other_openers_in_this_process),
                 TEST(who_has_a_file_open_is_found_also_without_a_lock),
+                TEST(a_loop_device_over_a_file_is_found),
                 TEST(a_change_that_fails_keeps_the_old_lock),
                 TEST(a_weakened_lock_lets_readers_in_and_holds_no_byte_more),
                 TEST(a_refused_shared_lock_leaves_nothing_behind),
