@@ -36,7 +36,7 @@ enum finding_severity { FINDING_ERROR, FINDING_WARNING };
 struct finding {
         enum finding_severity severity;
         const char *part; /* borrowed, static: "footer copy", "footer", "header", "BAT", "batmap", "bitmap",
-                           * "locator", "parent" */
+                           * "locator", "parent"; of others "coalesce" */
         uint64_t at;      /* file offset */
         bool is_repairable;
         char text[200];   /* what is wrong */
