@@ -60,6 +60,7 @@ TESTED_ELSEWHERE = {
     'src/service/vdi_export.c': 'test_vdi_import.c: out and in again',
     'src/service/vdi_verbs.c': 'test_cli.py: each of them',
     'src/service/vhd_check_verbs.c': 'test_cli.py: check and repair',
+    'src/service/vhd_coalesce_verb.c': 'test_cli_coalesce.py: all of it',
     'src/service/vhd_convert_verb.c': 'test_cli.py: every direction',
     'src/service/vhd_look_verbs.c': 'test_vhd_info.c, through the table of verbs',
     'src/service/vhd_make_verbs.c': 'test_vhd_info.c makes its files by them',

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "buf.h"
+#include "file_intent.h"
 #include "findings_json.h"
 #include "vhd_check.h"
 #include "vhd_resize_file.h"
@@ -51,13 +52,31 @@ static json_t *json_of_checked(const char *path, struct findings *findings, cons
                          (json_int_t)findings->n_allocated, "findings", json_of_findings(findings));
 }
 
+static enum err check_coalesce(struct io *io, const char *path, struct findings *findings,
+                               struct err_note *note) {
+        AUTO(vhd_intent_fini) struct vhd_intent intent = {0};
+        AUTO_FREE char *command = NULL;
+        bool is_found;
+
+        if (file_intent_find(io, path, &is_found, &intent, note))
+                return note->code;
+        if (!is_found)
+                return ERR_NONE;
+        command = file_intent_command(&intent);
+        findings_add(findings, FINDING_WARNING, "coalesce", 0, "",
+                     "part of a coalesce that is not done: '%s' ends it", command);
+        findings_sort(findings);
+        return ERR_NONE;
+}
+
 static enum err check_one(struct verb_call *call, const char *path, json_t *files, struct err_note *note) {
         AUTO(findings_fini) struct findings findings = {0};
         AUTO(buf_fini) struct buf summary = {0};
         unsigned flags = (call_flag(call, "bitmaps") ? VHD_CHECK_BITMAPS : 0) |
                          (call_flag(call, "no-parent") ? 0 : VHD_CHECK_PARENT);
 
-        if (vhd_check(call->io, path, flags, &findings, note))
+        if (vhd_check(call->io, path, flags, &findings, note) ||
+            check_coalesce(call->io, path, &findings, note))
                 return err_wrap(note, "check %s", path);
         findings_summarise(findings.n_errors, findings.n_warnings, findings.list.n, &summary);
         json_array_append_new(files, json_of_checked(path, &findings, buf_text(&summary)));

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "file_intent.h"
 #include "image.h"
 #include "mem.h"
 #include "verbs.h"
@@ -239,6 +240,27 @@ unsigned vhd_info_depth(struct io *io, const char *path) {
         return 0;
 }
 
+/* ---- a coalesce that was interrupted, or goes on ---- */
+
+static enum err add_coalesce(struct io *io, const char *path, json_t *ret, struct err_note *note) {
+        AUTO(vhd_intent_fini) struct vhd_intent intent = {0};
+        AUTO_FREE char *command = NULL;
+        bool is_found;
+
+        if (file_intent_find(io, path, &is_found, &intent, note))
+                return note->code;
+        if (!is_found) {
+                put(ret, "coalesce", json_null());
+                return ERR_NONE;
+        }
+        command = file_intent_command(&intent);
+        put(ret, "coalesce",
+            json_pack("{s:o, s:o, s:I, s:o}", "child", json_of_text(file_intent_child(&intent)->path), "into",
+                      json_of_text(intent.nodes.data[0].path), "begun", (json_int_t)intent.begun, "command",
+                      json_of_text(command)));
+        return ERR_NONE;
+}
+
 /* ---- all of it ---- */
 
 static enum err describe_blocks(struct io *io, struct io_file *file, struct vhd_meta *meta, json_t *ret,
@@ -287,7 +309,7 @@ enum err vhd_info_describe(struct io *io, const char *path, json_t *ret, struct 
                 return err_wrap(note, "%s", path);
         }
         put(ret, "footer", json_of_footer(&meta));
-        return ERR_NONE;
+        return add_coalesce(io, path, ret, note);
 }
 
 /* ---- in brief ---- */

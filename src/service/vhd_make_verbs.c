@@ -2,7 +2,9 @@
 #include "vhd_verbs.h"
 
 #include <inttypes.h>
+#include <string.h>
 
+#include "file_intent.h"
 #include "mem.h"
 #include "new_file.h"
 #include "vhd_create.h"
@@ -118,6 +120,21 @@ static enum err look_at_parent(struct io_file *file, struct vhd_parent *ret, uin
         return ERR_NONE;
 }
 
+/* What is being coalesced into reads as a mixture until that is done, and may have no other child. */
+static enum err check_no_coalesce(struct io *io, const char *path, struct err_note *note) {
+        AUTO(vhd_intent_fini) struct vhd_intent intent = {0};
+        AUTO_FREE char *command = NULL;
+        AUTO_FREE char *canonical = NULL;
+        bool is_found;
+
+        if (io_canonical(io, path, &canonical, note) || file_intent_find(io, path, &is_found, &intent, note))
+                return note->code;
+        if (!is_found || strcmp(file_intent_child(&intent)->path, canonical) == 0)
+                return ERR_NONE;
+        command = file_intent_command(&intent);
+        return err_set(note, ERR_BUSY, "it is part of a coalesce that is not done: '%s' ends it", command);
+}
+
 static enum err run_snapshot(struct verb_call *call, struct err_note *note) {
         AUTO(io_close) struct io_file *file = NULL;
         const char *path = call_text(call, "file");
@@ -127,6 +144,7 @@ static enum err run_snapshot(struct verb_call *call, struct err_note *note) {
 
         if (io_open(call->io, parent.path, hides ? IO_WRITE : IO_READ, &file, note) ||
             io_lock(file, hides ? IO_EXCLUSIVE : IO_SHARED, note) ||
+            check_no_coalesce(call->io, parent.path, note) ||
             look_at_parent(file, &parent, &options.size, note))
                 return err_wrap(note, "snapshot of %s", parent.path);
         if (hides && parent.is_raw)

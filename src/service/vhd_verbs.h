@@ -19,6 +19,7 @@ extern const struct verb vhd_snapshot_verb;
 extern const struct verb vhd_resize_verb;
 extern const struct verb vhd_map_verb;
 extern const struct verb vhd_convert_verb;
+extern const struct verb vhd_coalesce_verb;
 
 /* Parameters that several of them have. */
 #define FILE_PARAM(text)                                                                                     \
