@@ -6,6 +6,7 @@
 #include "file_intent.h"
 #include "file_run.h"
 #include "mem.h"
+#include "vhd_edit.h"
 #include "vhd_resize_file.h"
 
 struct file_coalesce {
@@ -168,10 +169,21 @@ void file_coalesce_free(struct file_coalesce *c) {
         free(c);
 }
 
+/* What no hole could be made of goes too.  Who came to read it since its write side ended is left alone. */
+static enum err cut(const struct image *image, struct err_note *note) {
+        enum err err = io_lock(image->file, IO_EXCLUSIVE, note);
+
+        if (err)
+                return err == ERR_BUSY ? ERR_NONE : err;
+        return vhd_edit_cut(image->file, note);
+}
+
 static enum err finish(struct file_coalesce *c, struct err_note *note) {
-        /* An emptied file is cut short by this, whatever an earlier one had no time to punch. */
         if (end_writes(c, note))
                 return note->code;
+        for (size_t i = 1; i < c->run.nodes.n; i++)
+                if (cut(c->run.nodes.data[i], note))
+                        return note->code;
         close_run(c);
         if (file_intent_drop(c->io, c->intent_path, note))
                 return note->code;

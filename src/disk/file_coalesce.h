@@ -2,12 +2,12 @@
 /* A coalesce of files that lie by themselves, with no SR: what a VHD holds moves down into its parent, or in
  * one pass with all nodes between into an ancestor, the target.
  *
- * The child stays, and so do the nodes between: empty, each over its parent as before.  The child reads the
- * same bytes at every instant and after any crash [C1].  The target and the nodes between do not: they read
- * as the child does once it is done, and as a mixture of old and new before.  So nobody else may depend on
- * them: it is refused where another VHD in the folders of the run names one of them as its parent, where
- * somebody has one of the run's files open, locked or not, where one has a second name, and in the folder of
- * an SR.  A child in yet another folder is not found.
+ * The child stays, and so do the nodes between: empty, as short as new ones, each over its parent as before.
+ * The child reads the same bytes at every instant and after any crash [C1].  The target and the nodes between
+ * do not: they read as the child does once it is done, and as a mixture of old and new before.  So nobody
+ * else may depend on them: it is refused where another VHD in the folders of the run names one of them as its
+ * parent, where somebody has one of the run's files open, locked or not, where one has a second name, and in
+ * the folder of an SR.  A child in yet another folder is not found.
  *
  * No node may be larger than the child.  A target or middle node that is smaller is grown first, which is
  * refused where something below it is larger than itself, and would show.  Nothing else of any header or

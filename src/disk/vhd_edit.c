@@ -109,6 +109,49 @@ enum err vhd_edit_set_hidden(struct io_file *file, bool is_hidden, struct err_no
         return ERR_NONE;
 }
 
+/* ---- length ---- */
+
+static enum err find_cut(struct io_file *file, const struct vhd_meta *meta, uint64_t *ret,
+                         struct err_note *note) {
+        uint64_t n = vhd_meta_blocks(meta);
+        AUTO_FREE uint32_t *bat = mem_try((size_t)n, sizeof *bat);
+
+        if (!bat)
+                return err_set(note, ERR_NO_MEMORY, "read a BAT of %" PRIu64 " entries: out of memory", n);
+        if (vhd_meta_read_bat(file, meta, bat, n, note))
+                return note->code;
+        *ret = vhd_meta_data_end(meta, bat, n);
+        return ERR_NONE;
+}
+
+/* The new footer is durable before the old one goes with the rest. */
+static enum err cut(struct io_file *file, struct vhd_meta *meta, uint64_t end, struct err_note *note) {
+        struct vhd_footer_disk disk;
+
+        vhd_footer_encode(&meta->footer, &disk);
+        if (io_write(file, &disk, sizeof disk, end, note) || io_sync(file, note) ||
+            io_truncate(file, end + sizeof disk, note))
+                return note->code;
+        return io_sync(file, note);
+}
+
+enum err vhd_edit_cut(struct io_file *file, struct err_note *note) {
+        struct vhd_meta meta;
+        uint64_t end = 0;
+
+        if (read_for_writing(file, &meta, note) || vhd_edit_mend_footers(file, &meta, note))
+                return err_wrap(note, "cut %s", io_path(file));
+        if (meta.footer.type == VHD_FIXED)
+                return err_set(note, ERR_INVALID, "cut %s: a fixed image has all its blocks", io_path(file));
+        if (find_cut(file, &meta, &end, note))
+                return err_wrap(note, "cut %s", io_path(file));
+        if (end + VHD_SECTOR > meta.end_footer_at) /* the two may not lie upon each other */
+                return ERR_NONE;
+        if (cut(file, &meta, end, note))
+                return err_wrap(note, "cut %s", io_path(file));
+        return ERR_NONE;
+}
+
 /* ---- parent ---- */
 
 /* The first sector commits.  Of the second one only locator lengths and the end of a long name may differ,

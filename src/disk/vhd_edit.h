@@ -33,6 +33,9 @@ MUST_USE enum err vhd_edit_write_footers(struct io_file *, const struct vhd_meta
  * no footer at its new end; where there is no space for one, the file ends again at the footer of before, and
  * meta says so. */
 MUST_USE enum err vhd_edit_mend_footers(struct io_file *, struct vhd_meta *, struct err_note *);
+/* The file ends right behind its last block, or behind its tables where it holds none: the new footer is
+ * durable before the old one goes.  Not for fixed images. */
+MUST_USE enum err vhd_edit_cut(struct io_file *, struct err_note *);
 /* Points the image at another parent.  ERR_TOO_LARGE where the payloads do not fit their spaces. */
 MUST_USE enum err vhd_edit_set_parent(struct io *, struct io_file *, const struct vhd_parent *,
                                       struct err_note *);

@@ -270,15 +270,17 @@ static enum err check_at_once(struct io *io, const struct ctx *ctx, enum sweep_o
         return ERR_NONE;
 }
 
-/* What was emptied has given its space back, also where an earlier one came no further than its BAT. */
+/* What was emptied has given its space back, also where an earlier one came no further than its BAT; and it
+ * is as short as a new one. */
 static enum err check_space(struct io *io, const struct ctx *ctx, struct err_note *note) {
         for (unsigned i = 1; i < ctx->n; i++) {
                 struct io_stat stat;
 
                 if (io_stat_path(io, path_of(ctx, i), &stat, note))
                         return note->code;
-                if (stat.allocated > 64 * KIB)
-                        return sweep_violation(note, "%s is empty, and takes %llu bytes", path_of(ctx, i),
+                if (max_u64(stat.size, stat.allocated) > 64 * KIB)
+                        return sweep_violation(note, "%s is empty, has %llu bytes and takes %llu",
+                                               path_of(ctx, i), (unsigned long long)stat.size,
                                                (unsigned long long)stat.allocated);
         }
         return ERR_NONE;

@@ -87,6 +87,37 @@ static void hiding_mends_a_missing_footer_behind_the_last_block(void **state) {
         kit_expect_block(io, "a", 2, 0, 4096, 5);
 }
 
+static void a_cut_file_ends_behind_its_last_block(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct err_note note = {0};
+        uint64_t empty, one;
+
+        (void)state;
+        kit_create(io, "p", VHD_DYNAMIC, size, NULL);
+        kit_create(io, "a", VHD_DIFFERENCING, size, "p");
+        empty = kit_size(io, "a");
+        kit_put_block(io, "a", 2, 0, 4096, 5);
+        one = kit_size(io, "a");
+        kit_put_block(io, "a", 0, 10, 20, 6);
+        AUTO(io_close) struct io_file *file = kit_open(io, "a");
+        assert_ok(vhd_edit_cut(file, &note));
+        assert_int_not_equal(kit_size(io, "a"), one); /* nothing is free */
+        kit_set_bat(io, "a", 0, VHD_BAT_UNUSED);
+        assert_ok(vhd_edit_cut(file, &note));
+        assert_int_equal(kit_size(io, "a"), one);
+        assert_int_equal(kit_meta(io, "a").end_state, VHD_PART_VALID);
+        kit_expect_block(io, "a", 2, 0, 4096, 5);
+        kit_set_bat(io, "a", 2, VHD_BAT_UNUSED);
+        kit_set_batmap(io, "a", 2, false);
+        assert_ok(vhd_edit_cut(file, &note));
+        assert_in_range(kit_size(io, "a"), 2048, empty); /* behind tables, which may end before a page does */
+        assert_int_equal(kit_meta(io, "a").end_state, VHD_PART_VALID);
+        assert_int_equal(kit_meta(io, "a").copy_state, VHD_PART_VALID);
+        kit_create(io, "f", VHD_FIXED, size, NULL);
+        AUTO(io_close) struct io_file *fixed = kit_open(io, "f");
+        assert_err(vhd_edit_cut(fixed, &note), ERR_INVALID, "fixed");
+}
+
 static void a_poisoned_image_is_not_changed(void **state) {
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
         struct err_note note = {0};
@@ -101,6 +132,7 @@ static void a_poisoned_image_is_not_changed(void **state) {
         AUTO(io_close) struct io_file *file = kit_open(io, "a");
         assert_err(vhd_edit_set_hidden(file, true, &note), ERR_UNSUPPORTED, "interrupted resize");
         assert_err(set_parent(io, "a", "p", &note), ERR_UNSUPPORTED, "interrupted resize");
+        assert_err(vhd_edit_cut(file, &note), ERR_UNSUPPORTED, "interrupted resize");
 }
 
 static void a_relink_names_the_new_parent_everywhere(void **state) {
@@ -291,6 +323,7 @@ int main(void) {
                 cmocka_unit_test(hiding_changes_both_footers_and_nothing_else),
                 cmocka_unit_test(hiding_needs_no_space),
                 cmocka_unit_test(hiding_mends_a_missing_footer_behind_the_last_block),
+                cmocka_unit_test(a_cut_file_ends_behind_its_last_block),
                 cmocka_unit_test(a_poisoned_image_is_not_changed),
                 cmocka_unit_test(a_relink_names_the_new_parent_everywhere),
                 cmocka_unit_test(a_relink_to_a_name_of_the_same_length_writes_one_sector_of_the_header),
