@@ -210,6 +210,8 @@ static enum err read_bat(struct io *io, const char *path, uint32_t bat[BLOCKS], 
 
         if (io_open(io, path, IO_READ, &file, note) || vhd_meta_read(file, 0, &meta, note))
                 return note->code;
+        if (meta.end_state == VHD_PART_DAMAGED)
+                return sweep_violation(note, "%s ends without a footer", path);
         return vhd_meta_read_bat(file, &meta, bat, BLOCKS, note);
 }
 

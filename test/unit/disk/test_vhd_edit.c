@@ -91,6 +91,7 @@ static void a_cut_file_ends_behind_its_last_block(void **state) {
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
         struct err_note note = {0};
         uint64_t empty, one;
+        uint32_t last;
 
         (void)state;
         kit_create(io, "p", VHD_DYNAMIC, size, NULL);
@@ -113,6 +114,10 @@ static void a_cut_file_ends_behind_its_last_block(void **state) {
         assert_in_range(kit_size(io, "a"), 2048, empty); /* behind tables, which may end before a page does */
         assert_int_equal(kit_meta(io, "a").end_state, VHD_PART_VALID);
         assert_int_equal(kit_meta(io, "a").copy_state, VHD_PART_VALID);
+        last = (uint32_t)div_up(size, VHD_BLOCK_SIZE) - 1;
+        kit_put_block(io, "a", last, 0, 1, 7);
+        assert_ok(vhd_edit_cut(file, &note));
+        kit_expect_block(io, "a", last, 0, 1, 7);
         kit_create(io, "f", VHD_FIXED, size, NULL);
         AUTO(io_close) struct io_file *fixed = kit_open(io, "f");
         assert_err(vhd_edit_cut(fixed, &note), ERR_INVALID, "fixed");
