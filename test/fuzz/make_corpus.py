@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Cuts the fuzz targets' first inputs out of the golden images.
+"""Cuts the fuzz targets' first inputs out of the golden images, and makes those that are in none.
 
     make_corpus.py --check   says whether test/fuzz/corpus holds just what it should (a test)
     make_corpus.py --write   writes what is missing or different
@@ -46,6 +46,61 @@ def intent(nodes):
     return head[:40] + struct.pack('>I', checksum) + head[44:] + body
 
 
+def option(code, data=b''):
+    return b'IHAVEOPT' + struct.pack('>II', code, len(data)) + data
+
+
+def reply(code, kind, data=b''):
+    return struct.pack('>QIII', 0x3e889045565a9, code, kind, len(data)) + data
+
+
+def text(data):
+    return struct.pack('>I', len(data)) + data
+
+
+def request(kind, flags, at, n, data=b''):
+    return struct.pack('>IHH8sQI', 0x25609513, flags, kind, b'a cookie', at, n) + data
+
+
+def chunk(kind, data=b'', flags=0):
+    return struct.pack('>IHH8sI', 0x668e33ef, flags, kind, b'a cookie', len(data)) + data
+
+
+def simple(error):
+    return struct.pack('>II8s', 0x67446698, error, b'a cookie')
+
+
+def of_nbd():
+    """(target, name, bytes): what both sides of NBD say. The first byte sets up the target."""
+    changed = text(b'catena:changed:0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0')
+    flags, go = struct.pack('>I', 3), option(7, text(b'disk') + struct.pack('>HHH', 2, 3, 1))
+    queries = text(b'disk') + struct.pack('>I', 2) + text(b'base:allocation') + changed
+    requests = [request(0, 4, 0, 4096), request(1, 1, 512, 5, b'guest'), request(3, 0, 0, 0),
+                request(4, 0, 0, 1 << 20), request(6, 18, 0, 1 << 20), request(5, 0, 0, 4096),
+                request(7, 8, 0, 1 << 30), request(9, 9, 9, 9)]
+    yield 'nbd_wire', 'go', b'\0' + flags + option(8) + option(9, text(b'') + bytes(4)) + \
+        option(10, queries) + option(6, text(b'other') + bytes(2)) + go + b''.join(requests) + \
+        request(2, 0, 0, 0)
+    yield 'nbd_wire', 'export-name', b'\1' + bytes(3) + b'\1' + option(1, b'/disk?session_id=x') + requests[0]
+    yield 'nbd_wire', 'leave', b'\4' + flags + option(3) + option(99, b'unknown') + option(3, b'x') + \
+        option(2)
+    yield 'nbd_wire', 'tls', b'\2' + flags + option(3) + option(5) + option(5) + go + requests[1]
+    yield 'nbd_wire', 'requests', b'\x83' + b''.join(requests)
+    info = [struct.pack('>HQH', 0, 1 << 30, 0x5ed), struct.pack('>HIII', 3, 1, 4096, 32 << 20), b'\0\1disk']
+    greeting = b'NBDMAGICIHAVEOPT\0\3'
+    yield 'nbd_wire_client', 'go', b'\0' + greeting + reply(8, 1) + reply(3, 2, text(b'disk') + b'a disk') + \
+        reply(10, 4, b'\0\0\0\1base:allocation') + reply(10, 1) + reply(5, 0x80000002, b'no TLS') + \
+        b''.join(reply(7, 3, data) for data in info) + reply(7, 1)
+    at = struct.pack('>Q', 512)
+    yield 'nbd_wire_client', 'chunks', b'\3' + chunk(1, at + b'data') + chunk(2, at + b'\0\0\2\0') + \
+        chunk(5, struct.pack('>IIIII', 1, 512, 3, 512, 0), 1) + \
+        chunk(0x8001, struct.pack('>IH', 5, 3) + b'bad', 1) + \
+        chunk(0x8002, struct.pack('>IH', 5, 0) + at) + chunk(0, b'', 1)
+    yield 'nbd_wire_client', 'simple', b'\3' + simple(0) + simple(22)
+    yield 'nbd_wire_client', 'export', b'\2' + at + b'\0\3' + bytes(124) + simple(0)
+    yield 'nbd_wire_client', 'export-short', b'\x82' + at + b'\0\3' + simple(0)
+
+
 def cut(image):
     """(target, part, bytes) of one image."""
     footer = image[-512:]
@@ -82,6 +137,8 @@ def wanted():
                 seen.add((target, data))
     for name, (code, payload) in PATHS.items():
         files['vhd_locator/' + name] = bytes([code, 0]) + payload
+    for target, name, data in of_nbd():
+        files['%s/%s' % (target, name)] = data
     for name, line in MESSAGES.items():
         files['jsonrpc/' + name] = line
     for name, nodes in INTENTS.items():
