@@ -216,8 +216,9 @@ void loop_cancel(struct loop_timer *timer) {
 }
 
 /* Only those that were due when the round began: a timer that sets itself anew with 0 does not hold it up. */
-static void fire_timers(struct loop *loop) {
+static bool fire_timers(struct loop *loop) {
         uint64_t now = io_now_ns(loop->io), until = loop->n_timers_made;
+        bool fired = false;
 
         while (loop->timers.n > 0 && loop->timers.data[0]->at_ns <= now &&
                loop->timers.data[0]->number < until) {
@@ -225,7 +226,13 @@ static void fire_timers(struct loop *loop) {
 
                 take_timer(timer);
                 timer->call(timer->user);
+                fired = true;
         }
+        return fired;
+}
+
+uint64_t loop_due_ns(const struct loop *loop) {
+        return loop->timers.n > 0 ? loop->timers.data[0]->at_ns : UINT64_MAX;
 }
 
 /* ---- running --------------------------------------------------------------------------------- */
@@ -237,8 +244,9 @@ static void wake(struct loop *loop) {
         (void)!write(loop->wake, &one, sizeof one);
 }
 
-static void call_posted(struct loop *loop) {
+static bool call_posted(struct loop *loop) {
         VEC(struct posted) posted = {0};
+        bool called;
 
         pthread_mutex_lock(&loop->mutex);
         posted.data = loop->posted.data;
@@ -248,7 +256,9 @@ static void call_posted(struct loop *loop) {
         VEC_EACH (&posted, each) {
                 each->call(each->user);
         }
+        called = posted.n > 0;
         vec_fini(&posted);
+        return called;
 }
 
 /* In milliseconds, rounded up: a timer never fires early. */
@@ -261,9 +271,10 @@ static int wait_of(struct loop *loop, uint64_t ns) {
         return ns == UINT64_MAX ? -1 : (int)min_u64(div_up(ns, 1000000), 60 * 1000);
 }
 
-void loop_round(struct loop *loop, uint64_t ns) {
+bool loop_round(struct loop *loop, uint64_t ns) {
         struct epoll_event events[EVENTS_A_ROUND];
         int n = epoll_wait(loop->epoll, events, EVENTS_A_ROUND, wait_of(loop, ns));
+        bool called = n > 0;
 
         for (int i = 0; i < n; i++) {
                 struct loop_watch *watch = events[i].data.ptr;
@@ -274,14 +285,15 @@ void loop_round(struct loop *loop, uint64_t ns) {
                 else if (!watch->is_gone)
                         watch->ready(watch->user, from_epoll(events[i].events));
         }
-        call_posted(loop);
-        fire_timers(loop);
+        called |= call_posted(loop);
+        called |= fire_timers(loop);
         free_gone(loop);
+        return called;
 }
 
 void loop_run(struct loop *loop) {
         while (!atomic_load(&loop->is_stopped))
-                loop_round(loop, UINT64_MAX);
+                (void)loop_round(loop, UINT64_MAX);
         atomic_store(&loop->is_stopped, false);
 }
 

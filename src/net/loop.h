@@ -58,14 +58,15 @@ void loop_unwatch(struct loop_watch *);               /* the watch is gone */
 /* ---- timers ---- */
 
 struct loop_timer *loop_after(struct loop *, uint64_t ns, loop_call, void *user);
-void loop_cancel(struct loop_timer *); /* one that has not fired */
+void loop_cancel(struct loop_timer *);     /* one that has not fired */
+uint64_t loop_due_ns(const struct loop *); /* when the next fires, by the io's clock; UINT64_MAX: none */
 
 /* ---- running ---- */
 
 void loop_run(struct loop *);
 /* One round: waits at most `ns` (UINT64_MAX: as long as it takes), calls what is ready or due.  For callers
- * that look at something else between rounds; a signal ends the wait. */
-void loop_round(struct loop *, uint64_t ns);
+ * that look at something else between rounds; a signal ends the wait.  Whether anything was called. */
+bool loop_round(struct loop *, uint64_t ns);
 void loop_stop(struct loop *); /* any thread; loop_run returns after the round that it is in */
 /* Any thread: call is made by the loop's, in the order of posting. */
 void loop_post(struct loop *, loop_call, void *user);

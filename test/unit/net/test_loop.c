@@ -246,6 +246,22 @@ static void what_other_threads_post_is_called_here(void **state) {
         assert_int_equal(seen->n, 2 * POSTS);
 }
 
+static void a_round_says_whether_anything_was_called_and_what_is_due(void **state) {
+        struct seen *seen = *state;
+
+        assert_int_equal(loop_due_ns(seen->loop), UINT64_MAX);
+        assert_false(loop_round(seen->loop, 0));
+        (void)loop_after(seen->loop, 200, on_a, seen);
+        (void)loop_after(seen->loop, 100, on_b, seen);
+        assert_int_equal(loop_due_ns(seen->loop), 100);
+        assert_false(loop_round(seen->loop, 0));
+        io_sim_advance(seen->io, 100);
+        assert_true(loop_round(seen->loop, 0));
+        assert_int_equal(loop_due_ns(seen->loop), 200);
+        loop_post(seen->loop, on_a, seen);
+        assert_true(loop_round(seen->loop, 0));
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         const struct CMUnitTest tests[] = {
@@ -259,6 +275,8 @@ int main(void) {
                 CASE(who_was_unwatched_is_not_called_though_it_was_ready),
                 CASE(a_descriptor_that_cannot_be_watched_is_an_error),
                 CASE(what_other_threads_post_is_called_here),
+                cmocka_unit_test_setup_teardown(a_round_says_whether_anything_was_called_and_what_is_due,
+                                                set_up_still, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
