@@ -30,6 +30,12 @@ struct conn {
         size_t fds_at;
         int in_fds[CONN_FDS_MAX]; /* received, not taken */
         unsigned n_in_fds;
+        struct cover *cover;         /* owned; NULL: none */
+        bool is_beginning;           /* it does not stand yet */
+        unsigned cover_wants;        /* loop_events: while it begins, and of a step that waits */
+        struct loop_timer *deadline; /* owned; until it stands */
+        struct loop_timer *again;    /* owned; it has bytes that the descriptor does not tell of */
+        bool is_finishing, has_finished;
         /* A callback may free the connection under us. */
         bool is_inside, is_freed;
 };
@@ -40,9 +46,19 @@ static void close_fds(int *fds, unsigned *n) {
         *n = 0;
 }
 
+static void stop_timers(struct conn *conn) {
+        if (conn->deadline)
+                loop_cancel(TAKE(conn->deadline));
+        if (conn->again)
+                loop_cancel(TAKE(conn->again));
+}
+
 static void release(struct conn *conn) {
+        stop_timers(conn);
         if (conn->watch)
                 loop_unwatch(conn->watch);
+        if (conn->cover)
+                conn->cover->ops->free(conn->cover);
         close_fds(conn->out_fds, &conn->n_out_fds);
         close_fds(conn->in_fds, &conn->n_in_fds);
         close(conn->fd);
@@ -72,15 +88,30 @@ bool conn_is_full(const struct conn *conn) {
         return in_n(conn) >= conn->options.in_max;
 }
 
+static void on_again(void *user);
+
+static unsigned wanted(const struct conn *conn) {
+        bool sends = conn_unsent(conn) > 0 || (conn->is_finishing && !conn->has_finished);
+
+        if (conn->is_beginning)
+                return conn_unsent(conn) > 0 ? LOOP_WRITE : conn->cover_wants;
+        return (conn_is_full(conn) ? 0u : LOOP_READ) | (sends ? LOOP_WRITE : 0u) | conn->cover_wants;
+}
+
+/* Bytes that the cover holds decrypted are not told of by the descriptor: a timer does. */
 static void want(struct conn *conn) {
-        if (conn->watch)
-                loop_want(conn->watch,
-                          (conn_is_full(conn) ? 0u : LOOP_READ) | (conn_unsent(conn) > 0 ? LOOP_WRITE : 0u));
+        if (!conn->watch)
+                return;
+        loop_want(conn->watch, wanted(conn));
+        if (conn->cover && !conn->is_beginning && !conn->again && !conn_is_full(conn) &&
+            conn->cover->ops->has_more(conn->cover))
+                conn->again = loop_after(conn->loop, 0, on_again, conn);
 }
 
 static void end(struct conn *conn, const struct err_note *why) {
         if (!conn->watch || conn->is_freed)
                 return;
+        stop_timers(conn);
         loop_unwatch(TAKE(conn->watch));
         conn->options.ended(conn->options.user, why);
 }
@@ -110,11 +141,26 @@ static ssize_t send_some(struct conn *conn) {
         return sendmsg(conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* As sendmsg: -1 and errno. */
+static ssize_t send_covered(struct conn *conn) {
+        struct err_note unused;
+        size_t n = 0;
+        enum cover_step step = conn->cover->ops->send(conn->cover, conn->out.data + conn->out_at,
+                                                      conn->out.n - conn->out_at, &n, &unused);
+
+        if (step == COVER_DONE)
+                return (ssize_t)n;
+        if (step == COVER_WANTS_READ)
+                conn->cover_wants |= LOOP_READ;
+        errno = step == COVER_FAILED ? EPIPE : EAGAIN;
+        return -1;
+}
+
 /* False: the connection failed, errno says how. */
 static bool flush(struct conn *conn) {
         while (conn_unsent(conn) > 0) {
                 bool had_fds = conn->n_out_fds > 0 && conn->out_at == conn->fds_at;
-                ssize_t n = send_some(conn);
+                ssize_t n = conn->cover && !conn->is_beginning ? send_covered(conn) : send_some(conn);
 
                 if (n < 0 && errno == EINTR)
                         continue;
@@ -143,6 +189,9 @@ static void compact(struct buf *buf, size_t *at, size_t *other) {
 enum err conn_send(struct conn *conn, const void *data, size_t n, struct err_note *note) {
         if (!conn->watch)
                 return err_set(note, ERR_CLOSED, "send %zu bytes: the other side is gone", n);
+        if (conn->is_finishing)
+                return err_set(note, ERR_CLOSED, "send %zu bytes: the end was said", n);
+        assert(!conn->is_beginning);
         if (n > conn->options.out_max || conn_unsent(conn) > conn->options.out_max - n)
                 return err_set(note, ERR_TOO_LARGE,
                                "send %zu bytes: the other side has not read %zu that came before", n,
@@ -157,7 +206,7 @@ enum err conn_send(struct conn *conn, const void *data, size_t n, struct err_not
 
 enum err conn_send_fds(struct conn *conn, const void *data, size_t n, const int *fds, unsigned n_fds,
                        struct err_note *note) {
-        assert(n > 0 && n_fds <= CONN_FDS_MAX && conn->n_out_fds == 0);
+        assert(n > 0 && n_fds <= CONN_FDS_MAX && conn->n_out_fds == 0 && !conn->cover);
         for (unsigned i = 0; i < n_fds; i++) {
                 int copy = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
 
@@ -207,6 +256,40 @@ static bool keep_fds(struct conn *conn, struct msghdr *message, struct err_note 
         return fits;
 }
 
+/* Under TLS an end that was not said is none. */
+static void say_broken(const struct conn *conn, struct err_note *note) {
+        (void)err_set(note, conn->cover ? ERR_CUT_SHORT : ERR_CLOSED, "the connection broke");
+}
+
+static int ended_by_other(struct err_note *note) {
+        (void)err_set(note, ERR_CLOSED, "the other side closed the connection");
+        return -1;
+}
+
+/* As receive. */
+static int receive_covered(struct conn *conn, struct err_note *note) {
+        size_t n = (size_t)min_u64(READ_PIECE, conn->options.in_max - in_n(conn)), got = 0, some = 1;
+        enum cover_step step = COVER_DONE;
+        uint8_t *room;
+
+        compact(&conn->in, &conn->in_at, NULL);
+        room = buf_extend(&conn->in, n);
+        conn->cover_wants = 0;
+        while (step == COVER_DONE && got < n && some > 0) {
+                some = 0;
+                step = conn->cover->ops->receive(conn->cover, room + got, n - got, &some, note);
+                got += some;
+        }
+        conn->in.n -= n - got;
+        if (step == COVER_WANTS_WRITE)
+                conn->cover_wants = LOOP_WRITE;
+        if (got > 0)
+                return 1; /* the end, or what failed, is told the next time too */
+        if (step == COVER_FAILED)
+                return -1;
+        return step == COVER_DONE ? ended_by_other(note) : 0;
+}
+
 /* 1: something came; 0: nothing now; -1: the end, and note says why. */
 static int receive(struct conn *conn, struct err_note *note) {
         size_t n = (size_t)min_u64(READ_PIECE, conn->options.in_max - in_n(conn));
@@ -227,9 +310,10 @@ static int receive(struct conn *conn, struct err_note *note) {
         conn->in.n -= n - (got > 0 ? (size_t)got : 0);
         if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
                 return 0;
-        if (got <= 0) {
-                (void)err_set(note, ERR_CLOSED, got == 0 ? "the other side closed the connection%s" : "%s",
-                              got == 0 ? "" : strerror(errno));
+        if (got == 0)
+                return ended_by_other(note);
+        if (got < 0) {
+                (void)err_set(note, ERR_CLOSED, "%s", strerror(errno));
                 return -1;
         }
         return keep_fds(conn, &message, note) ? 1 : -1;
@@ -239,37 +323,139 @@ static int receive(struct conn *conn, struct err_note *note) {
  * round, so all that came is shown before the end is. */
 static void read_piece(struct conn *conn, bool is_gone) {
         struct err_note note = {0};
-        int came = conn_is_full(conn) ? 0 : receive(conn, &note);
+        int came = conn_is_full(conn) ? 0 : conn->cover ? receive_covered(conn, &note) : receive(conn, &note);
 
         if (came > 0)
                 conn->options.got(conn->options.user);
         if (came == 0 && is_gone) {
-                (void)err_set(&note, ERR_CLOSED, "the connection broke");
+                say_broken(conn, &note);
                 came = -1;
         }
         if (came < 0)
                 end(conn, &note);
 }
 
+/* Our end, once all before it is gone. */
+static bool finish(struct conn *conn) {
+        struct err_note unused;
+        enum cover_step step = COVER_DONE;
+
+        if (!conn->is_finishing || conn->has_finished || conn_unsent(conn) > 0)
+                return true;
+        if (conn->cover)
+                step = conn->cover->ops->finish(conn->cover, &unused);
+        if (step != COVER_DONE)
+                return step != COVER_FAILED;
+        conn->has_finished = true;
+        (void)shutdown(conn->fd, SHUT_WR);
+        return true;
+}
+
+/* What was sent before the cover goes first, in clear text. */
+static void begin(struct conn *conn, unsigned events) {
+        struct err_note note = {0};
+        enum cover_step step = COVER_WANTS_WRITE;
+
+        if (!flush(conn)) {
+                say_broken(conn, &note);
+                step = COVER_FAILED;
+        } else if (conn_unsent(conn) == 0) {
+                step = conn->cover->ops->begin(conn->cover, conn->fd, &note);
+        }
+        if ((step == COVER_WANTS_READ || step == COVER_WANTS_WRITE) && events & LOOP_GONE) {
+                say_broken(conn, &note);
+                step = COVER_FAILED;
+        }
+        conn->cover_wants = step == COVER_WANTS_READ    ? LOOP_READ
+                            : step == COVER_WANTS_WRITE ? LOOP_WRITE
+                                                        : 0u;
+        if (step == COVER_FAILED)
+                end(conn, &note);
+        if (step != COVER_DONE)
+                return;
+        conn->is_beginning = false;
+        stop_timers(conn);
+        if (conn->options.secured)
+                conn->options.secured(conn->options.user);
+}
+
+static void send_on(struct conn *conn, unsigned *events) {
+        size_t before = conn_unsent(conn);
+
+        if (!flush(conn) || !finish(conn))
+                *events |= LOOP_GONE;
+        else if (before > 0 && conn_unsent(conn) == 0 && conn->options.drained)
+                conn->options.drained(conn->options.user);
+}
+
 static void on_ready(void *user, unsigned events) {
         struct conn *conn = user;
 
         conn->is_inside = true;
-        if (events & LOOP_WRITE) {
-                size_t before = conn_unsent(conn);
+        if (conn->is_beginning) {
+                begin(conn, events);
+        } else {
+                bool reads = events & (LOOP_READ | LOOP_GONE) || (events & LOOP_WRITE && conn->cover_wants);
 
-                if (!flush(conn))
-                        events |= LOOP_GONE;
-                else if (before > 0 && conn_unsent(conn) == 0 && conn->options.drained)
-                        conn->options.drained(conn->options.user);
+                if (events & LOOP_WRITE || conn->cover_wants)
+                        send_on(conn, &events);
+                if (!conn->is_freed && !conn->is_beginning && (reads || events & LOOP_GONE))
+                        read_piece(conn, (events & LOOP_GONE) != 0);
         }
-        if (!conn->is_freed && events & (LOOP_READ | LOOP_GONE))
-                read_piece(conn, (events & LOOP_GONE) != 0);
         conn->is_inside = false;
         if (conn->is_freed)
                 release(conn);
         else
                 want(conn);
+}
+
+static void on_again(void *user) {
+        struct conn *conn = user;
+
+        conn->again = NULL;
+        on_ready(conn, LOOP_READ);
+}
+
+/* ---- the cover, the end ---------------------------------------------------------------------- */
+
+static void on_deadline(void *user) {
+        struct conn *conn = user;
+        struct err_note note = {0};
+
+        conn->deadline = NULL;
+        (void)err_set(&note, ERR_CUT_SHORT, "the other side did not agree on TLS in time");
+        conn->is_inside = true;
+        end(conn, &note);
+        conn->is_inside = false;
+        if (conn->is_freed)
+                release(conn);
+}
+
+void conn_secure(struct conn *conn, struct cover *cover, uint64_t deadline_ns) {
+        assert(!conn->cover && in_n(conn) == 0 && !conn->is_finishing);
+        conn->cover = cover;
+        if (!conn->watch)
+                return;
+        (void)fcntl(conn->fd, F_SETFL, fcntl(conn->fd, F_GETFL) | O_NONBLOCK);
+        conn->is_beginning = true;
+        conn->cover_wants = LOOP_READ | LOOP_WRITE; /* it says itself what it waits for, once it is asked */
+        conn->deadline = loop_after(conn->loop, deadline_ns, on_deadline, conn);
+        want(conn);
+}
+
+void conn_finish(struct conn *conn) {
+        conn->is_finishing = true;
+        /* Where it fails the loop will say so. */
+        if (conn->watch && !conn->is_beginning)
+                (void)finish(conn);
+        want(conn);
+}
+
+void conn_abort(struct conn *conn) {
+        struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+        (void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+        conn_free(conn);
 }
 
 const uint8_t *conn_peek(const struct conn *conn, size_t *ret_n) {

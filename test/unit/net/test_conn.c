@@ -256,6 +256,36 @@ static void a_callback_may_free_the_connection(void **state) {
         assert_int_equal(pair->b.n_ended, 0);
 }
 
+static void who_finishes_is_read_to_an_end_and_goes_on_hearing(void **state) {
+        struct pair *pair = *state;
+        struct err_note note = {0};
+        AUTO_FREE uint8_t *data = calloc(1, OUT_MAX);
+        uint8_t room[5000];
+        size_t arrived = 0;
+        ssize_t some = 1;
+
+        assert_ok(conn_send(pair->a.conn, data, OUT_MAX, &note));
+        assert_true(conn_unsent(pair->a.conn) > 0);
+        conn_finish(pair->a.conn);
+        assert_err(conn_send(pair->a.conn, "x", 1, &note), ERR_CLOSED, "the end was said");
+        for (unsigned i = 0; i < 10000 && some != 0; i++) {
+                some = read(pair->raw, room, sizeof room);
+                arrived += some > 0 ? (size_t)some : 0;
+                turn_rounds(pair, 1);
+        }
+        assert_int_equal(some, 0);
+        assert_int_equal(arrived, OUT_MAX);
+        assert_int_equal(write(pair->raw, "answer", 6), 6);
+        turn_rounds(pair, 3);
+        assert_int_equal(pair->a.got.n, 6);
+        assert_int_equal(pair->a.n_ended, 0);
+        close(pair->raw);
+        pair->raw = -1;
+        turn_rounds(pair, 3);
+        assert_int_equal(pair->a.n_ended, 1);
+        assert_int_equal(pair->a.why.code, ERR_CLOSED);
+}
+
 /* ---- descriptors ---- */
 
 static bool is_same_file(int a, int b) {
@@ -371,6 +401,7 @@ int main(void) {
                 CASE_RAW(who_does_not_skip_is_told_of_the_end_all_the_same),
                 CASE_RAW(sending_to_who_is_gone_is_an_error_or_an_end),
                 CASE(a_callback_may_free_the_connection),
+                CASE_RAW(who_finishes_is_read_to_an_end_and_goes_on_hearing),
                 CASE(descriptors_arrive_with_the_bytes_they_were_sent_with),
                 CASE(descriptors_wait_with_bytes_that_wait),
                 CASE(descriptors_that_nobody_takes_are_closed),

@@ -247,6 +247,31 @@ static void who_connects_where_nobody_listens_is_told_by_the_connection(void **s
         io_free(io);
 }
 
+static void who_aborts_is_no_end(void **state) {
+        (void)state;
+        for (unsigned aborts = 0; aborts < 2; aborts++) {
+                struct wire wire = open_wire("127.0.0.1:0", "127.0.0.1");
+                struct io *io = io_posix_new();
+                struct loop *loop;
+                struct conn *conn;
+                struct told told = {0};
+                struct conn_options options = {
+                        .in_max = 100, .out_max = 100, .got = on_got, .ended = on_ended, .user = &told};
+                struct err_note note = {0};
+                char byte;
+
+                assert_ok(loop_new(io, &loop, &note));
+                assert_ok(conn_new(loop, wire.server, &options, &conn, &note));
+                (aborts ? conn_abort : conn_free)(conn);
+                assert_true(poll(&(struct pollfd){.fd = wire.client, .events = POLLIN}, 1, 10000) == 1);
+                assert_int_equal(read(wire.client, &byte, 1), aborts ? -1 : 0);
+                tcp_close(wire.client);
+                tcp_close(wire.listener);
+                loop_free(loop);
+                io_free(io);
+        }
+}
+
 static void what_the_other_side_has_not_taken_is_seen(void **state) {
         struct wire wire = open_wire("127.0.0.1:0", "127.0.0.1");
         AUTO_FREE char *much = calloc(1, 64 << 20);
@@ -270,6 +295,7 @@ int main(void) {
                 cmocka_unit_test(half_a_server_is_none),
                 cmocka_unit_test(what_is_no_address_is_refused),
                 cmocka_unit_test(who_connects_where_nobody_listens_is_told_by_the_connection),
+                cmocka_unit_test(who_aborts_is_no_end),
                 cmocka_unit_test(what_the_other_side_has_not_taken_is_seen),
         };
 
