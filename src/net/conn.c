@@ -150,8 +150,6 @@ static ssize_t send_covered(struct conn *conn) {
 
         if (step == COVER_DONE)
                 return (ssize_t)n;
-        if (step == COVER_WANTS_READ)
-                conn->cover_wants |= LOOP_READ;
         errno = step == COVER_FAILED ? EPIPE : EAGAIN;
         return -1;
 }

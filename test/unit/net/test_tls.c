@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tls_kit.h"
 
+#include <pthread.h>
 #include <sys/socket.h>
 
 #include "buf.h"
@@ -424,6 +425,71 @@ static void a_server_asks_for_a_certificate_where_it_is_told_to(void **state) {
         assert_int_equal(try_client(false, true, true), 1); /* not asked for, not looked at */
 }
 
+static void who_is_believed_no_more_is_refused(void **state) {
+        struct tls_kit mine;
+        struct tls_kit_cert ca, client;
+        struct tls_options options = {.verifies_peer = true}, of_client = {.is_client = true};
+        gnutls_x509_crl_t crl;
+        gnutls_datum_t text;
+        time_t now = time(NULL);
+
+        (void)state;
+        ca = tls_kit_cert("a CA that changes its mind", NULL, 10);
+        tls_kit_init(&mine, 10);
+        options.x509_folder = of_client.x509_folder = mine.folder;
+        tls_kit_put(&mine, "ca", &ca);
+        client = tls_kit_cert("catena.test", &ca, 10);
+        tls_kit_put(&mine, "server", &client);
+        tls_kit_free(&client);
+        client = tls_kit_cert("client.test", &ca, 10);
+        tls_kit_put(&mine, "client", &client);
+        KIT_OK(gnutls_x509_crl_init(&crl));
+        KIT_OK(gnutls_x509_crl_set_version(crl, 2));
+        KIT_OK(gnutls_x509_crl_set_this_update(crl, now - 86400));
+        KIT_OK(gnutls_x509_crl_set_next_update(crl, now + 86400));
+        KIT_OK(gnutls_x509_crl_set_crt(crl, client.cert, now - 86400));
+        KIT_OK(gnutls_x509_crl_sign2(crl, ca.cert, ca.key, GNUTLS_DIG_SHA256, 0));
+        KIT_OK(gnutls_x509_crl_export2(crl, GNUTLS_X509_FMT_PEM, &text));
+        tls_kit_text(&mine, "ca-crl.pem", text.data, text.size);
+        check_refusal(&options, &of_client, "catena.test", SERVER, "revoked");
+        gnutls_free(text.data);
+        gnutls_x509_crl_deinit(crl);
+        tls_kit_free(&client);
+        tls_kit_free(&ca);
+        tls_kit_remove(&mine, "ca-crl.pem");
+        tls_kit_fini(&mine);
+}
+
+/* ---- keys of many ---------------------------------------------------------------------------- */
+
+static void *talk_often(void *user) {
+        unsigned *n_secured = user;
+
+        for (uint64_t seed = 1; seed <= 5; seed++) {
+                struct pair *pair = new_pair(seed, &net_weather_fine);
+
+                secure(&pair->sides[SERVER], server_keys, NULL);
+                secure(&pair->sides[CLIENT], client_keys, "catena.test");
+                net_sim_run(pair->loop, NET_SIM_SECOND);
+                *n_secured += pair->sides[SERVER].n_secured;
+                free_pair(pair);
+        }
+        return NULL;
+}
+
+static void keys_are_used_by_many_threads_at_once(void **state) {
+        pthread_t threads[3];
+        unsigned n_secured[3] = {0};
+
+        (void)state;
+        for (unsigned i = 0; i < 3; i++)
+                assert_int_equal(pthread_create(&threads[i], NULL, talk_often, &n_secured[i]), 0);
+        for (unsigned i = 0; i < 3; i++) {
+                pthread_join(threads[i], NULL);
+                assert_int_equal(n_secured[i], 5);
+        }
+}
+
 static void shared_keys_do_as_well(void **state) {
         AUTO_FREE char *path = mem_format("%s/keys.psk", kit.folder);
         AUTO_FREE char *wrong_path = mem_format("%s/client-key.pem", kit.folder);
@@ -549,6 +615,8 @@ int main(void) {
                 cmocka_unit_test(who_speaks_another_protocol_is_refused),
                 cmocka_unit_test(who_is_not_believed_is_refused),
                 cmocka_unit_test(a_server_asks_for_a_certificate_where_it_is_told_to),
+                cmocka_unit_test(who_is_believed_no_more_is_refused),
+                cmocka_unit_test(keys_are_used_by_many_threads_at_once),
                 cmocka_unit_test(shared_keys_do_as_well),
                 cmocka_unit_test(keys_that_cannot_be_read_are_named),
         };
