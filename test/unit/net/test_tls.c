@@ -168,7 +168,7 @@ static void what_was_sent_before_goes_in_clear_text_before(void **state) {
 
                 send_much(pair, SERVER, n);
                 secure(&pair->sides[SERVER], server_keys, NULL);
-                while (pair->sides[CLIENT].got.n < n)
+                for (unsigned i = 0; i < 10000 && pair->sides[CLIENT].got.n < n; i++)
                         net_sim_run(pair->loop, NET_SIM_SECOND / 100);
                 check_much(pair, SERVER, n);
                 assert_int_equal(net_sim_arrived(pair->net, SERVER), n);
@@ -456,7 +456,6 @@ static void who_is_believed_no_more_is_refused(void **state) {
         gnutls_x509_crl_deinit(crl);
         tls_kit_free(&client);
         tls_kit_free(&ca);
-        tls_kit_remove(&mine, "ca-crl.pem");
         tls_kit_fini(&mine);
 }
 
@@ -574,8 +573,7 @@ static void keys_that_cannot_be_read_are_named(void **state) {
         assert_err(tls_keys_load(&server, &keys, &note), ERR_CORRUPT, "ca-cert.pem: ");
         tls_kit_remove(&mine, "ca-cert.pem");
         assert_err(tls_keys_load(&server, &keys, &note), ERR_NOT_FOUND, "ca-cert.pem: No such file");
-        assert_err(tls_keys_load(&client, &keys, &note), ERR_NOT_FOUND, "load TLS keys: read /");
-        tls_kit_remove(&mine, "other-cert.pem");
+        assert_err(tls_keys_load(&client, &keys, &note), ERR_NOT_FOUND, "load TLS keys: read ");
         tls_kit_fini(&mine);
         tls_kit_free(&made);
         tls_kit_free(&ca);

@@ -13,10 +13,11 @@
 #include <gnutls/x509.h>
 
 #include "check.h"
+#include "io/temp_dir.h"
 #include "mem.h"
 
 struct tls_kit {
-        char folder[64];
+        char *folder; /* owned */
 };
 
 struct tls_kit_cert {
@@ -88,8 +89,7 @@ static inline void tls_kit_init(struct tls_kit *kit, int days) {
         struct tls_kit_cert ca = tls_kit_cert(name, NULL, 10), made;
         static const char psk[] = "# who may come\nalice:00112233445566778899aabbccddeeff\nbob:ffff\n";
 
-        snprintf(kit->folder, sizeof kit->folder, "/tmp/catena-tls-XXXXXX");
-        assert_non_null(mkdtemp(kit->folder));
+        kit->folder = temp_dir_new();
         tls_kit_put(kit, "ca", &ca);
         made = tls_kit_cert("catena.test", &ca, days);
         tls_kit_put(kit, "server", &made);
@@ -108,13 +108,7 @@ static inline void tls_kit_remove(const struct tls_kit *kit, const char *name) {
 }
 
 static inline void tls_kit_fini(struct tls_kit *kit) {
-        static const char *const names[] = {"ca-cert.pem",    "ca-key.pem",      "server-cert.pem",
-                                            "server-key.pem", "client-cert.pem", "client-key.pem",
-                                            "keys.psk"};
-
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-                tls_kit_remove(kit, names[i]);
-        assert_int_equal(rmdir(kit->folder), 0);
+        temp_dir_free(TAKE(kit->folder));
 }
 
 #endif
