@@ -111,18 +111,32 @@ static enum err make_layer(struct io *io, const struct ctx *ctx, unsigned i, str
                            note);
 }
 
+/* Where its footer was when it was new, and is to be again, lies none any more. */
+static enum err forget_footer(struct io *io, const char *path, uint64_t new_size, struct err_note *note) {
+        static const uint8_t zeros[512];
+        AUTO(io_close) struct io_file *file = NULL;
+        struct io_stat stat;
+
+        if (io_open(io, path, IO_WRITE, &file, note) || io_stat(file, &stat, note))
+                return note->code;
+        return stat.size > new_size ? io_write(file, zeros, 512, new_size - 512, note) : ERR_NONE;
+}
+
 static enum err make_and_fill(struct images *images, struct ctx *ctx, unsigned i, struct fixture_dice *dice,
                               struct err_note *note) {
+        struct io_stat stat;
         struct chain *chain;
 
-        if (make_layer(images->io, ctx, i, note) ||
+        if (make_layer(images->io, ctx, i, note) || io_stat_path(images->io, path_of(ctx, i), &stat, note) ||
             chain_open(images, path_of(ctx, i), CHAIN_WRITE, &chain, note))
                 return note->code;
         if (fill(chain, ctx, dice, i, note)) {
                 chain_abandon(chain);
                 return note->code;
         }
-        return chain_close(chain, note);
+        if (chain_close(chain, note))
+                return note->code;
+        return i ? forget_footer(images->io, path_of(ctx, i), stat.size, note) : ERR_NONE;
 }
 
 static enum err setup(struct io *io, void *user, struct err_note *note) {
