@@ -13,7 +13,7 @@
 #include "mem.h"
 #include "vec.h"
 
-enum { SOCKET_BUFFER = 4096, ROUNDS_MAX = 1000000 };
+enum { SOCKET_BUFFER = 4096, ROUNDS_MAX = 1000000 /* within one instant */ };
 
 const struct net_weather net_weather_fine = {.piece_max = 65536, .under_way_max = 65536};
 const struct net_weather net_weather_bad = {
@@ -242,11 +242,11 @@ void net_sim_run(struct loop *loop, uint64_t ns) {
         struct io *io = loop_io(loop);
         uint64_t until = io_now_ns(io) + ns;
 
-        for (unsigned n = 0;;) {
+        for (;;) {
                 uint64_t due;
 
-                while (loop_round(loop, 0))
-                        if (++n > ROUNDS_MAX)
+                for (unsigned n = 0; loop_round(loop, 0); n++)
+                        if (n > ROUNDS_MAX)
                                 assert(!"nobody takes what is ready");
                 due = loop_due_ns(loop);
                 if (due > until)
