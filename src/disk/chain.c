@@ -185,6 +185,27 @@ uint64_t chain_map_size(struct chain *chain) {
         return chain_map_bytes(chain_view(chain)->map);
 }
 
+/* ---- how long it took ---- */
+
+uint64_t chain_now_ns(const struct chain *chain) {
+        return io_now_ns(chain->images->io);
+}
+
+uint64_t chain_begins(struct chain *chain) {
+        return latency_is_wanted(&chain->latency) ? chain_now_ns(chain) : CHAIN_UNTIMED;
+}
+
+void chain_took(struct chain *chain, enum latency_kind kind, uint64_t n, uint64_t began_ns) {
+        bool is_bulk = (kind == LATENCY_READ || kind == LATENCY_WRITE) && n > LATENCY_BULK_OVER;
+
+        if (began_ns != CHAIN_UNTIMED)
+                latency_add(&chain->latency, is_bulk ? LATENCY_BULK : kind, chain_now_ns(chain) - began_ns);
+}
+
+void chain_latency(const struct chain *chain, struct latency_counts *ret) {
+        latency_look(&chain->latency, ret);
+}
+
 /* ---- who owns a sector ---- */
 
 enum err chain_check_range(const struct chain *chain, const char *what, uint64_t n, uint64_t at,
@@ -297,7 +318,7 @@ static enum err read_held(struct chain *chain, uint8_t *ret, size_t n, uint64_t 
         return ERR_NONE;
 }
 
-enum err chain_read(struct chain *chain, void *ret, size_t n, uint64_t at, struct err_note *note) {
+enum err chain_read_inside(struct chain *chain, void *ret, size_t n, uint64_t at, struct err_note *note) {
         struct chain_hold hold;
         enum err e;
 
@@ -307,6 +328,15 @@ enum err chain_read(struct chain *chain, void *ret, size_t n, uint64_t at, struc
         e = read_held(chain, ret, n, at, note);
         chain_hold_end(chain, hold);
         return e;
+}
+
+enum err chain_read(struct chain *chain, void *ret, size_t n, uint64_t at, struct err_note *note) {
+        uint64_t began_ns = chain_begins(chain);
+
+        if (chain_read_inside(chain, ret, n, at, note))
+                return note->code;
+        chain_took(chain, LATENCY_READ, n, began_ns);
+        return ERR_NONE;
 }
 
 /* ---- extents ---- */

@@ -33,6 +33,7 @@
 
 #include "err.h"
 #include "image.h"
+#include "latency.h"
 
 struct chain;
 
@@ -106,7 +107,20 @@ MUST_USE enum err chain_flush(struct chain *, struct err_note *);
 /* To be called every second or so by whoever has a clock: flushes when bits have waited too long. */
 MUST_USE enum err chain_tick(struct chain *, struct err_note *);
 
+/* ---- how long it took ---- */
+
+/* How long requests of this chain's users took, from call to return: those that succeeded.  What our own work
+ * reads and writes meanwhile is not counted; that requests waited for it is. */
+void chain_latency(const struct chain *, struct latency_counts *ret);
+/* For who reads by queue: when a request begins, and that one of n bytes which began then has just ended. */
+#define CHAIN_UNTIMED UINT64_MAX
+uint64_t chain_begins(struct chain *); /* CHAIN_UNTIMED: this one is passed over (latency.h) */
+void chain_took(struct chain *, enum latency_kind, uint64_t n, uint64_t began_ns);
+
 /* ---- changing the shape, for sr/ ---- */
+
+/* As chain_flush, for ourselves: no user waits for it. */
+MUST_USE enum err chain_settle(struct chain *, struct err_note *);
 
 /* Writers wait from freeze to thaw; reads go on.  freeze returns when nothing is in flight and all is
  * durable. */

@@ -13,6 +13,7 @@
 
 #include "chain.h"
 #include "chain_map.h"
+#include "latency.h"
 #include "ranges.h"
 #include "readers.h"
 
@@ -49,6 +50,7 @@ struct chain {
         bool is_flush_held;
         /* the directory's sync failed: nothing is acknowledged any more */
         bool did_names_fail;
+        struct latency latency; /* of its users' requests */
 };
 
 static inline struct chain_view *chain_view(struct chain *chain) {
@@ -71,6 +73,10 @@ void chain_replace_move(struct chain *, struct chain_move *);
 
 /* The owner replaces the view; what only the old one had is freed when no reader can have it. */
 void chain_replace_view(struct chain *, struct chain_map *, struct image *leaf);
+
+uint64_t chain_now_ns(const struct chain *);
+/* Within a request of a user: it counts for no latency. */
+MUST_USE enum err chain_read_inside(struct chain *, void *ret, size_t n, uint64_t at, struct err_note *);
 
 MUST_USE enum err chain_check_range(const struct chain *, const char *what, uint64_t n, uint64_t at,
                                     struct err_note *);

@@ -19,7 +19,7 @@ static enum err tidy_all(struct chain *chain, struct err_note *note) {
 }
 
 enum err chain_freeze(struct chain *chain, struct err_note *note) {
-        enum err e = chain_flush(chain, note);
+        enum err e = chain_settle(chain, note);
 
         if (e)
                 return e;

@@ -103,7 +103,7 @@ static enum err patch_sector(struct chain *chain, const uint8_t *data, uint64_t 
         uint64_t sector_at = round_down(at, SECTOR);
         uint8_t sector[SECTOR];
 
-        if (chain_read(chain, sector, SECTOR, sector_at, note))
+        if (chain_read_inside(chain, sector, SECTOR, sector_at, note))
                 return note->code;
         if (data)
                 memcpy(sector + (at - sector_at), data, n);
@@ -160,7 +160,7 @@ static bool have_bits_waited_too_long(struct chain *chain) {
 static enum err flush_if_due(struct chain *chain, struct err_note *note) {
         bool are_many = atomic_load(&chain->images->unflushed) > chain->images->options.unflushed_limit;
 
-        return are_many || have_bits_waited_too_long(chain) ? chain_flush(chain, note) : ERR_NONE;
+        return are_many || have_bits_waited_too_long(chain) ? chain_settle(chain, note) : ERR_NONE;
 }
 
 /* Side by side with others; but of two that touch one sector while it goes to two files, one must come first
@@ -176,18 +176,29 @@ static void enter_write(struct chain *chain, struct range *range, uint64_t n, ui
         ranges_enter(&chain->ranges, range, first, end, true);
 }
 
-enum err chain_write(struct chain *chain, const void *data, size_t n, uint64_t at, struct err_note *note) {
+static enum err write_alone(struct chain *chain, const void *data, size_t n, uint64_t at,
+                            struct err_note *note) {
         struct range range;
         enum err e;
 
-        if (n == 0)
-                return ERR_NONE;
         enter_write(chain, &range, n, at);
         e = check_change(chain, "write", n, at, note);
         if (!e)
                 e = write_range(chain, data, n, at, note);
         ranges_leave(&chain->ranges, &range);
         return e ? e : flush_if_due(chain, note);
+}
+
+enum err chain_write(struct chain *chain, const void *data, size_t n, uint64_t at, struct err_note *note) {
+        uint64_t began_ns;
+
+        if (n == 0)
+                return ERR_NONE;
+        began_ns = chain_begins(chain);
+        if (write_alone(chain, data, n, at, note))
+                return note->code;
+        chain_took(chain, LATENCY_WRITE, n, began_ns);
+        return ERR_NONE;
 }
 
 /* ---- zeros ---- */
@@ -259,8 +270,6 @@ static enum err zero_alone(struct chain *chain, const char *what, uint64_t n, ui
         struct range range;
         enum err e;
 
-        if (n == 0)
-                return ERR_NONE;
         if (chain_check_range(chain, what, n, at, note))
                 return note->code;
         ranges_enter(&chain->ranges, &range, at / SECTOR, div_up(at + n, SECTOR), true);
@@ -272,17 +281,29 @@ static enum err zero_alone(struct chain *chain, const char *what, uint64_t n, ui
 }
 
 enum err chain_write_zeroes(struct chain *chain, uint64_t n, uint64_t at, struct err_note *note) {
-        enum err e = zero_alone(chain, "write zeroes", n, at, note);
+        uint64_t began_ns = chain_now_ns(chain);
 
-        return e || n == 0 ? e : flush_if_due(chain, note);
+        if (n == 0)
+                return ERR_NONE;
+        if (zero_alone(chain, "write zeroes", n, at, note) || flush_if_due(chain, note))
+                return note->code;
+        chain_took(chain, LATENCY_TRIM, n, began_ns);
+        return ERR_NONE;
 }
 
 enum err chain_trim(struct chain *chain, uint64_t n, uint64_t at, struct err_note *note) {
-        enum err e = zero_alone(chain, "trim", n, at, note);
+        uint64_t began_ns = chain_now_ns(chain);
+        enum err e;
 
+        if (n == 0)
+                return ERR_NONE;
+        e = zero_alone(chain, "trim", n, at, note);
         if (e == ERR_NO_SPACE)
                 return ERR_NONE; /* declined: it promised nothing but space */
-        return e || n == 0 ? e : flush_if_due(chain, note);
+        if (e || flush_if_due(chain, note))
+                return note->code;
+        chain_took(chain, LATENCY_TRIM, n, began_ns);
+        return ERR_NONE;
 }
 
 /* ---- flush ---- */
@@ -300,7 +321,7 @@ static enum err wait_for_names(struct chain *chain, struct err_note *note) {
         return e;
 }
 
-enum err chain_flush(struct chain *chain, struct err_note *note) {
+enum err chain_settle(struct chain *chain, struct err_note *note) {
         enum err e = wait_for_names(chain, note);
         struct image *leaf;
 
@@ -314,6 +335,15 @@ enum err chain_flush(struct chain *chain, struct err_note *note) {
                 e = leaf->ops->flush(leaf, note);
         pthread_rwlock_unlock(&chain->shape);
         return e;
+}
+
+enum err chain_flush(struct chain *chain, struct err_note *note) {
+        uint64_t began_ns = chain_now_ns(chain);
+
+        if (chain_settle(chain, note))
+                return note->code;
+        chain_took(chain, LATENCY_FLUSH, 0, began_ns);
+        return ERR_NONE;
 }
 
 enum err chain_tick(struct chain *chain, struct err_note *note) {

@@ -173,7 +173,7 @@ static enum err dance(struct sr *sr, const struct names *names, struct pivot_liv
         enum err err;
 
         /* Once without stopping anybody, so that little is left to do while writers wait. */
-        if (live && (chain_flush(live->chain, note) || chain_freeze(live->chain, note)))
+        if (live && (chain_settle(live->chain, note) || chain_freeze(live->chain, note)))
                 return note->code;
         err = change_names(sr, names, live, ret_did_pivot, note);
         if (live)

@@ -512,6 +512,50 @@ static void a_read_costs_one_file_read_at_any_depth(void **state) {
         world_fini(&w);
 }
 
+/* Each changing call takes 50 µs. */
+static void pass_time(void *user, const char *verb UNUSED, const char *path UNUSED) {
+        io_sim_advance(user, 50000);
+}
+
+static void how_long_requests_of_users_took_is_told(void **state) {
+        AUTO_FREE uint8_t *data = mem_zero(MIB);
+        struct latency_counts counts;
+        struct err_note note;
+        struct chain *chain;
+        struct world w;
+
+        (void)state;
+        world_init(&w, 1);
+        assert_ok(fixture_vhd(w.io, "/a.vhd", 4 * BLOCK, NULL, &note));
+        assert_ok(chain_open(&w.images, "/a.vhd", CHAIN_WRITE, &chain, &note));
+        io_sim_set_watch(w.io, pass_time, w.io);
+        assert_ok(chain_write(chain, data, 4096, 0, &note));
+        assert_ok(
+                chain_write(chain, data, 1000, 77, &note)); /* reads first, which is no read of the user's */
+        assert_ok(chain_write(chain, data, MIB, 0, &note));
+        assert_ok(chain_write_zeroes(chain, 4096, 0, &note));
+        assert_ok(chain_trim(chain, 4096, BLOCK, &note));
+        assert_ok(chain_flush(chain, &note));
+        assert_true(chain_write(chain, data, 4096, 4 * BLOCK, &note) == ERR_INVALID);
+        assert_ok(chain_freeze(chain, &note)); /* flushes for itself */
+        chain_thaw(chain);
+        chain_latency(chain, &counts);
+        assert_int_equal(latency_n(&counts, LATENCY_READ), 0);
+        assert_int_equal(latency_n(&counts, LATENCY_WRITE), 2);
+        assert_true(latency_mean_ns(&counts, LATENCY_WRITE) >= 50000);
+        assert_int_equal(latency_n(&counts, LATENCY_TRIM), 2);
+        assert_int_equal(latency_n(&counts, LATENCY_FLUSH), 1);
+        assert_int_equal(latency_n(&counts, LATENCY_BULK), 1);
+        for (int i = 0; i < 100; i++) /* in no time: some stand for others */
+                assert_ok(chain_read(chain, data, 4096, 0, &note));
+        chain_latency(chain, &counts);
+        assert_true(latency_n(&counts, LATENCY_READ) <= 100);
+        assert_true(latency_n(&counts, LATENCY_READ) >= 100 - LATENCY_PASSED_MAX);
+        io_sim_set_watch(w.io, NULL, NULL);
+        assert_ok(chain_close(chain, &note));
+        world_fini(&w);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(random_changes_read_back_at_any_depth),
@@ -528,6 +572,7 @@ int main(void) {
                 cmocka_unit_test(after_a_failed_sync_nothing_is_acknowledged),
                 cmocka_unit_test(a_trimmed_block_gives_its_slot_back_and_it_is_used_again),
                 cmocka_unit_test(a_read_costs_one_file_read_at_any_depth),
+                cmocka_unit_test(how_long_requests_of_users_took_is_told),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -398,6 +398,26 @@ static void a_name_that_was_not_durable_holds_up_no_other_disk(void **state) {
         }
 }
 
+static void what_it_does_itself_counts_for_no_latency(void **state) {
+        struct latency_counts before, now;
+        struct world w;
+
+        (void)state;
+        world_init(&w, 5, 3);
+        chain_latency(w.chain, &before);
+        begin(&w);
+        while (step(&w))
+                ;
+        coalesce_end(TAKE(w.c));
+        chain_latency(w.chain, &now);
+        assert_int_equal(chain_depth(w.chain), 1);
+        assert_memory_equal(&now, &before, sizeof now);
+        (void)kit_read_chain(w.chain);
+        chain_latency(w.chain, &now);
+        assert_true(latency_n(&now, LATENCY_READ) > latency_n(&before, LATENCY_READ));
+        world_fini(&w);
+}
+
 /* ---- of a pull alone ---- */
 
 /* Before anybody recovers [S2]. */
@@ -499,6 +519,7 @@ int main(void) {
                 cmocka_unit_test(a_name_that_was_not_durable_holds_up_no_other_disk),
                 cmocka_unit_test(what_is_trimmed_while_a_leaf_gets_another_parent_stays_zero),
                 cmocka_unit_test(a_leaf_that_pulled_all_is_the_file_that_it_was),
+                cmocka_unit_test(what_it_does_itself_counts_for_no_latency),
         };
 
         return run_both_ways() + cmocka_run_group_tests(tests, NULL, NULL);
