@@ -66,6 +66,11 @@ void mover_fini(struct mover *mover) {
         free(mover->run);
 }
 
+void mover_pace(struct mover *mover, uint64_t batch_bytes, unsigned depth) {
+        mover->batch_bytes = batch_bytes ? batch_bytes : BATCH_BYTES_DEFAULT;
+        mover->depth = depth;
+}
+
 bool mover_is_done(const struct mover *mover) {
         return mover->next == mover->picks.n;
 }
@@ -225,6 +230,7 @@ enum err mover_copy(struct mover *mover, bool is_live, struct err_note *note) {
         if (!mover->copier && push_copier_new(mover->run[0]->images->io, mover->n, mover->into,
                                               mover->may_clone, &mover->copier, note))
                 return note->code;
+        push_copier_pace(mover->copier, mover->depth);
         push_forget_untold(mover->copier);
         return is_live ? copy_live(mover, note) : copy_frozen(mover, note);
 }

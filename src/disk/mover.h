@@ -55,6 +55,7 @@ struct mover {
 
         /* the mover's own */
         uint64_t batch_bytes, blocks_max; /* of a batch */
+        unsigned depth;                   /* 0: as the copier likes */
         bool may_clone;
         struct chain *live;           /* borrowed, outlives us; or NULL */
         VEC(struct mover_pick) picks; /* owned */
@@ -67,6 +68,9 @@ MUST_USE enum err mover_init(struct mover *, struct image *const *run, size_t n,
                              const struct mover_options *, struct err_note *);
 void mover_fini(struct mover *); /* also of one that mover_init failed to make */
 bool mover_is_done(const struct mover *);
+/* For the batches that come: batch_bytes as in the options, depth: requests in flight at most (0: as many as
+ * there may be). */
+void mover_pace(struct mover *, uint64_t batch_bytes, unsigned depth);
 /* is_live: guests write to the blocks, through options.live, all the time: each is held for its own copy.
  * Of a push it is mirrored from then on (chain_move.h). */
 MUST_USE enum err mover_copy(struct mover *, bool is_live, struct err_note *);

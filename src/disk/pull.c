@@ -39,6 +39,10 @@ uint64_t pull_bytes_done(const struct pull *pull) {
         return pull->mover.bytes_done;
 }
 
+void pull_pace(struct pull *pull, uint64_t batch_bytes, unsigned depth) {
+        mover_pace(&pull->mover, batch_bytes, depth);
+}
+
 static enum err copy(struct pull *pull, struct err_note *note) {
         if (mover_copy(&pull->mover, pull->is_live, note))
                 return note->code;

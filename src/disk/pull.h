@@ -41,6 +41,7 @@ void pull_free(struct pull *); /* in any state */
 DEFINE_AUTO(struct pull *, pull_free);
 
 enum pull_phase pull_phase(const struct pull *); /* what the next step does; PULL_FULL: nothing is left */
+void pull_pace(struct pull *, uint64_t batch_bytes, unsigned depth); /* as push_pace */
 MUST_USE enum err pull_step(struct pull *, struct err_note *);
 
 /* Payload to move, and how much of it was moved durably.  What guests write makes the total less. */

@@ -64,6 +64,10 @@ uint64_t push_bytes_done(const struct push *push) {
         return push->mover.bytes_done;
 }
 
+void push_pace(struct push *push, uint64_t batch_bytes, unsigned depth) {
+        mover_pace(&push->mover, batch_bytes, depth);
+}
+
 /* ---- copy ---- */
 
 static bool is_live(const struct push *push) {

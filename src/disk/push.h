@@ -65,6 +65,9 @@ DEFINE_AUTO(struct push *, push_free);
 
 /* What the next step does; PUSH_EMPTY: nothing is left. */
 enum push_phase push_phase(const struct push *);
+/* For the batches that come: batch_bytes as in the options, depth: requests in flight at most (0: as many as
+ * there may be).  Between two steps. */
+void push_pace(struct push *, uint64_t batch_bytes, unsigned depth);
 /* Chains that do not pass through the target are left alone. */
 MUST_USE enum err push_step(struct push *, struct chain *const *chains, size_t n_chains, struct err_note *);
 

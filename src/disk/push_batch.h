@@ -57,6 +57,7 @@ MUST_USE enum err push_copier_new(struct io *, size_t n, size_t into, bool may_c
 void push_copier_free(struct push_copier *);
 bool push_copier_shares(const struct push_copier *); /* it has shared blocks, and goes on with it */
 DEFINE_AUTO(struct push_copier *, push_copier_free);
+void push_copier_pace(struct push_copier *, unsigned depth); /* requests in flight; 0: as many as go */
 /* Copies all runs and tells the target of each; sorts them.  Blocks for which there was no space are short
  * afterwards.  A target that is above what it is given is told by push_tell, once its data is durable:
  * readers would find it there at once, and a sync that fails may take it away. */

@@ -54,7 +54,7 @@ struct push_copier {
         size_t n, into, n_direct;
         struct piece pieces[DEPTH];
         struct piece *idle[DEPTH]; /* borrowed from pieces */
-        unsigned n_idle;
+        unsigned n_idle, depth;    /* depth: pieces that are at work at once */
         bool may_clone, has_cloned;
         VEC(struct untold) untold; /* owned */
 
@@ -76,6 +76,7 @@ enum err push_copier_new(struct io *io, size_t n, size_t into, bool may_clone, s
         copier->n = n;
         copier->into = into;
         copier->may_clone = may_clone;
+        copier->depth = DEPTH;
         for (unsigned i = 0; i < DEPTH; i++) {
                 copier->pieces[i].memory = copier->pool + (size_t)i * (PIECE + PAGE);
                 copier->idle[copier->n_idle++] = &copier->pieces[i];
@@ -84,6 +85,10 @@ enum err push_copier_new(struct io *io, size_t n, size_t into, bool may_clone, s
                 return note->code;
         *ret = TAKE(copier);
         return ERR_NONE;
+}
+
+void push_copier_pace(struct push_copier *copier, unsigned depth) {
+        copier->depth = depth && depth < DEPTH ? depth : DEPTH;
 }
 
 void push_copier_free(struct push_copier *copier) {
@@ -454,7 +459,7 @@ enum err push_copy(struct push_copier *copier, struct push_batch *batch, struct 
         if (batch->runs.n > 0)
                 qsort(batch->runs.data, batch->runs.n, sizeof *batch->runs.data, compare_runs);
         while (copier->next < batch->runs.n && !copier->failure.code) {
-                if (copier->n_idle > 0)
+                if (DEPTH - copier->n_idle < copier->depth)
                         begin_next(copier);
                 else
                         reap(copier);

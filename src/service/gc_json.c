@@ -53,6 +53,37 @@ json_t *gc_json_of_limit(const struct gc_settings *settings) {
         return settings->limit ? json_of_u64(settings->limit) : json_null();
 }
 
+json_t *gc_json_of_windows(const struct gc_settings *settings) {
+        json_t *windows = json_array();
+
+        for (unsigned i = 0; i < settings->windows.n; i++)
+                json_array_append_new(windows, json_of_text(window_format(&settings->windows.list[i]).s));
+        return windows;
+}
+
+static json_t *json_of_verdict(const struct governor_verdict *verdict) {
+        return json_pack("{s:s, s:i, s:f, s:f, s:I}", "request", latency_kind_name(verdict->kind),
+                         "percentile", (int)verdict->percent, "milliseconds", (double)verdict->took_ns / 1e6,
+                         "milliseconds_at_rest", (double)verdict->at_rest_ns / 1e6, "requests",
+                         (json_int_t)verdict->n);
+}
+
+json_t *gc_json_of_held(const struct gc_held *held) {
+        bool is_free = held->guests_window == GOVERNOR_FREE_WINDOW;
+        json_t *o = json_object();
+
+        json_object_set_new(o, "bytes_per_second", held->allowed ? json_of_u64(held->allowed) : json_null());
+        json_object_set_new(o, "guests", json_string(governor_state_name(held->guests)));
+        json_object_set_new(o, "guests_bytes_per_second",
+                            is_free ? json_null() : json_of_u64(held->guests_window));
+        json_object_set_new(o, "latency", held->verdict.n ? json_of_verdict(&held->verdict) : json_null());
+        json_object_set_new(o, "window_open", json_boolean(held->opens_at == 0));
+        json_object_set_new(o, "window_opens",
+                            held->opens_at && held->opens_at != INT64_MAX ? json_integer(held->opens_at)
+                                                                          : json_null());
+        return o;
+}
+
 static json_t *json_of_run(const struct gc_item *item) {
         json_t *nodes = json_array();
 

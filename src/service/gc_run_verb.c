@@ -4,7 +4,9 @@
 #include "gc_json.h"
 #include "gc_verbs.h"
 #include "smgc.h"
+#include "mem.h"
 #include "sr_call.h"
+#include "text.h"
 
 /* How long a wait for the limit or for others is slept through before a stop is looked for. */
 #define NAP_NS ((uint64_t)50 * 1000 * 1000)
@@ -65,7 +67,7 @@ static enum err breathe(struct run *run, const struct gc *gc, uint64_t wait_ns, 
         return progress_step(progress, sums.bytes_done, note);
 }
 
-static enum err run_to_the_end(struct run *run, struct gc *gc, bool *ret_is_paused, struct err_note *note) {
+static enum err run_to_the_end(struct run *run, struct gc *gc, struct gc_turn *ret, struct err_note *note) {
         struct gc_turn turn;
 
         do {
@@ -73,8 +75,27 @@ static enum err run_to_the_end(struct run *run, struct gc *gc, bool *ret_is_paus
                     breathe(run, gc, turn.what == GC_WAITS ? turn.wait_ns : 0, note))
                         return note->code;
         } while (turn.what == GC_WORKED || turn.what == GC_WAITS);
-        *ret_is_paused = turn.what == GC_PAUSED;
+        *ret = turn;
         return ERR_NONE;
+}
+
+/* Who wants to be called again should know when. */
+static void warn_of_rest(struct verb_call *call, const struct gc_turn *turn) {
+        AUTO_FREE char *text = NULL;
+
+        if (turn->what == GC_PAUSED) {
+                text = mem_text("paused: 'catena gc resume' lets it go on");
+        } else if (turn->what == GC_SHUT && turn->wait_ns == UINT64_MAX) {
+                text = mem_text("outside its window, which does not open within two weeks");
+        } else if (turn->what == GC_SHUT) {
+                text = mem_format(
+                        "outside its window: opens in %s; 'catena gc limit --window always' opens it now",
+                        text_duration(turn->wait_ns).s);
+        }
+        if (!text)
+                return;
+        call->outcome = VERB_PARTIAL;
+        sr_call_warn(call, text);
 }
 
 static void put_left(struct verb_call *call, struct sr *sr, const struct gc_status *status) {
@@ -126,7 +147,7 @@ static enum err run_run(struct verb_call *call, struct err_note *note) {
         struct gc_options options = {
                 .tell = tell, .rest = rest, .resume = resume, .user = &run, .tries_failed = true};
         AUTO(gc_free) struct gc *gc = NULL;
-        bool is_paused = false;
+        struct gc_turn last = {0};
         struct sr *sr;
 
         if (sr_call_open(call, SR_OWN, &sr, note) || gc_new(sr, &options, &gc, note))
@@ -137,15 +158,12 @@ static enum err run_run(struct verb_call *call, struct err_note *note) {
         if (run.has_log)
                 smgc_begins(&run.smgc);
         progress_begin(call->progress, "coalesce", 0);
-        if (run_to_the_end(&run, gc, &is_paused, note))
+        if (run_to_the_end(&run, gc, &last, note))
                 return note->code;
         progress_end(call->progress);
         if (run.has_log)
                 smgc_ends(&run.smgc);
-        if (is_paused) {
-                call->outcome = VERB_PARTIAL;
-                sr_call_warn(call, "paused: 'catena gc resume' lets it go on");
-        }
+        warn_of_rest(call, &last);
         return put_result(call, sr, gc, note);
 }
 
@@ -156,7 +174,9 @@ const struct verb gc_run_verb = {
                    "read as before at every moment, and whatever stops it (Ctrl-C, a crash, a full disk), "
                    "what was moved stays moved and the next run goes on from there.\n"
                    "What waits for somebody is shown with the reason and keeps nothing else from being done. "
-                   "Exits with 3 where something failed, or gc is paused.",
+                   "While users of its disks wait longer than they would, it holds back, and goes at full "
+                   "speed when there are none ('gc limit'). Exits with 3 where something failed, where gc is "
+                   "paused, or outside its windows while there is something to do.",
         .params = run_params,
         .shape = SHAPE_RECORD,
         .fields = run_fields,

@@ -20,6 +20,7 @@ struct coalesce {
         struct pull *pull;          /* owned; while MOVING, of a pull */
         struct chain *live;         /* borrowed; which writes to the top all the time; or NULL */
         uint64_t batch_bytes;
+        unsigned depth;
         enum coalesce_state state;
         bool wants_ballast; /* a batch found no space: the next step lets it go */
         bool has_ballast;   /* it was let go, and is not yet whole again */
@@ -453,6 +454,13 @@ enum err coalesce_begin(struct sr *sr, const struct coalesce_run *run, const str
 
 /* ---- moving ---- */
 
+static void set_pace(struct coalesce *c) {
+        if (c->push)
+                push_pace(c->push, c->batch_bytes, c->depth);
+        if (c->pull)
+                pull_pace(c->pull, c->batch_bytes, c->depth);
+}
+
 static enum err start_moving(struct coalesce *c, struct err_note *note) {
         const struct push_options options = {.batch_bytes = c->batch_bytes, .live = c->live};
         const struct mover_options how = {.batch_bytes = c->batch_bytes, .live = c->live};
@@ -460,6 +468,7 @@ static enum err start_moving(struct coalesce *c, struct err_note *note) {
         if (c->run.is_pull ? pull_new(c->images.data, c->images.n, &how, &c->pull, note)
                            : push_new(c->images.data, c->images.n, &options, &c->push, note))
                 return note->code;
+        set_pace(c);
         enter(c, COALESCE_MOVING);
         return ERR_NONE;
 }
@@ -741,6 +750,14 @@ enum err coalesce_step(struct coalesce *c, bool *ret_is_done, struct err_note *n
         note_progress(c);
         pthread_mutex_unlock(&c->lock);
         return err;
+}
+
+void coalesce_pace(struct coalesce *c, uint64_t batch_bytes, unsigned depth) {
+        pthread_mutex_lock(&c->lock);
+        c->batch_bytes = batch_bytes;
+        c->depth = depth;
+        set_pace(c);
+        pthread_mutex_unlock(&c->lock);
 }
 
 bool coalesce_needs_turn(struct coalesce *c) {

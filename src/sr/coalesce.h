@@ -62,6 +62,8 @@ const char *coalesce_state_name(enum coalesce_state);
 /* options may be NULL. */
 MUST_USE enum err coalesce_begin(struct sr *, const struct coalesce_run *, const struct coalesce_options *,
                                  struct coalesce **ret, struct err_note *);
+/* How fast the next steps go; any thread, but it waits for a step that is being taken.  0: as it likes. */
+void coalesce_pace(struct coalesce *, uint64_t batch_bytes, unsigned depth);
 /* Whether the next step must be taken by the owner; else it touches nothing but the run's files. */
 bool coalesce_needs_turn(struct coalesce *);
 /* *ret_is_done: nothing is left to do.  After an error, or ended from elsewhere, each is the reason again. */

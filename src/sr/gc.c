@@ -9,9 +9,7 @@ enum {
         BUSY_S = 5,
         MAX_RUNNING = 4,
 };
-#define SECOND_NS      ((uint64_t)1000000000)
-#define BATCH          (32 * (uint64_t)MIB)
-#define BATCH_AT_LEAST (1 * (uint64_t)MIB)
+#define SECOND_NS ((uint64_t)1000000000)
 
 /* ---- making ---- */
 
@@ -22,7 +20,7 @@ enum err gc_make(struct sr *sr, const struct gc_options *options, struct gc **re
         gc->options = *options;
         if (!gc->options.engine)
                 gc->options.engine = &gc_engine_coalesce;
-        gc->must_look = true;
+        gc->must_look = gc->was_idle = true;
         gc->refilled_ns = io_now_ns(sr->io);
         if (gc_settings_read(sr->catalog, &gc->settings, note) ||
             gc_failures_read(sr->catalog, &gc->failures, note))
@@ -238,15 +236,6 @@ void gc_stop(struct gc *gc) {
 
 /* ---- looking, beginning ---- */
 
-static uint64_t batch_bytes(const struct gc *gc) {
-        uint64_t limit = gc->settings.limit;
-
-        /* So that a limit is kept within a second, not within a batch. */
-        if (limit == 0 || limit > BATCH)
-                return BATCH;
-        return limit > BATCH_AT_LEAST ? limit : BATCH_AT_LEAST;
-}
-
 static void list_failures(struct gc *gc, const struct gc_failures *failures, bool is_wait,
                           struct gc_asked *asked) {
         int64_t now = sr_now(gc->sr);
@@ -268,7 +257,10 @@ enum err gc_ask(struct gc *gc, struct gc_view *ret, struct err_note *note) {
                                           .is_paused = gc->settings.is_paused,
                                           .prices = &gc->prices,
                                           .held = &gc->held};
+        char shut[PLAN_REASON_SIZE];
 
+        if (gc_is_shut(gc))
+                options.shut = gc_shut_text(gc, shut, sizeof shut);
         VEC_EACH (&gc->running, running) {
                 VEC_EACH (&running->run, each) {
                         *vec_add(&asked.claims) =
@@ -297,7 +289,7 @@ static void start(struct gc *gc, const struct gc_view *view, const struct plan_c
         struct gc_run run = {.n = (unsigned)candidate->run.n,
                              .is_leaf = candidate->is_leaf,
                              .direction = candidate->direction,
-                             .batch_bytes = batch_bytes(gc)};
+                             .pace = gc_pace(gc)};
         struct err_note why;
 
         VEC_EACH (&candidate->run, at) {
@@ -348,7 +340,9 @@ static enum err look(struct gc *gc, bool *ret_did, struct err_note *note) {
                 return ERR_NONE; /* the view is of before */
         gc->must_look = false;
         gc->ready = 0;
+        gc->n_shut = 0;
         VEC_EACH (&view.plan.list, each) {
+                gc->n_shut += each->is_shut;
                 if (each->kind != PLAN_COALESCE || each->state != PLAN_READY)
                         continue;
                 if (gc->running.n >= most) {
@@ -362,20 +356,6 @@ static enum err look(struct gc *gc, bool *ret_did, struct err_note *note) {
 }
 
 /* ---- stepping ---- */
-
-/* At most a quarter of a second is saved up. */
-static uint64_t wait_for_limit(struct gc *gc) {
-        uint64_t now = io_now_ns(gc->sr->io), limit = gc->settings.limit;
-        double most = (double)limit / 4;
-
-        if (limit == 0)
-                return 0;
-        gc->allowance += (double)limit * (double)(now - gc->refilled_ns) / 1e9;
-        gc->refilled_ns = now;
-        if (gc->allowance > most)
-                gc->allowance = most;
-        return gc->allowance >= 0 ? 0 : (uint64_t)(-gc->allowance * 1e9 / (double)limit) + 1;
-}
 
 /* While it moves bytes others may have the SR: they see the progress as it was before. */
 static enum err step_engine(struct gc *gc, void *coalesce, bool *ret_is_done, struct err_note *why) {
@@ -395,10 +375,13 @@ static void step_one(struct gc *gc) {
         size_t i = gc->turn++ % gc->running.n;
         struct gc_running *running = &gc->running.data[i];
         uint64_t before = running->progress.bytes_done;
+        struct gc_pace pace = gc_pace(gc);
         struct err_note why;
         bool is_done = false;
-        enum err err = step_engine(gc, running->coalesce, &is_done, &why);
+        enum err err;
 
+        gc->options.engine->pace(running->coalesce, &pace);
+        err = step_engine(gc, running->coalesce, &is_done, &why);
         look_at_progress(gc, running);
         if (running->progress.bytes_done > before)
                 gc->allowance -= (double)(running->progress.bytes_done - before);
@@ -436,14 +419,27 @@ static bool is_due(const struct gc *gc) {
         return false;
 }
 
+/* Nothing runs: until when. */
+static struct gc_turn idle(struct gc *gc) {
+        gc->was_idle = true;
+        if (gc_is_shut(gc) && gc->n_shut)
+                return (struct gc_turn){.what = GC_SHUT, .wait_ns = gc_shut_ns(gc)};
+        return (struct gc_turn){.what = GC_IDLE, .wait_ns = wait_for_failed(gc)};
+}
+
 enum err gc_step(struct gc *gc, struct gc_turn *ret, struct err_note *note) {
         bool did = false;
 
         *ret = (struct gc_turn){.what = GC_WORKED};
         if (gc->settings.is_paused) {
                 gc_stop(gc);
+                gc->was_idle = true;
                 ret->what = GC_PAUSED;
                 return ERR_NONE;
+        }
+        if (gc_is_shut(gc) && gc->running.n > 0) {
+                gc_stop(gc);
+                gc->must_look = true;
         }
         if (gc->must_look || is_due(gc)) {
                 gc->looked_at = sr_now(gc->sr);
@@ -453,10 +449,11 @@ enum err gc_step(struct gc *gc, struct gc_turn *ret, struct err_note *note) {
         if (did)
                 return ERR_NONE;
         if (gc->running.n == 0) {
-                *ret = (struct gc_turn){.what = GC_IDLE, .wait_ns = wait_for_failed(gc)};
+                *ret = idle(gc);
                 return ERR_NONE;
         }
-        ret->wait_ns = wait_for_limit(gc);
+        gc_govern(gc);
+        ret->wait_ns = gc_wait(gc);
         if (ret->wait_ns)
                 ret->what = GC_WAITS;
         else
@@ -482,10 +479,9 @@ enum err gc_set(struct sr *sr, const struct gc_settings *settings, struct err_no
                 return err_wrap(note, "set what gc of SR %s may do", sr_where(sr));
         if (!gc)
                 return ERR_NONE;
-        gc->must_look |= gc->settings.is_paused && !settings->is_paused;
+        gc->was_idle |= gc->settings.ignores_guests && !settings->ignores_guests;
         gc->settings = *settings;
-        gc->allowance = 0;
-        gc->refilled_ns = io_now_ns(sr->io);
+        gc_reset_pace(gc);
         return ERR_NONE;
 }
 

@@ -13,6 +13,8 @@
  *   what fails, fails for its tree alone: the error is kept, shown and waited out, each time twice as long
  *   (FAILURE_FIRST_S to FAILURE_LAST_S); somebody who is merely in the way is asked again sooner
  *   over any while not more than limit bytes a second are moved, give or take a batch
+ *   while users of the SR's disks wait longer than they would, less is moved, never nothing (governor.h)
+ *   outside the windows nothing runs and no claim is held; garbage goes
  *   paused, nothing runs and no claim is held; it lasts until resumed, in later processes too
  *   what ended is in the history, with its duration and result
  *
@@ -26,6 +28,7 @@
 
 #include "gc_engine.h"
 #include "gc_rows.h"
+#include "governor.h"
 
 struct gc;
 
@@ -67,9 +70,12 @@ DEFINE_AUTO(struct gc *, gc_free);
 
 enum gc_what {
         GC_WORKED,
-        GC_WAITS, /* for the limit: wait_ns */
+        GC_WAITS, /* for the limit, or for guests: wait_ns */
         GC_IDLE,  /* nothing is ready; what failed is due in wait_ns (UINT64_MAX: nothing is) */
         GC_PAUSED,
+        /* outside the windows, and there is something to do: they open in wait_ns; UINT64_MAX: not within two
+         * weeks */
+        GC_SHUT,
 };
 struct gc_turn {
         enum gc_what what;
@@ -110,8 +116,24 @@ struct gc_item {
         int64_t began; /* unix seconds; 0: it does not run */
         char reason[PLAN_REASON_SIZE];
 };
+/* How what runs is held back. */
+struct gc_held {
+        uint64_t allowed; /* bytes a second, by all that limits them; 0: any number */
+        enum governor_state guests;
+        /* bytes a second; GOVERNOR_FREE_WINDOW: any number; 0: it rests */
+        uint64_t guests_window;
+        struct governor_verdict verdict; /* n 0: none */
+        int64_t opens_at; /* unix seconds; of the windows; 0: one is open, INT64_MAX: not known */
+};
+/* "held back to 12 MiB/s for guests: p99 of a read is 1.3 ms, at rest 0.4 ms"; "" where it is not. */
+struct gc_held_text {
+        char s[200];
+};
+struct gc_held_text gc_held_text(const struct gc_held *);
+
 struct gc_status {
         struct gc_settings settings;
+        struct gc_held held;
         VEC(struct gc_item) items; /* owned, and the run of each; in the plan's order */
 };
 void gc_status_fini(struct gc_status *);

@@ -73,13 +73,18 @@ static enum err begin(struct sr *sr, const struct gc_run *run, void **ret, struc
                                       .n = run->n,
                                       .is_leaf = run->is_leaf,
                                       .is_pull = run->direction == PLAN_PULL};
-        struct coalesce_options options = {.batch_bytes = run->batch_bytes};
+        struct coalesce_options options = {.batch_bytes = run->pace.batch_bytes};
         struct coalesce *coalesce;
 
         if (coalesce_begin(sr, &wanted, &options, &coalesce, note))
                 return note->code;
+        coalesce_pace(coalesce, run->pace.batch_bytes, run->pace.depth);
         *ret = coalesce;
         return ERR_NONE;
+}
+
+static void pace(void *coalesce, const struct gc_pace *pace) {
+        coalesce_pace(coalesce, pace->batch_bytes, pace->depth);
 }
 
 static bool needs_turn(void *coalesce) {
@@ -140,4 +145,4 @@ static void end(void *coalesce) {
         coalesce_end(coalesce);
 }
 
-const struct gc_engine gc_engine_coalesce = {price, begin, needs_turn, step, progress, end};
+const struct gc_engine gc_engine_coalesce = {price, begin, needs_turn, pace, step, progress, end};

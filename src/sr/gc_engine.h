@@ -13,13 +13,19 @@
 #include "plan.h"
 #include "sr.h"
 
+/* How fast it goes: what moves in one go, and how much of that at once.  0: as the engine likes. */
+struct gc_pace {
+        uint64_t batch_bytes;
+        unsigned depth; /* requests in flight */
+};
+
 /* One coalesce as gc wants it. */
 struct gc_run {
         const struct uuid *nodes; /* borrowed; from the target upwards */
         unsigned n;
         bool is_leaf; /* the top is a visible leaf: ends in a pivot */
         enum plan_direction direction;
-        uint64_t batch_bytes; /* 0: as the engine likes */
+        struct gc_pace pace;
 };
 
 struct gc_progress {
@@ -33,6 +39,7 @@ struct gc_engine {
         enum err (*begin)(struct sr *, const struct gc_run *, void **ret, struct err_note *);
         /* Whether the next step needs the SR: the others touch nothing but their own files. */
         bool (*needs_turn)(void *coalesce);
+        void (*pace)(void *coalesce, const struct gc_pace *); /* of the steps from now on */
         enum err (*step)(void *coalesce, bool *ret_is_done, struct err_note *);
         void (*progress)(void *coalesce, struct gc_progress *ret);
         void (*end)(void *coalesce);

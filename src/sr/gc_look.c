@@ -234,6 +234,7 @@ enum err gc_look(struct sr *sr, const struct gc_look_options *options, struct gc
         mark_held(options, &view);
         view.policy = (struct plan_policy){
                 .is_paused = options->is_paused,
+                .shut = options->shut,
                 .can_punch = true,
                 .can_pull = true,
                 .can_go_live = true,

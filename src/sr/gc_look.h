@@ -39,6 +39,7 @@ struct gc_look_options {
         const struct plan_failure *failures; /* borrowed */
         size_t n_failures;
         bool is_paused;
+        const char *shut;              /* borrowed; why coalesces may not run now; NULL: they may */
         struct gc_prices *prices;      /* borrowed; may be NULL */
         const struct sr_notices *held; /* borrowed; garbage that could not go; may be NULL */
 };

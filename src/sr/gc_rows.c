@@ -74,6 +74,28 @@ static enum err put(struct store_change *change, const char *table, const char *
 
 /* ---- settings ---- */
 
+static void take_windows(const json_t *list, struct windows *ret) {
+        const json_t *each;
+        struct err_note unused;
+        size_t i;
+
+        json_array_foreach(list, i, each) {
+                const char *text = json_string_value(each);
+
+                if (text && ret->n < WINDOWS_MAX &&
+                    window_parse(text, &ret->list[ret->n], &unused) == ERR_NONE)
+                        ret->n++;
+        }
+}
+
+static json_t *json_of_windows(const struct windows *windows) {
+        json_t *list = json_array();
+
+        for (unsigned i = 0; i < windows->n; i++)
+                json_array_append_new(list, text_of(window_format(&windows->list[i]).s));
+        return list;
+}
+
 enum err gc_settings_read(struct catalog *catalog, struct gc_settings *ret, struct err_note *note) {
         AUTO(json_decref_any) json_t *json = NULL;
         AUTO(buf_fini) struct buf value = {0};
@@ -87,14 +109,17 @@ enum err gc_settings_read(struct catalog *catalog, struct gc_settings *ret, stru
         json = parse(value.data, value.n);
         ret->is_paused = json_is_true(json_object_get(json, "paused"));
         ret->limit = take_count(json, "limit");
+        ret->ignores_guests = json_is_false(json_object_get(json, "guests"));
+        take_windows(json_object_get(json, "windows"), &ret->windows);
         return ERR_NONE;
 }
 
 enum err gc_settings_put(struct store_change *change, const struct gc_settings *settings,
                          struct err_note *note) {
         return put(change, TABLE_GC, KEY_SETTINGS,
-                   json_pack("{s:b, s:I}", "paused", (int)settings->is_paused, "limit",
-                             (json_int_t)settings->limit),
+                   json_pack("{s:b, s:I, s:b, s:o}", "paused", (int)settings->is_paused, "limit",
+                             (json_int_t)settings->limit, "guests", (int)!settings->ignores_guests, "windows",
+                             json_of_windows(&settings->windows)),
                    note);
 }
 

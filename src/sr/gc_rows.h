@@ -2,7 +2,7 @@
 /* What gc keeps in the catalog: its settings, which trees failed, and what it did.
  *
  *      table        key                  value
- *      gc           "settings"           paused, limit
+ *      gc           "settings"           paused, limit, guests, windows
  *      gc_failure   uuid of the root     text, times, at, again_at
  *      gc_history   a number, 16 digits  struct gc_past; the last GC_PAST_MAX are kept
  *
@@ -14,12 +14,15 @@
 #define SR_GC_ROWS_H
 
 #include "catalog.h"
+#include "windows.h"
 
 enum { GC_PAST_MAX = 1000 };
 
 struct gc_settings {
         bool is_paused;
-        uint64_t limit; /* bytes a second; 0: none */
+        uint64_t limit;      /* bytes a second; 0: none */
+        bool ignores_guests; /* goes at full speed, however they suffer */
+        struct windows windows;
 };
 /* The defaults where there is no row, and where catalog is NULL. */
 MUST_USE enum err gc_settings_read(struct catalog *, struct gc_settings *ret, struct err_note *);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
 #include "gc_inside.h"
+#include "text.h"
 
 void gc_status_fini(struct gc_status *status) {
         VEC_EACH (&status->items, each) {
@@ -7,6 +10,52 @@ void gc_status_fini(struct gc_status *status) {
         }
         vec_fini(&status->items);
 }
+
+/* ---- how it is held back ---- */
+
+static struct gc_held held_of(struct gc *gc) {
+        struct gc_held held = {.allowed = gc_allowed(gc), .guests_window = gc_guests_window(gc)};
+
+        if (held.guests_window != GOVERNOR_FREE_WINDOW) {
+                held.guests = gc->governor.state;
+                held.verdict = gc->governor.verdict;
+        }
+        if (gc_is_shut(gc))
+                held.opens_at = gc->opens_at;
+        return held;
+}
+
+/* Of less than a second it has only tenths. */
+static struct text text_of_short(uint64_t ns) {
+        struct text text = text_duration(ns);
+
+        if (ns < 1000 * 1000)
+                (void)snprintf(text.s, sizeof text.s, "%u us", (unsigned)(ns / 1000));
+        else if (ns < 1000 * 1000 * 1000)
+                (void)snprintf(text.s, sizeof text.s, "%.1f ms", (double)ns / 1e6);
+        return text;
+}
+
+struct gc_held_text gc_held_text(const struct gc_held *held) {
+        const struct governor_verdict *verdict = &held->verdict;
+        struct gc_held_text text = {""};
+        char speed[60] = "to a rest";
+
+        if (held->guests_window == GOVERNOR_FREE_WINDOW)
+                return text;
+        if (held->guests_window)
+                (void)snprintf(speed, sizeof speed, "to %s/s", text_size(held->guests_window).s);
+        if (verdict->n)
+                (void)snprintf(text.s, sizeof text.s,
+                               "held back %s for guests: p%u of a %s is %s, at rest %s", speed,
+                               verdict->percent, latency_kind_name(verdict->kind),
+                               text_of_short(verdict->took_ns).s, text_of_short(verdict->at_rest_ns).s);
+        else
+                (void)snprintf(text.s, sizeof text.s, "held back %s for guests", speed);
+        return text;
+}
+
+/* ---- what there is ---- */
 
 static void add_running(const struct gc_running *running, uint64_t now_ns, struct gc_status *status) {
         struct gc_item *item = vec_add(&status->items);
@@ -27,6 +76,7 @@ static void add_running(const struct gc_running *running, uint64_t now_ns, struc
         item->phase = running->progress.phase;
         item->bytes_total = running->progress.bytes_total;
         item->bytes_done = running->progress.bytes_done;
+        (void)snprintf(item->reason, sizeof item->reason, "%s", gc_held_text(&status->held).s);
         item->rate = rate_now(&rate);
         item->left_ns = rate_left_ns(&rate, item->bytes_total);
         item->began = running->began;
@@ -86,7 +136,7 @@ enum err gc_status(struct sr *sr, const struct gc_engine *engine, struct gc_stat
                 gc = asked;
         if (gc_history_read(sr->catalog, &history, note) || gc_ask(gc, &view, note))
                 return err_wrap(note, "look at gc of SR %s", sr_where(sr));
-        *ret = (struct gc_status){.settings = gc->settings};
+        *ret = (struct gc_status){.settings = gc->settings, .held = held_of(gc)};
         add_all(gc, &view, gc_history_rate(&history), ret);
         return ERR_NONE;
 }

@@ -456,6 +456,14 @@ static void wait_if_paused(struct plan_candidate *candidate, const struct plan_p
         (void)say(candidate->reason, "paused");
 }
 
+static void wait_if_shut(struct plan_candidate *candidate, const struct plan_policy *policy) {
+        if (!policy->shut || candidate->state != PLAN_READY)
+                return;
+        candidate->state = PLAN_WAITING;
+        candidate->is_shut = true;
+        (void)say(candidate->reason, "%s", policy->shut);
+}
+
 struct order {
         const struct plan_node *nodes; /* borrowed */
 };
@@ -507,6 +515,7 @@ void plan_rank(struct plan *plan, const struct plan_node *nodes, const struct pl
                 weigh(candidate, nodes);
                 judge_price(candidate, policy);
                 wait_if_paused(candidate, policy);
+                wait_if_shut(candidate, policy);
         }
         if (plan->list.n)
                 qsort_r(plan->list.data, plan->list.n, sizeof *plan->list.data, compare, &order);

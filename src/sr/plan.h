@@ -70,7 +70,8 @@ struct plan_failure {
 
 struct plan_policy {
         bool is_paused;
-        bool can_punch; /* holes can be made: what was moved gives its space back batch by batch */
+        const char *shut; /* borrowed; why coalesces may not run now; NULL: they may */
+        bool can_punch;   /* holes can be made: what was moved gives its space back batch by batch */
         bool can_pull;
         bool can_go_live;     /* a leaf may be open for writing while it is emptied */
         uint64_t batch_bytes; /* of a push */
@@ -114,6 +115,7 @@ struct plan_candidate {
         uint64_t freed_bytes; /* when it is done */
         double benefit;       /* per byte; for ordering only */
         enum plan_state state;
+        bool is_shut;                  /* it waits for nothing but what policy.shut says */
         char reason[PLAN_REASON_SIZE]; /* of what fails or waits; "" else */
 };
 

@@ -133,6 +133,8 @@ MUST_USE enum err sr_open_chain(struct sr *, const struct uuid *vdi, enum chain_
                                 struct err_note *);
 /* Flushes and closes.  The chain is gone also where that failed. */
 MUST_USE enum err sr_close_chain(struct sr *, struct chain *, struct err_note *);
+/* How long requests of users of its VDIs took, all that were made through chains of this SR. */
+void sr_latency(const struct sr *, struct latency_counts *ret);
 /* Remembers the footer uuid of what a VDI gave out or took in, until it is written to.  Forgotten at once
  * where the VDI is open for writing. */
 MUST_USE enum err sr_vdi_set_stream(struct sr *, const struct uuid *vdi, const struct uuid *stream,

@@ -88,6 +88,7 @@ enum err sr_open_chain(struct sr *sr, const struct uuid *uuid, enum chain_mode m
 }
 
 static void forget_chain(struct sr *sr, const struct chain *chain) {
+        struct latency_counts latency;
         struct uuid uuid = {0};
         bool is_open = false;
 
@@ -95,6 +96,8 @@ static void forget_chain(struct sr *sr, const struct chain *chain) {
                 if (sr->chains.data[i].chain != chain)
                         continue;
                 uuid = sr->chains.data[i].vdi;
+                chain_latency(chain, &latency);
+                latency_counts_add(&sr->latency, &latency);
                 vec_remove_at(&sr->chains, i);
                 break;
         }
@@ -130,6 +133,16 @@ void sr_abandon_chain(struct sr *sr, struct chain *chain) {
         end_live_coalesce(sr, chain);
         forget_chain(sr, chain);
         chain_abandon(chain);
+}
+
+void sr_latency(const struct sr *sr, struct latency_counts *ret) {
+        *ret = sr->latency;
+        VEC_EACH (&sr->chains, each) {
+                struct latency_counts latency;
+
+                chain_latency(each->chain, &latency);
+                latency_counts_add(ret, &latency);
+        }
 }
 
 enum err sr_vdi_set_stream(struct sr *sr, const struct uuid *uuid, const struct uuid *stream,

@@ -38,6 +38,7 @@ struct sr {
         VEC(struct coalesce *) coalesces; /* owned array; each its caller's; those that run */
         struct intents unfinished;        /* as the last refresh saw them */
         struct gc *gc;                    /* borrowed; whose caller steps it; NULL: nobody does */
+        struct latency_counts latency;    /* of chains that are closed */
         bool is_read_only;
         bool must_recover;       /* a verb left an intent behind */
         bool may_have_leftovers; /* temporary files that no verb works on any more */

@@ -147,7 +147,8 @@ class Status(GcCase):
     def test_pause_and_limit_last(self):
         self.disk('web')
         self.assertEqual(self.run_ok('gc', 'pause', '--sr', 'sr'), '')
-        self.assertEqual(self.json('gc', 'limit', '--sr', 'sr', '50M'), {'paused': True, 'limit': 50 * MIB})
+        self.assertEqual(self.json('gc', 'limit', '--sr', 'sr', '50M'),
+                         {'paused': True, 'limit': 50 * MIB, 'guests': 'on', 'windows': []})
         status = self.status()
         self.assertEqual((status['paused'], status['limit']), (True, 50 * MIB))
         self.assertEqual([(row['state'], row['reason']) for row in status['coalesces']],
@@ -160,13 +161,24 @@ class Status(GcCase):
         self.run_ok('gc', 'run', '--sr', 'sr', code=PARTIAL)
         self.assertEqual(self.listing(), before)
         self.assertEqual(self.run_ok('gc', 'resume', '--sr', 'sr'), '')
-        self.assertEqual(self.json('gc', 'limit', '--sr', 'sr', '0'), {'paused': False, 'limit': None})
+        self.assertEqual(self.json('gc', 'limit', '--sr', 'sr', '0'),
+                         {'paused': False, 'limit': None, 'guests': 'on', 'windows': []})
         self.assertEqual(self.status()['coalesces'][0]['state'], 'ready')
 
     def test_usage(self):
         self.refused('gc', 'limit', '--sr', 'sr', '5', says=['64K'], code=USAGE)
         self.refused('gc', 'limit', '--sr', 'sr', 'fast', says=['not a size'], code=USAGE)
-        self.refused('gc', 'limit', '--sr', 'sr', says=['RATE'], code=USAGE)
+        self.refused('gc', 'limit', '--sr', 'sr', says=['RATE', '--guests', '--window'], code=USAGE)
+        self.refused('gc', 'limit', '--sr', 'sr', '--guests', 'perhaps', says=['on|off'], code=USAGE)
+        wrong = {'22:00': '00:00 to 24:00', 'funday': 'mon to sun', 'mon 1:00-2:00': 'times',
+                 '22:00-22:00': 'never be open', 'sat=10': 'at least 64K', '': 'days or times'}
+        for window, says in wrong.items():
+            self.refused('gc', 'limit', '--sr', 'sr', '--window', window, says=[says, '--window'], code=USAGE)
+        self.refused('gc', 'limit', '--sr', 'sr', '--window', 'always', '--window', 'sat', says=['alone'],
+                     code=USAGE)
+        many = [word for i in range(17) for word in ('--window', '0%d:00-12:%02d' % (i % 10, i))]
+        self.refused('gc', 'limit', '--sr', 'sr', *many, says=['16'], code=USAGE)
+        self.assertEqual(self.status()['windows'], [])
         self.refused('gc', 'status', says=['--sr'], code=USAGE)
         self.refused('gc', 'run', '--sr', 'nowhere', says=['nowhere'])
         self.refused('gc', 'halt', '--sr', 'sr', says=['halt'], code=USAGE)
@@ -280,6 +292,82 @@ class Run(GcCase):
             self.assertEqual(self.node(vdi)['depth'], 1)
         self.is_clean()
         self.assertIn('cancelled', [row['result'] for row in self.status()['history']])
+
+
+class Windows(GcCase):
+    """By the local clock, which is set so that a window is shut, or open, for hours to come."""
+
+    def setUp(self):
+        super().setUp()
+        self.env['TZ'] = 'UTC0'
+
+    def window(self, begins, ends):
+        """So many hours from now."""
+        now = time.gmtime()
+        hours = [(now.tm_hour + each) % 24 for each in (begins, ends)]
+        return '%02d:%02d-%02d:%02d' % (hours[0], now.tm_min, hours[1], now.tm_min)
+
+    def test_settings_last_and_are_shown(self):
+        words = ['--guests', 'off', '--window', 'sat,sun', '--window', 'mon-fri 22:00-06:00=200M']
+        want = ['sat,sun 00:00-24:00', 'mon-fri 22:00-06:00=200M']
+        self.assertEqual(self.run_ok('gc', 'limit', '--sr', 'sr', *words), '')
+        status = self.status()
+        self.assertEqual((status['guests'], status['windows'], status['limit']), ('off', want, None))
+        self.run_ok('gc', 'limit', '--sr', 'sr', '5M')   # the rest stays
+        status = self.status()
+        self.assertEqual((status['guests'], status['windows'], status['limit']), ('off', want, 5 * MIB))
+        _, _, err = self.call('gc', 'status', '--sr', 'sr')
+        for text in (b'limit 5.00 MiB/s', b'guests are not spared',
+                     b'sat,sun 00:00-24:00, mon-fri 22:00-06:00=200M'):
+            self.assertIn(text, err)
+        self.run_ok('gc', 'limit', '--sr', 'sr', '--guests', 'on', '--window', 'always')
+        status = self.status()
+        self.assertEqual((status['guests'], status['windows'], status['limit']), ('on', [], 5 * MIB))
+        self.run_ok('gc', 'pause', '--sr', 'sr')
+        self.run_ok('gc', 'resume', '--sr', 'sr')
+        self.assertEqual(self.status()['limit'], 5 * MIB)
+
+    def test_outside_its_window_nothing_runs(self):
+        vdi, data = self.disk('web')
+        self.run_ok('gc', 'limit', '--sr', 'sr', '--window', self.window(3, 5))
+        status = self.status()
+        row, = status['coalesces']
+        self.assertEqual(row['state'], 'waiting')
+        self.assertRegex(row['reason'], '^outside its window: opens in (2h 5.m|3h)')
+        self.assertFalse(status['held']['window_open'])
+        self.assertTrue(2 * 3600 < status['held']['window_opens'] - time.time() <= 3 * 3600)
+        before = self.listing()
+        code, out, err = self.call('gc', 'run', '--sr', 'sr', '--json')
+        self.assertEqual(code, PARTIAL)
+        done = json.loads(out)
+        self.assertEqual((done['coalesced'], done['waiting']), (0, 1))
+        self.assertIn('outside its window: opens in', done['warnings'][0])
+        self.assertEqual(self.listing(), before)
+        self.env['TZ'] = 'UTC-4'   # it is four hours later there
+        self.assertTrue(self.status()['held']['window_open'])
+        self.assertEqual(self.json('gc', 'run', '--sr', 'sr')['coalesced'], 1)
+        self.reads(vdi, data)
+
+    def test_without_work_it_is_done_at_any_time(self):
+        self.run_ok('gc', 'limit', '--sr', 'sr', '--window', self.window(3, 5))
+        self.run_ok('gc', 'run', '--sr', 'sr')
+
+    def test_a_window_that_is_shut_stops_a_run_under_way(self):
+        vdi, data = self.disk('web')
+        run = self.slow_run(vdi, data)
+        self.assertEqual(self.status()['held'],
+                         {'bytes_per_second': MIB, 'guests': 'free', 'guests_bytes_per_second': None,
+                          'latency': None, 'window_open': True, 'window_opens': None})
+        self.run_ok('gc', 'limit', '--sr', 'sr', '--window', self.window(-5, -3))
+        done = json.loads(run.communicate()[0])
+        self.assertEqual((run.returncode, done['coalesced'], done['waiting']), (PARTIAL, 0, 1))
+        self.assertIn('outside its window', done['warnings'][0])
+        self.reads(vdi, data)
+        self.assertTrue(0 < self.status()['bytes_total'] < 12 * MIB)
+        self.run_ok('gc', 'limit', '--sr', 'sr', '0', '--window', self.window(-1, 1))
+        self.assertEqual(self.json('gc', 'run', '--sr', 'sr')['coalesced'], 1)
+        self.reads(vdi, data)
+        self.is_clean()
 
 
 class Beside(GcCase):

@@ -827,6 +827,51 @@ static void where_space_is_short_a_batch_is_as_large_as_fits(void **state) {
         world_fini(&w);
 }
 
+/* How many reads of the layer come before a write into the target, at most, while a batch is copied. */
+static unsigned reads_in_a_row(struct world *w, struct push *push) {
+        AUTO_FREE char *text = NULL;
+        unsigned n = 0, most = 0;
+        size_t size;
+        FILE *trace = open_memstream(&text, &size);
+
+        assert_int_equal(push_phase(push), PUSH_COPY);
+        io_sim_trace(w->io, trace);
+        step(w, push);
+        io_sim_trace(w->io, NULL);
+        (void)fclose(trace);
+        for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+                n = strstr(line, "/0.vhd: write") ? 0 : n + (strstr(line, "/1.vhd: read") != NULL);
+                most = n > most ? n : most;
+        }
+        while (push_phase(push) != PUSH_COPY && push_phase(push) != PUSH_EMPTY)
+                step(w, push);
+        return most;
+}
+
+static void it_goes_at_the_pace_that_it_is_given(void **state) {
+        struct push *push;
+        struct world w;
+        unsigned gentle;
+
+        (void)state;
+        world_init(&w, 82, 8 * (uint64_t)BLOCK);
+        make_layers(&w, 2, NULL, fill_top_only);
+        open_all(&w);
+        push = push_of(&w, 0, true);
+        push_pace(push, 1, 1);
+        (void)reads_in_a_row(&w, push); /* looks into bitmaps for the first time */
+        assert_int_equal(push_bytes_done(push), BLOCK);
+        gentle = reads_in_a_row(&w, push);
+        assert_int_equal(push_bytes_done(push), 2 * BLOCK);
+        push_pace(push, 0, 0);
+        assert_true(reads_in_a_row(&w, push) >= gentle + 5);
+        assert_int_equal(push_bytes_done(push), 8 * BLOCK);
+        same_to_everybody(&w, 1);
+        push_free(push);
+        close_all(&w);
+        world_fini(&w);
+}
+
 static void a_read_that_fails_leaves_all_as_it_was(void **state) {
         struct err_note note;
         struct push *push;
@@ -922,6 +967,7 @@ int main(void) {
                 cmocka_unit_test(what_is_copied_beside_shared_blocks_takes_no_more_than_a_batch),
                 cmocka_unit_test(of_a_run_with_odd_ends_only_these_are_copied),
                 cmocka_unit_test(where_space_is_short_a_batch_is_as_large_as_fits),
+                cmocka_unit_test(it_goes_at_the_pace_that_it_is_given),
                 cmocka_unit_test(a_read_that_fails_leaves_all_as_it_was),
                 cmocka_unit_test(any_call_may_fail_once),
         };

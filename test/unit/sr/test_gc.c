@@ -65,6 +65,10 @@ static bool fake_needs_turn(void *user) {
         return coalesce->n % 2 || coalesce->n + 1 >= fake.n_steps;
 }
 
+static void fake_pace(void *user UNUSED, const struct gc_pace *pace) {
+        assert_true(pace->batch_bytes > 0);
+}
+
 static enum err fake_step(void *user, bool *ret_is_done, struct err_note *note) {
         struct fake_coalesce *coalesce = user;
 
@@ -96,7 +100,7 @@ static void fake_end(void *user) {
         free(coalesce);
 }
 
-static const struct gc_engine fake_engine = {fake_price, fake_begin,    fake_needs_turn,
+static const struct gc_engine fake_engine = {fake_price, fake_begin,    fake_needs_turn, fake_pace,
                                              fake_step,  fake_progress, fake_end};
 
 static int set_up(void **state UNUSED) {

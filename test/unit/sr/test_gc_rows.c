@@ -40,6 +40,49 @@ static void settings_last(void **state UNUSED) {
         assert_false(got.is_paused);
 }
 
+static void settings_of_before_guests_and_windows_are_read(void **state UNUSED) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        AUTO(catalog_close) struct catalog *catalog = open_catalog(io);
+        struct gc_settings got;
+        struct err_note note = {0};
+
+        put_raw(catalog, "gc", "settings", "{\"paused\":true,\"limit\":77}");
+        assert_ok(gc_settings_read(catalog, &got, &note));
+        assert_true(got.is_paused && got.limit == 77);
+        assert_true(!got.ignores_guests && got.windows.n == 0);
+        put_raw(catalog, "gc", "settings",
+                "{\"limit\":77,\"guests\":5,\"windows\":[\"sat\",\"someday\",7,\"01:00-02:00=1M\"],\"new\":"
+                "1}");
+        assert_ok(gc_settings_read(catalog, &got, &note));
+        assert_true(!got.is_paused && got.limit == 77 && !got.ignores_guests);
+        assert_int_equal(got.windows.n, 2);
+        assert_string_equal(window_format(&got.windows.list[0]).s, "sat 00:00-24:00");
+        assert_true(got.windows.list[1].limit == MIB);
+}
+
+static void guests_and_windows_last(void **state UNUSED) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        AUTO(catalog_close) struct catalog *catalog = open_catalog(io);
+        struct gc_settings settings = {.ignores_guests = true}, got;
+        struct store_change *change;
+        struct err_note note = {0};
+
+        for (unsigned i = 0; i < WINDOWS_MAX; i++) {
+                assert_ok(window_parse("mon-fri 22:00-06:00=200M", &settings.windows.list[i], &note));
+                settings.windows.list[i].from = (uint16_t)(1300 + i);
+        }
+        settings.windows.n = WINDOWS_MAX;
+        assert_ok(catalog_begin(catalog, &change, &note));
+        assert_ok(gc_settings_put(change, &settings, &note));
+        assert_ok(store_commit(change, &note));
+        assert_ok(gc_settings_read(catalog, &got, &note));
+        assert_true(got.ignores_guests);
+        assert_int_equal(got.windows.n, WINDOWS_MAX);
+        for (unsigned i = 0; i < WINDOWS_MAX; i++)
+                assert_string_equal(window_format(&got.windows.list[i]).s,
+                                    window_format(&settings.windows.list[i]).s);
+}
+
 static void a_damaged_row_is_no_row(void **state UNUSED) {
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
         AUTO(catalog_close) struct catalog *catalog = open_catalog(io);
@@ -164,6 +207,8 @@ static void the_rate_is_of_the_last_that_moved_enough(void **state UNUSED) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(settings_last),
+                cmocka_unit_test(settings_of_before_guests_and_windows_are_read),
+                cmocka_unit_test(guests_and_windows_last),
                 cmocka_unit_test(a_damaged_row_is_no_row),
                 cmocka_unit_test(a_failure_is_kept_until_it_is_dropped),
                 cmocka_unit_test(the_last_thousand_are_kept),

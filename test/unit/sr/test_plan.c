@@ -377,6 +377,25 @@ static void paused_everything_waits_but_what_runs(void **state UNUSED) {
         assert_plan_of("a- Lal", &policy, "waiting aL(leased by export of nightly)");
 }
 
+static void shut_coalesces_wait_and_garbage_does_not(void **state UNUSED) {
+        AUTO(plan_fini) struct plan plan = {0};
+        struct plan_policy policy = roomy;
+        struct world world = world_of("a- La b- c- Lcl");
+        unsigned n_shut = 0;
+
+        policy.shut = "outside its window: opens in 3h 10m";
+        assert_plan_of("a- La b-", &policy, "!ready b waiting aL(outside its window: opens in 3h 10m)");
+        assert_plan_of("a-#1 La#1", &policy, "running aL");
+        assert_plan_of("a- Lal", &policy, "waiting aL(leased by export of nightly)");
+        plan_find(world.nodes, world.n, &policy, &plan);
+        plan_rank(&plan, world.nodes, &policy);
+        VEC_EACH (&plan.list, each)
+                n_shut += each->is_shut;
+        assert_int_equal(n_shut, 1); /* what waits for something else as well does not count */
+        policy.is_paused = true;
+        assert_plan_of("a- La", &policy, "waiting aL(paused)");
+}
+
 /* ---- space, direction, order ---- */
 
 static void without_room_for_a_batch_it_waits(void **state UNUSED) {
@@ -489,6 +508,7 @@ int main(void) {
                 cmocka_unit_test(what_another_process_holds_waits_for_it),
                 cmocka_unit_test(a_run_that_cannot_be_priced_failed),
                 cmocka_unit_test(paused_everything_waits_but_what_runs),
+                cmocka_unit_test(shut_coalesces_wait_and_garbage_does_not),
                 cmocka_unit_test(without_room_for_a_batch_it_waits),
                 cmocka_unit_test(the_cheaper_direction_that_is_there_is_taken),
                 cmocka_unit_test(more_benefit_a_byte_comes_first),
