@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "bytes.h"
+
 enum { FIRST_BIT = 7, PARTS = 4, PART_BITS = 2 };
 
 static _Atomic unsigned next_shard;
@@ -120,11 +122,11 @@ void latency_since(struct latency_counts *counts, const struct latency_counts *b
         }
 }
 
-void latency_halve(struct latency_counts *counts) {
+void latency_fade(struct latency_counts *counts) {
         for (unsigned kind = 0; kind < LATENCY_KINDS; kind++) {
                 for (unsigned i = 0; i < LATENCY_STEPS; i++)
-                        counts->n[kind][i] /= 2;
-                counts->sum_ns[kind] /= 2;
+                        counts->n[kind][i] -= div_up(counts->n[kind][i], 4);
+                counts->sum_ns[kind] -= div_up(counts->sum_ns[kind], 4);
         }
 }
 

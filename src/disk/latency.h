@@ -59,7 +59,7 @@ void latency_look(const struct latency *, struct latency_counts *ret);
 void latency_counts_add(struct latency_counts *, const struct latency_counts *more);
 /* What came after `before`, an earlier look at the same. */
 void latency_since(struct latency_counts *, const struct latency_counts *before);
-void latency_halve(struct latency_counts *); /* the older counts for less */
+void latency_fade(struct latency_counts *); /* a quarter goes: the older counts for less */
 
 uint64_t latency_n(const struct latency_counts *, enum latency_kind);
 uint64_t latency_mean_ns(const struct latency_counts *, enum latency_kind); /* 0: of none */

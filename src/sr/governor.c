@@ -18,7 +18,7 @@ enum { FEW = 8, ENOUGH = 20, MANY = 100 };
 
 /* How much longer requests may take than at rest: above BAD it narrows, below GOOD it widens. */
 static const double GOOD = 1.2, BAD = 1.4;
-static const double NARROW_MOST = 0.5, NARROW_LEAST = 0.9;
+static const double NARROW_MOST = 0.5, NARROW_SOME = 0.75, NARROW_LEAST = 0.9;
 enum { WIDEN_PARTS = 8 };
 
 const char *governor_state_name(enum governor_state state) {
@@ -85,6 +85,14 @@ static bool compare(struct governor *governor, double *ret_ratio) {
         return has;
 }
 
+/* Of the kind that suffers most. */
+static bool are_most_slow(const struct governor *governor) {
+        enum latency_kind kind = governor->verdict.kind;
+
+        return (double)latency_percentile_ns(&governor->busy, kind, 50) >
+               GOOD * (double)(latency_percentile_ns(&governor->rest, kind, 50) + SLACK_NS);
+}
+
 /* ---- states ---- */
 
 static void forget_busy(struct governor *governor) {
@@ -109,11 +117,13 @@ static double bounded(const struct governor *governor, double window) {
         return window > (double)GOVERNOR_FLOOR ? window : (double)GOVERNOR_FLOOR;
 }
 
+/* By less where only some requests are slow: chance alone can have made them so. */
 static void narrow(struct governor *governor, double ratio) {
-        double by = BAD / ratio, from = governor->window;
+        double by = BAD / ratio, from = governor->window,
+               most = are_most_slow(governor) ? NARROW_MOST : NARROW_SOME;
 
-        if (by < NARROW_MOST)
-                by = NARROW_MOST;
+        if (by < most)
+                by = most;
         if (by > NARROW_LEAST)
                 by = NARROW_LEAST;
         /* What is wider than what was ever moved holds nothing back. */
@@ -135,13 +145,24 @@ static void look(struct governor *governor) {
         governor->fresh = (struct latency_counts){0};
 }
 
-/* Older ones count where there are too few new ones: else they would only hide a change. */
-static void learn(struct governor *governor) {
-        if (n_compared(&governor->fresh) >= ENOUGH) {
-                governor->rest = governor->fresh;
-                return;
+/* Whether guests do what they did: of each kind that was seen twice most take as long. */
+static bool is_as_before(const struct latency_counts *rest, const struct latency_counts *fresh) {
+        for (unsigned i = 0; i < N_KINDS; i++) {
+                uint64_t old = latency_percentile_ns(rest, kinds[i], 50),
+                         now = latency_percentile_ns(fresh, kinds[i], 50);
+
+                if (latency_n(fresh, kinds[i]) >= FEW && latency_n(rest, kinds[i]) >= FEW &&
+                    (now * 2 > old * 3 + SLACK_NS || old * 2 > now * 3 + SLACK_NS))
+                        return false;
         }
-        latency_halve(&governor->rest);
+        return true;
+}
+
+/* The last looks together say more of the slowest than one does; but older ones hide a change. */
+static void learn(struct governor *governor) {
+        if (!is_as_before(&governor->rest, &governor->fresh))
+                governor->rest = (struct latency_counts){0};
+        latency_fade(&governor->rest);
         latency_counts_add(&governor->rest, &governor->fresh);
 }
 
@@ -165,6 +186,8 @@ static void judge_held(struct governor *governor, uint64_t now_ns) {
                 return;
         if (!compare(governor, &ratio)) /* so few that nobody can be said to suffer */
                 ratio = n_compared(&governor->busy) ? 0 : GOOD;
+        if (ratio > BAD && !are_most_slow(governor) && governor->busy_ns < BUSY_MOST_NS)
+                return; /* more will say whether it is chance */
         if (ratio > BAD && age_ns >= FRESH_NS) {
                 governor->is_suspected = true;
                 look(governor);

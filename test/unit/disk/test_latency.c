@@ -74,8 +74,9 @@ static void what_came_since_is_a_difference(void **state UNUSED) {
         latency_counts_add(&now, &before);
         assert_int_equal(latency_n(&now, LATENCY_WRITE), 2);
         assert_int_equal(latency_mean_ns(&now, LATENCY_WRITE), 465 * US);
-        latency_halve(&now);
-        assert_int_equal(latency_n(&now, LATENCY_READ), 0);
+        latency_fade(&now);
+        assert_int_equal(latency_n(&now, LATENCY_READ), 0); /* in the end nothing is left */
+        assert_int_equal(now.sum_ns[LATENCY_WRITE], (900 + 30) * US * 3 / 4);
 }
 
 /* So many requests of ns each, two kinds by turns, as who makes them would say it. */
