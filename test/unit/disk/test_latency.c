@@ -6,7 +6,7 @@
 #include "latency.h"
 #include "mem.h"
 
-enum { THREADS = 6, TURNS = 20000, US = 1000 };
+enum { THREADS = 8, TURNS = 400000, US = 1000 };
 
 static struct latency *new_latency(void) {
         struct latency *latency = mem_aligned(64, sizeof *latency);

@@ -412,6 +412,9 @@ static void what_it_does_itself_counts_for_no_latency(void **state) {
         chain_latency(w.chain, &now);
         assert_int_equal(chain_depth(w.chain), 1);
         assert_memory_equal(&now, &before, sizeof now);
+        (void)kit_snapshot(w.sr, &w.vdi, "s");
+        chain_latency(w.chain, &now);
+        assert_memory_equal(&now, &before, sizeof now);
         (void)kit_read_chain(w.chain);
         chain_latency(w.chain, &now);
         assert_true(latency_n(&now, LATENCY_READ) > latency_n(&before, LATENCY_READ));

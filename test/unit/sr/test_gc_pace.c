@@ -275,6 +275,20 @@ static void when_they_have_gone_it_goes_at_full_speed(void **state UNUSED) {
         world_fini(&w);
 }
 
+static void who_comes_late_does_not_pay_for_what_was_moved_before(void **state UNUSED) {
+        struct world w;
+        struct chain *guest;
+
+        world_init(&w, 50000, true);
+        guest = TAKE(fake.guest);
+        (void)go_on(&w, 60 * SECOND);
+        fake.guest = guest;
+        (void)go_on(&w, SECOND);
+        assert_true(held_of(&w, NULL).guests != GOVERNOR_FREE);
+        assert_true(go_on(&w, 10 * SECOND) > 50);
+        world_fini(&w);
+}
+
 /* However long they suffer, and however much: it ends, in as many steps as without them. */
 static void however_they_suffer_it_ends(void **state UNUSED) {
         struct world w;
@@ -554,6 +568,7 @@ int main(void) {
                 cmocka_unit_test(guests_that_do_not_hold_nothing_back),
                 cmocka_unit_test(it_widens_when_they_do_not_any_more),
                 cmocka_unit_test(when_they_have_gone_it_goes_at_full_speed),
+                cmocka_unit_test(who_comes_late_does_not_pay_for_what_was_moved_before),
                 cmocka_unit_test(however_they_suffer_it_ends),
                 cmocka_unit_test(they_are_ignored_from_when_that_is_set),
                 cmocka_unit_test(a_limit_holds_beside_them),
