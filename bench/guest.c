@@ -120,6 +120,10 @@ static int compare(const void *a, const void *b) {
 
 static void tell(struct bench *b, uint64_t round, const char *phase, uint64_t moved, uint64_t ns) {
         pthread_mutex_lock(&b->lock);
+        if (b->took.n == 0) { /* all was done before it began */
+                pthread_mutex_unlock(&b->lock);
+                return;
+        }
         qsort(b->took.data, b->took.n, sizeof *b->took.data, compare);
         printf("%s{\"round\": %llu, \"phase\": \"%s\", \"n\": %zu, \"p50_ns\": %llu, \"p99_ns\": %llu, "
                "\"moved_bytes\": %llu, \"ns\": %llu}",
