@@ -2,11 +2,13 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 #include "latency.h"
 #include "mem.h"
 
-enum { THREADS = 8, TURNS = 400000, US = 1000 };
+enum { THREADS = 8, TURNS = 100000, ADDS = 500000, US = 1000 };
 
 static struct latency *new_latency(void) {
         struct latency *latency = mem_aligned(64, sizeof *latency);
@@ -114,9 +116,25 @@ static void each_long_one_is_measured(void **state UNUSED) {
         assert_int_equal(latency_n(&counts, LATENCY_WRITE), 250);
 }
 
+/* Threads come one after another, and each takes the next shard: those that are LATENCY_SHARDS apart share one
+ * and add at once, the others leave again. */
+struct adder {
+        struct latency *latency; /* borrowed */
+        _Atomic unsigned n_there;
+        pthread_barrier_t begin;
+};
+
 static void *add_many(void *arg) {
-        for (unsigned i = 0; i < TURNS; i++)
-                latency_add(arg, i % 2 ? LATENCY_READ : LATENCY_FLUSH, 20 * US + i);
+        struct adder *adder = arg;
+        unsigned me;
+
+        latency_add(adder->latency, LATENCY_TRIM, 1);
+        me = atomic_fetch_add(&adder->n_there, 1);
+        if (me % LATENCY_SHARDS)
+                return NULL;
+        pthread_barrier_wait(&adder->begin);
+        for (unsigned i = 0; i < ADDS; i++)
+                latency_add(adder->latency, i % 2 ? LATENCY_READ : LATENCY_FLUSH, 20 * US);
         return NULL;
 }
 
@@ -128,12 +146,17 @@ static void *request_many(void *arg) {
 static void threads_lose_nothing(void **state UNUSED) {
         AUTO_FREE struct latency *latency = new_latency();
         struct latency_counts counts, before = {0};
+        struct adder adder = {.latency = latency};
         pthread_t threads[THREADS];
         uint64_t n = 0;
 
-        for (unsigned i = 0; i < THREADS; i++)
-                assert_int_equal(pthread_create(&threads[i], NULL, add_many, latency), 0);
-        while (n < THREADS * TURNS / 4) { /* looks never go back */
+        assert_int_equal(pthread_barrier_init(&adder.begin, NULL, THREADS / LATENCY_SHARDS), 0);
+        for (unsigned i = 0; i < THREADS; i++) {
+                assert_int_equal(pthread_create(&threads[i], NULL, add_many, &adder), 0);
+                while (atomic_load(&adder.n_there) == i)
+                        sched_yield();
+        }
+        while (n < ADDS / 4) { /* looks never go back */
                 latency_look(latency, &counts);
                 n = latency_n(&counts, LATENCY_READ);
                 assert_true(n >= latency_n(&before, LATENCY_READ));
@@ -141,11 +164,13 @@ static void threads_lose_nothing(void **state UNUSED) {
         }
         for (unsigned i = 0; i < THREADS; i++)
                 pthread_join(threads[i], NULL);
+        pthread_barrier_destroy(&adder.begin);
         latency_look(latency, &counts);
-        assert_int_equal(latency_n(&counts, LATENCY_READ), THREADS * TURNS / 2);
-        assert_int_equal(latency_n(&counts, LATENCY_FLUSH), THREADS * TURNS / 2);
-        assert_int_equal(counts.sum_ns[LATENCY_READ], (uint64_t)THREADS * TURNS / 2 * (20 * US) +
-                                                              (uint64_t)THREADS * (TURNS / 2) * (TURNS / 2));
+        n = (uint64_t)THREADS / LATENCY_SHARDS * ADDS / 2;
+        assert_int_equal(latency_n(&counts, LATENCY_READ), n);
+        assert_int_equal(latency_n(&counts, LATENCY_FLUSH), n);
+        assert_int_equal(latency_n(&counts, LATENCY_TRIM), THREADS);
+        assert_int_equal(counts.sum_ns[LATENCY_READ], n * 20 * US);
 }
 
 /* Of one shard they may take each other's turn: then it is about right. */
