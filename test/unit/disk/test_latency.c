@@ -116,8 +116,8 @@ static void each_long_one_is_measured(void **state UNUSED) {
         assert_int_equal(latency_n(&counts, LATENCY_WRITE), 250);
 }
 
-/* Threads come one after another, and each takes the next shard: those that are LATENCY_SHARDS apart share one
- * and add at once, the others leave again. */
+/* Threads come one after another, and each takes the next shard: those LATENCY_SHARDS apart share one and add
+ * at once, the others leave again. */
 struct adder {
         struct latency *latency; /* borrowed */
         _Atomic unsigned n_there;
