@@ -83,7 +83,7 @@ static void make(struct io *io, const char *folder, uint64_t size, uint64_t dirt
 /* Called after each step. */
 typedef void after_step(void *user, bool was_punch, uint64_t ns);
 
-static uint64_t push_run(struct image **run, size_t n, after_step *after, void *user) {
+static uint64_t mover_run(struct image **run, size_t n, after_step *after, void *user) {
         struct err_note note;
         struct push *push;
         uint64_t bytes;
@@ -131,9 +131,9 @@ static void push(struct io *io, const char *folder, uint64_t layers, bool in_one
         for (uint64_t i = 0; i < layers; i++)
                 must(image_begin_write(run[i], &note), &note);
         if (in_one)
-                bytes = push_run(run, layers, add_punch, &punch_ns);
+                bytes = mover_run(run, layers, add_punch, &punch_ns);
         for (uint64_t i = 1; i < layers && !in_one; i++)
-                bytes += push_run((struct image *[]){run[0], run[i]}, 2, add_punch, &punch_ns);
+                bytes += mover_run((struct image *[]){run[0], run[i]}, 2, add_punch, &punch_ns);
         for (uint64_t i = 0; i < layers; i++)
                 must(image_end_write(run[i], &note), &note);
         took = bench_since(began);
@@ -185,7 +185,7 @@ static void cost(const char *folder, uint64_t layers) {
         space.before = space.most = space_now(&space);
         for (uint64_t i = 0; i < layers; i++)
                 must(image_begin_write(run[i], &note), &note);
-        bytes = push_run(run, layers, note_space, &space);
+        bytes = mover_run(run, layers, note_space, &space);
         for (uint64_t i = 0; i < layers; i++) {
                 must(image_end_write(run[i], &note), &note);
                 image_unref(run[i]);

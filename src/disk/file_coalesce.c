@@ -6,6 +6,7 @@
 #include "file_intent.h"
 #include "file_run.h"
 #include "mem.h"
+#include "push.h"
 #include "vhd_edit.h"
 #include "vhd_resize_file.h"
 

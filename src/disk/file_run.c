@@ -230,7 +230,7 @@ static enum err count_held(struct file_run *run, struct err_note *note) {
                 if (err)
                         return err_wrap(note, "read which blocks %s holds", run->nodes.data[i]->path);
         }
-        return push_price(run->nodes.data, run->nodes.n, &run->price, note);
+        return mover_price(run->nodes.data, run->nodes.n, 0, &run->price, note);
 }
 
 /* Whether what leaves the node gives its space back to the target.  A hole past the end says whether holes

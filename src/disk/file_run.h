@@ -9,7 +9,7 @@
 #define DISK_FILE_RUN_H
 
 #include "image.h"
-#include "push.h"
+#include "mover.h"
 #include "vhd_intent.h"
 
 struct file_run_options {
@@ -23,7 +23,7 @@ struct file_run {
         struct images images;
         VEC(struct image *) nodes; /* owned array; counted; from the target up; none while it is closed */
         uint64_t n_held;           /* blocks that the nodes above the target hold */
-        struct push_price price;
+        struct mover_price price;
         struct io_openers openers; /* is_found never */
 };
 

@@ -5,7 +5,7 @@
 
 #include "chain_move.h"
 #include "mem.h"
-#include "push_tally.h"
+#include "mover_tally.h"
 
 enum {
         BATCH_BLOCKS_MAX = 8192, /* of blocks with little in them; bounds what a flush brings down */
@@ -17,7 +17,7 @@ enum {
 /* ---- init ---- */
 
 /* A block of which nothing is to be copied must still leave its layers, if it is to leave them. */
-static void add_pick(void *user, const struct push_found *found) {
+static void add_pick(void *user, const struct mover_found *found) {
         struct mover *mover = user;
 
         if (mover->into > 0 && found->n_sectors == 0)
@@ -48,7 +48,7 @@ enum err mover_init(struct mover *mover, struct image *const *run, size_t n, siz
         mover->run = mem_grow(NULL, n, sizeof *mover->run);
         for (mover->n = 0; mover->n < n; mover->n++)
                 mover->run[mover->n] = image_ref(run[mover->n]);
-        if (push_tally(run, n, into, add_pick, mover, note))
+        if (mover_tally(run, n, into, add_pick, mover, note))
                 return note->code;
         if (mover->picks.n > 0)
                 qsort(mover->picks.data, mover->picks.n, sizeof *mover->picks.data, compare_picks);
@@ -59,8 +59,8 @@ void mover_fini(struct mover *mover) {
         for (size_t i = 0; i < mover->n; i++)
                 image_unref(mover->run[i]);
         if (mover->copier)
-                push_copier_free(mover->copier);
-        push_batch_fini(&mover->batch);
+                mover_copier_free(mover->copier);
+        mover_batch_fini(&mover->batch);
         vec_fini(&mover->picks);
         vec_fini(&mover->moving);
         free(mover->run);
@@ -80,7 +80,7 @@ bool mover_is_done(const struct mover *mover) {
 /* What was copied of a block whose rest found no space.  Of a pull the top has it from then on. */
 static void give_back(struct mover *mover) {
         if (mover->into == 0)
-                push_batch_give_back(&mover->batch, mover->run[0]);
+                mover_batch_give_back(&mover->batch, mover->run[0]);
 }
 
 static void begin_batch(struct mover *mover) {
@@ -103,8 +103,8 @@ static void take(struct mover *mover, const struct mover_pick *pick) {
 /* What is shared takes no space, and syncs are all that it costs: the fewer batches the better.  Not where
  * the batch is to be small: somebody has set a limit. */
 static bool is_full(const struct mover *mover) {
-        const struct push_batch *batch = &mover->batch;
-        bool is_shared = push_copier_shares(mover->copier) && mover->batch_bytes >= BATCH_BYTES_DEFAULT;
+        const struct mover_batch *batch = &mover->batch;
+        bool is_shared = mover_copier_shares(mover->copier) && mover->batch_bytes >= BATCH_BYTES_DEFAULT;
 
         return batch->space - (is_shared ? batch->sharable : 0) >= mover->batch_bytes ||
                batch->space >= mover->batch_bytes * (is_shared ? SHARED_TIMES : 1);
@@ -115,12 +115,12 @@ static bool is_full(const struct mover *mover) {
 static enum err choose(struct mover *mover, struct err_note *note) {
         size_t n_short = 0, n_chosen = 0;
 
-        push_batch_reset(&mover->batch);
+        mover_batch_reset(&mover->batch);
         for (size_t i = mover->next;
              i < mover->picks.n && !is_full(mover) && n_chosen < mover->blocks_max && n_short < SHORT_MAX;
              i++) {
-                if (push_batch_add(&mover->batch, mover->run, mover->n, mover->into,
-                                   mover->picks.data[i].block, note))
+                if (mover_batch_add(&mover->batch, mover->run, mover->n, mover->into,
+                                    mover->picks.data[i].block, note))
                         return note->code;
                 if (mover->batch.blocks.data[mover->batch.blocks.n - 1].is_short)
                         n_short++;
@@ -138,7 +138,7 @@ static void settle(struct mover *mover) {
 
         begin_batch(mover);
         for (size_t i = 0; i < n; i++) {
-                const struct push_batch_block *copied = &mover->batch.blocks.data[i];
+                const struct mover_batch_block *copied = &mover->batch.blocks.data[i];
 
                 count(mover, &picks[i], copied->n_sectors);
                 if (copied->is_short) {
@@ -154,7 +154,7 @@ static void settle(struct mover *mover) {
 }
 
 static enum err copy_batch(struct mover *mover, struct err_note *note) {
-        if (choose(mover, note) || push_copy(mover->copier, &mover->batch, mover->run, note))
+        if (choose(mover, note) || mover_copier_copy(mover->copier, &mover->batch, mover->run, note))
                 return note->code;
         if (mover->batch.shortage.code)
                 give_back(mover);
@@ -188,15 +188,15 @@ static enum err copy_frozen(struct mover *mover, struct err_note *note) {
 /* One block, looked at and copied while nobody changes it. */
 static enum err copy_block(struct mover *mover, const struct mover_pick *pick, bool *ret_is_short,
                            struct err_note *note) {
-        struct push_batch *batch = &mover->batch;
+        struct mover_batch *batch = &mover->batch;
         struct chain_block held;
         enum err e;
 
-        push_batch_reset(batch);
+        mover_batch_reset(batch);
         chain_hold_block(mover->live, pick->block, &held);
-        e = push_batch_add(batch, mover->run, mover->n, mover->into, pick->block, note);
+        e = mover_batch_add(batch, mover->run, mover->n, mover->into, pick->block, note);
         if (!e)
-                e = push_copy(mover->copier, batch, mover->run, note);
+                e = mover_copier_copy(mover->copier, batch, mover->run, note);
         *ret_is_short = !e && batch->blocks.data[0].is_short;
         chain_release_block(mover->live, &held, mover->into == 0 && !e && !*ret_is_short);
         if (e || !*ret_is_short)
@@ -227,16 +227,16 @@ static enum err copy_live(struct mover *mover, struct err_note *note) {
 }
 
 enum err mover_copy(struct mover *mover, bool is_live, struct err_note *note) {
-        if (!mover->copier && push_copier_new(mover->run[0]->images->io, mover->n, mover->into,
-                                              mover->may_clone, &mover->copier, note))
+        if (!mover->copier && mover_copier_new(mover->run[0]->images->io, mover->n, mover->into,
+                                               mover->may_clone, &mover->copier, note))
                 return note->code;
-        push_copier_pace(mover->copier, mover->depth);
-        push_forget_untold(mover->copier);
+        mover_copier_pace(mover->copier, mover->depth);
+        mover_copier_forget(mover->copier);
         return is_live ? copy_live(mover, note) : copy_frozen(mover, note);
 }
 
 enum err mover_tell(struct mover *mover, struct err_note *note) {
-        return mover->copier ? push_tell(mover->copier, mover->run[mover->into], note) : ERR_NONE;
+        return mover->copier ? mover_copier_tell(mover->copier, mover->run[mover->into], note) : ERR_NONE;
 }
 
 void mover_commit(struct mover *mover) {

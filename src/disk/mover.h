@@ -28,7 +28,7 @@
 
 #include "chain.h"
 #include "image.h"
-#include "push_batch.h"
+#include "mover_batch.h"
 
 struct mover_options {
         uint64_t batch_bytes; /* of file space; 0: 32 MiB */
@@ -60,8 +60,8 @@ struct mover {
         struct chain *live;           /* borrowed, outlives us; or NULL */
         VEC(struct mover_pick) picks; /* owned */
         size_t next;                  /* all before are moved */
-        struct push_batch batch;      /* owned */
-        struct push_copier *copier;   /* owned; NULL until it is needed */
+        struct mover_batch batch;     /* owned */
+        struct mover_copier *copier;  /* owned; NULL until it is needed */
 };
 
 MUST_USE enum err mover_init(struct mover *, struct image *const *run, size_t n, size_t into,
@@ -77,5 +77,14 @@ MUST_USE enum err mover_copy(struct mover *, bool is_live, struct err_note *);
 /* Of a pull: run[into] is told what it holds now; its data was made durable since mover_copy. */
 MUST_USE enum err mover_tell(struct mover *, struct err_note *);
 void mover_commit(struct mover *);
+
+/* What there would be to move; a write side is not needed, and nothing is changed. */
+struct mover_price {
+        uint64_t bytes;      /* present sectors that are copied */
+        uint64_t blocks;     /* that hold any of them */
+        uint64_t new_blocks; /* of these, that run[into] lacks */
+};
+MUST_USE enum err mover_price(struct image *const *run, size_t n, size_t into, struct mover_price *ret,
+                              struct err_note *);
 
 #endif

@@ -2,7 +2,7 @@
 #include "pull.h"
 
 #include "mem.h"
-#include "push_tally.h"
+#include "mover_tally.h"
 
 struct pull {
         struct mover mover; /* the blocks; owned */

@@ -29,7 +29,6 @@
 #define DISK_PULL_H
 
 #include "mover.h"
-#include "push.h"
 
 struct pull;
 
@@ -47,8 +46,5 @@ MUST_USE enum err pull_step(struct pull *, struct err_note *);
 /* Payload to move, and how much of it was moved durably.  What guests write makes the total less. */
 uint64_t pull_bytes_total(const struct pull *);
 uint64_t pull_bytes_done(const struct pull *);
-
-/* What a pull of this run would move; a write side is not needed, and nothing is changed. */
-MUST_USE enum err pull_price(struct image *const *run, size_t n, struct push_price *ret, struct err_note *);
 
 #endif

@@ -80,12 +80,4 @@ MUST_USE enum err push_settle(struct push *, struct chain *const *chains, size_t
 uint64_t push_bytes_total(const struct push *);
 uint64_t push_bytes_done(const struct push *);
 
-/* What a push of this run would move; a write side is not needed, and nothing is changed. */
-struct push_price {
-        uint64_t bytes;      /* present sectors that are copied */
-        uint64_t blocks;     /* that hold any of them */
-        uint64_t new_blocks; /* of these, that the target lacks */
-};
-MUST_USE enum err push_price(struct image *const *run, size_t n, struct push_price *ret, struct err_note *);
-
 #endif

@@ -2,7 +2,7 @@
 #include "gc_engine.h"
 
 #include "coalesce.h"
-#include "pull.h"
+#include "mover.h"
 #include "sr_state.h"
 
 /* ---- prices ---- */
@@ -46,13 +46,13 @@ static enum err open_run(struct sr *sr, const struct node *const *run, size_t n,
 static enum err price(struct sr *sr, const struct node *const *run, size_t n, struct plan_price *ret,
                       struct err_note *note) {
         AUTO(opened_fini) struct opened opened = {0};
-        struct push_price push, pull = {0};
+        struct mover_price push, pull = {0};
         struct err_note why;
         enum err err;
 
-        if (open_run(sr, run, n, &opened, note) || push_price(opened.images.data, n, &push, note))
+        if (open_run(sr, run, n, &opened, note) || mover_price(opened.images.data, n, 0, &push, note))
                 return note->code;
-        err = pull_price(opened.images.data, n, &pull, &why);
+        err = mover_price(opened.images.data, n, n - 1, &pull, &why);
         if (err && err != ERR_UNSUPPORTED) {
                 *note = why;
                 return err;

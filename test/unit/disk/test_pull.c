@@ -312,21 +312,21 @@ static void an_inner_layer_pulls_below_a_leaf_that_is_written_to(void **state UN
 /* ---- its parts ---- */
 
 static void what_it_costs_is_known_before(void **state UNUSED) {
-        struct push_price price;
+        struct mover_price price;
         struct err_note note;
         struct world w;
         uint64_t total;
 
         world_init(&w, 31, 3, 0, 3);
         begin(&w, 0, false);
-        assert_ok(pull_price(w.run, w.n_run, &price, &note));
+        assert_ok(mover_price(w.run, w.n_run, w.n_run - 1, &price, &note));
         total = pull_bytes_total(w.pull);
         assert_int_equal(total, price.bytes);
         assert_true(total > 0 && price.blocks > 0);
         while (step(&w))
                 ;
         assert_int_equal(pull_bytes_done(w.pull), total);
-        assert_ok(pull_price(w.run, w.n_run, &price, &note));
+        assert_ok(mover_price(w.run, w.n_run, w.n_run - 1, &price, &note));
         assert_int_equal(price.bytes, 0);
         world_fini(&w);
 }
@@ -482,7 +482,7 @@ static void what_differs_is_the_same_while_layers_go_out_of_one_chain_and_then_t
 }
 
 static void a_flat_layer_gives_nothing_up(void **state UNUSED) {
-        struct push_price price;
+        struct mover_price price;
         struct err_note note;
         struct image *run[2];
         struct io_file *file;
@@ -494,7 +494,7 @@ static void a_flat_layer_gives_nothing_up(void **state UNUSED) {
         io_close(file);
         assert_ok(images_open(&w.images, "/a.raw", IMAGE_RAW, false, &run[0], &note));
         run[1] = image_ref((struct image *)chain_layer(w.chain, 0));
-        assert_err(pull_price(run, 2, &price, &note), ERR_UNSUPPORTED, "cannot be emptied");
+        assert_err(mover_price(run, 2, 2 - 1, &price, &note), ERR_UNSUPPORTED, "cannot be emptied");
         image_unref(run[0]);
         image_unref(run[1]);
         world_fini(&w);

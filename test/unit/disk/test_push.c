@@ -5,6 +5,7 @@
 #include "fixture.h"
 #include "io_sim.h"
 #include "mem.h"
+#include "mover.h"
 #include "push.h"
 #include "vhd_bitmap.h"
 #include "vhd_check.h"
@@ -278,7 +279,7 @@ static void push_all(struct world *w, struct push *push) {
 
 static void push_with_a_look_after_each_step(unsigned n, uint64_t seed, uint64_t batch_bytes,
                                              bool never_clones) {
-        struct push_price price, before;
+        struct mover_price price, before;
         struct err_note note;
         struct world w;
         struct push *push;
@@ -287,7 +288,7 @@ static void push_with_a_look_after_each_step(unsigned n, uint64_t seed, uint64_t
         world_init(&w, seed, 2 * BLOCK + BLOCK / 2 + 1536);
         make_layers(&w, n, NULL, fill_at_random);
         open_all(&w);
-        assert_ok(push_price(w.run, w.n, &before, &note));
+        assert_ok(mover_price(w.run, w.n, 0, &before, &note));
         push = push_of(&w, batch_bytes, never_clones);
         assert_int_equal(push_bytes_total(push), before.bytes);
         assert_int_equal(push_bytes_done(push), 0);
@@ -298,7 +299,7 @@ static void push_with_a_look_after_each_step(unsigned n, uint64_t seed, uint64_t
         same_to_everybody(&w, looks);
         assert_int_equal(push_bytes_done(push), before.bytes);
         only_the_target_holds_anything(&w);
-        assert_ok(push_price(w.run, w.n, &price, &note));
+        assert_ok(mover_price(w.run, w.n, 0, &price, &note));
         assert_int_equal(price.bytes + price.blocks, 0);
         push_free(push);
         close_all(&w);
@@ -434,7 +435,7 @@ static uint64_t sectors_held(struct image *image, uint64_t block) {
 }
 
 static void a_last_block_that_is_short_moves_as_far_as_it_goes(void **state) {
-        struct push_price price;
+        struct mover_price price;
         struct err_note note;
         struct push *push;
         struct world w;
@@ -443,7 +444,7 @@ static void a_last_block_that_is_short_moves_as_far_as_it_goes(void **state) {
         world_init(&w, 51, BLOCK + 5 * 512);
         make_layers(&w, 3, NULL, fill_to_the_end);
         open_all(&w);
-        assert_ok(push_price(w.run, w.n, &price, &note));
+        assert_ok(mover_price(w.run, w.n, 0, &price, &note));
         assert_int_equal(price.bytes, w.size - 3072);
         push = push_of(&w, 0, true);
         push_all(&w, push);
@@ -574,7 +575,7 @@ static void a_fixed_vhd_may_be_the_target(void **state) {
 }
 
 static void a_flat_image_is_never_emptied(void **state) {
-        struct push_price price;
+        struct mover_price price;
         struct err_note note;
         struct image *run[2];
         struct io_file *file;
@@ -588,7 +589,7 @@ static void a_flat_image_is_never_emptied(void **state) {
         assert_ok(fixture_vhd(w.io, "/b.vhd", w.size, NULL, &note));
         assert_ok(images_open(&w.images, "/b.vhd", IMAGE_VHD, false, &run[0], &note));
         assert_ok(images_open(&w.images, "/a.raw", IMAGE_RAW, false, &run[1], &note));
-        assert_err(push_price(run, 2, &price, &note), ERR_UNSUPPORTED, "cannot be emptied");
+        assert_err(mover_price(run, 2, 0, &price, &note), ERR_UNSUPPORTED, "cannot be emptied");
         image_unref(run[0]);
         image_unref(run[1]);
         world_fini(&w);

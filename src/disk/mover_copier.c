@@ -15,7 +15,7 @@
 #include <inttypes.h>
 
 #include "mem.h"
-#include "push_batch.h"
+#include "mover_batch.h"
 
 enum {
         DEPTH = 32,
@@ -45,7 +45,7 @@ struct untold {
         uint32_t first, n;
 };
 
-struct push_copier {
+struct mover_copier {
         struct io_queue *queue; /* owned */
         uint8_t *pool;          /* owned */
         struct io_file *
@@ -58,17 +58,17 @@ struct push_copier {
         bool may_clone, has_cloned;
         VEC(struct untold) untold; /* owned */
 
-        /* while push_copy runs */
-        struct push_batch *batch; /* borrowed for the call */
-        struct image *const *run; /* borrowed for the call */
-        size_t next;              /* the run that is read next, and */
-        uint64_t next_offset;     /* how much of it was given to pieces */
+        /* while mover_copier_copy runs */
+        struct mover_batch *batch; /* borrowed for the call */
+        struct image *const *run;  /* borrowed for the call */
+        size_t next;               /* the run that is read next, and */
+        uint64_t next_offset;      /* how much of it was given to pieces */
         struct err_note failure;
 };
 
-enum err push_copier_new(struct io *io, size_t n, size_t into, bool may_clone, struct push_copier **ret,
-                         struct err_note *note) {
-        AUTO(push_copier_free) struct push_copier *copier = mem_new(struct push_copier);
+enum err mover_copier_new(struct io *io, size_t n, size_t into, bool may_clone, struct mover_copier **ret,
+                          struct err_note *note) {
+        AUTO(mover_copier_free) struct mover_copier *copier = mem_new(struct mover_copier);
 
         copier->pool = mem_aligned(PAGE, (size_t)DEPTH * (PIECE + PAGE));
         copier->direct = mem_zero(n * sizeof(struct io_file *));
@@ -87,11 +87,11 @@ enum err push_copier_new(struct io *io, size_t n, size_t into, bool may_clone, s
         return ERR_NONE;
 }
 
-void push_copier_pace(struct push_copier *copier, unsigned depth) {
+void mover_copier_pace(struct mover_copier *copier, unsigned depth) {
         copier->depth = depth && depth < DEPTH ? depth : DEPTH;
 }
 
-void push_copier_free(struct push_copier *copier) {
+void mover_copier_free(struct mover_copier *copier) {
         if (copier->queue)
                 io_queue_free(copier->queue);
         for (size_t i = 0; i < copier->n; i++)
@@ -104,7 +104,7 @@ void push_copier_free(struct push_copier *copier) {
         free(copier);
 }
 
-bool push_copier_shares(const struct push_copier *copier) {
+bool mover_copier_shares(const struct mover_copier *copier) {
         return copier->may_clone && copier->has_cloned;
 }
 
@@ -124,7 +124,7 @@ static struct io_file *open_direct(const struct image *image, bool for_writing) 
 }
 
 /* NULL: only through the cache. */
-static struct io_file *direct_of(struct push_copier *copier, size_t i) {
+static struct io_file *direct_of(struct mover_copier *copier, size_t i) {
         if (!copier->is_direct_tried[i] && copier->n_direct < DIRECT_MAX) {
                 copier->is_direct_tried[i] = true;
                 copier->direct[i] = open_direct(copier->run[i], i == copier->into);
@@ -139,19 +139,19 @@ static uint64_t in_page(uint64_t at) {
 
 /* ---- runs ---- */
 
-static uint64_t run_bytes(const struct push_run *run) {
+static uint64_t run_bytes(const struct mover_run *run) {
         return (uint64_t)run->n * SECTOR;
 }
 
 static int compare_runs(const void *a, const void *b) {
-        const struct push_run *x = a, *y = b;
+        const struct mover_run *x = a, *y = b;
 
         if (x->layer != y->layer)
                 return (x->layer < y->layer) - (x->layer > y->layer);
         return (x->from_at > y->from_at) - (x->from_at < y->from_at);
 }
 
-static void keep_first(struct push_copier *copier, struct err_note *kept, const struct push_run *run,
+static void keep_first(struct mover_copier *copier, struct err_note *kept, const struct mover_run *run,
                        const char *what, const struct image *image, const struct err_note *note) {
         if (kept->code)
                 return;
@@ -161,13 +161,13 @@ static void keep_first(struct push_copier *copier, struct err_note *kept, const 
 }
 
 /* Ends the copying. */
-static void fail(struct push_copier *copier, const struct push_run *run, const char *what,
+static void fail(struct mover_copier *copier, const struct mover_run *run, const char *what,
                  const struct image *image, const struct err_note *note) {
         keep_first(copier, &copier->failure, run, what, image, note);
 }
 
 /* Of writing: without space for a part of it a block waits for another batch. */
-static void fail_write(struct push_copier *copier, const struct push_run *run, const char *what,
+static void fail_write(struct mover_copier *copier, const struct mover_run *run, const char *what,
                        const struct err_note *note) {
         if (note->code != ERR_NO_SPACE) {
                 fail(copier, run, what, copier->run[copier->into], note);
@@ -179,7 +179,8 @@ static void fail_write(struct push_copier *copier, const struct push_run *run, c
 
 /* The sectors are there.  Of a push nobody sees them here as long as the layers above cover them; of a pull
  * only that something was written is said for now. */
-static void tell_target(struct push_copier *copier, const struct push_run *run, uint64_t offset, uint64_t n) {
+static void tell_target(struct mover_copier *copier, const struct mover_run *run, uint64_t offset,
+                        uint64_t n) {
         struct image *target = copier->run[copier->into];
         struct untold is = {.block = copier->batch->blocks.data[run->of].block,
                             .first = run->first + (uint32_t)(offset / SECTOR),
@@ -193,29 +194,30 @@ static void tell_target(struct push_copier *copier, const struct push_run *run, 
                 fail(copier, run, "say what is new in", target, &note);
 }
 
-enum err push_tell(struct push_copier *copier, struct image *target, struct err_note *note) {
+enum err mover_copier_tell(struct mover_copier *copier, struct image *target, struct err_note *note) {
         VEC_EACH (&copier->untold, each)
                 if (target->ops->wrote(target, each->block, each->first, each->n, note))
                         return err_wrap(note, "say what is new in %s", target->path);
-        push_forget_untold(copier);
+        mover_copier_forget(copier);
         return ERR_NONE;
 }
 
-void push_forget_untold(struct push_copier *copier) {
+void mover_copier_forget(struct mover_copier *copier) {
         copier->untold.n = 0;
 }
 
 /* ---- pieces: written run by run ---- */
 
 /* The part of the run that lies in the piece. */
-static uint64_t part_of(const struct piece *piece, const struct push_run *run, uint64_t *ret_offset) {
+static uint64_t part_of(const struct piece *piece, const struct mover_run *run, uint64_t *ret_offset) {
         uint64_t begin = max_u64(piece->from_at, run->from_at);
 
         *ret_offset = begin - run->from_at;
         return min_u64(piece->from_at + piece->n, run->from_at + run_bytes(run)) - begin;
 }
 
-static void write_zeros(struct push_copier *copier, const struct push_run *run, uint64_t offset, uint64_t n) {
+static void write_zeros(struct mover_copier *copier, const struct mover_run *run, uint64_t offset,
+                        uint64_t n) {
         struct err_note note;
 
         if (image_zero_file(copier->run[copier->into]->file, n, run->to_at + offset, &note))
@@ -225,7 +227,7 @@ static void write_zeros(struct push_copier *copier, const struct push_run *run, 
 }
 
 /* n bytes of data are to go to `at`: as many of them as go in one request, into which file. */
-static void submit_write(struct push_copier *copier, struct piece *piece, uint8_t *data, uint64_t n,
+static void submit_write(struct mover_copier *copier, struct piece *piece, uint8_t *data, uint64_t n,
                          uint64_t at) {
         struct io_file *file = copier->run[copier->into]->file,
                        *direct = piece->is_aligned ? direct_of(copier, copier->into) : NULL;
@@ -243,9 +245,9 @@ static void submit_write(struct push_copier *copier, struct piece *piece, uint8_
 }
 
 /* Begins the next write of the piece; without one left the piece is idle. */
-static void write_next(struct push_copier *copier, struct piece *piece) {
+static void write_next(struct mover_copier *copier, struct piece *piece) {
         for (; piece->next < piece->last && !copier->failure.code; piece->next++) {
-                const struct push_run *run = &copier->batch->runs.data[piece->next];
+                const struct mover_run *run = &copier->batch->runs.data[piece->next];
                 uint64_t offset, n = part_of(piece, run, &offset);
                 uint8_t *data =
                         piece->memory + in_page(piece->from_at) + (run->from_at + offset - piece->from_at);
@@ -263,8 +265,8 @@ static void write_next(struct push_copier *copier, struct piece *piece) {
         copier->idle[copier->n_idle++] = piece;
 }
 
-static void finish_read(struct push_copier *copier, struct piece *piece) {
-        const struct push_run *run = &copier->batch->runs.data[piece->first];
+static void finish_read(struct mover_copier *copier, struct piece *piece) {
+        const struct mover_run *run = &copier->batch->runs.data[piece->first];
 
         piece->is_read = true;
         if (piece->request.result)
@@ -272,8 +274,8 @@ static void finish_read(struct push_copier *copier, struct piece *piece) {
         write_next(copier, piece);
 }
 
-static void finish_write(struct push_copier *copier, struct piece *piece) {
-        const struct push_run *run = &copier->batch->runs.data[piece->next];
+static void finish_write(struct mover_copier *copier, struct piece *piece) {
+        const struct mover_run *run = &copier->batch->runs.data[piece->next];
         uint64_t offset, n = part_of(piece, run, &offset);
 
         piece->written += piece->vec.iov_len;
@@ -288,7 +290,7 @@ static void finish_write(struct push_copier *copier, struct piece *piece) {
         write_next(copier, piece);
 }
 
-static void reap(struct push_copier *copier) {
+static void reap(struct mover_copier *copier) {
         struct io_request *done[DEPTH];
         unsigned n = io_reap(copier->queue, 1, done, DEPTH);
 
@@ -304,15 +306,15 @@ static void reap(struct push_copier *copier) {
 
 /* ---- pieces: read ---- */
 
-static bool is_aligned(const struct push_run *run) {
+static bool is_aligned(const struct mover_run *run) {
         uint64_t skip = (uint64_t)run->first * SECTOR;
 
         return is_multiple(run->from_at - skip, PAGE) && is_multiple(run->to_at - skip, PAGE);
 }
 
 /* Takes runs from `next` on: those of one layer that lie close together, up to the size of a piece. */
-static void gather(struct push_copier *copier, struct piece *piece) {
-        const struct push_run *runs = copier->batch->runs.data, *run = &runs[copier->next];
+static void gather(struct mover_copier *copier, struct piece *piece) {
+        const struct mover_run *runs = copier->batch->runs.data, *run = &runs[copier->next];
         uint64_t left = run_bytes(run) - copier->next_offset, at = run->from_at + copier->next_offset,
                  room = PIECE - in_page(at);
 
@@ -328,7 +330,7 @@ static void gather(struct push_copier *copier, struct piece *piece) {
                 return;
         }
         for (copier->next++; copier->next < copier->batch->runs.n; copier->next++) {
-                const struct push_run *more = &runs[copier->next];
+                const struct mover_run *more = &runs[copier->next];
                 uint64_t end = piece->from_at + piece->n;
 
                 if (more->layer != run->layer || more->from_at - end > GAP_MAX ||
@@ -343,7 +345,7 @@ static void gather(struct push_copier *copier, struct piece *piece) {
 
 /* Past the cache whole pages are read: of a block that begins with one they are all in the block.  Only what
  * is a page at least is worth it. */
-static void choose_read(struct push_copier *copier, struct piece *piece, uint64_t n) {
+static void choose_read(struct mover_copier *copier, struct piece *piece, uint64_t n) {
         size_t layer = copier->batch->runs.data[piece->first].layer;
         uint64_t skip = in_page(piece->from_at), whole = round_up(skip + n, PAGE);
         struct io_file *direct = NULL;
@@ -360,7 +362,7 @@ static void choose_read(struct push_copier *copier, struct piece *piece, uint64_
 }
 
 /* What lies behind the end of a file that was cut short reads as zeros. */
-static void read_piece(struct push_copier *copier, struct piece *piece) {
+static void read_piece(struct mover_copier *copier, struct piece *piece) {
         uint64_t end = copier->run[copier->batch->runs.data[piece->first].layer]->data_end, n = 0;
 
         if (piece->from_at < end)
@@ -376,14 +378,14 @@ static void read_piece(struct push_copier *copier, struct piece *piece) {
 }
 
 /* True: the next run is done with, its blocks are shared by both files now. */
-static bool clone_next(struct push_copier *copier) {
-        const struct push_run *run = &copier->batch->runs.data[copier->next];
+static bool clone_next(struct mover_copier *copier) {
+        const struct mover_run *run = &copier->batch->runs.data[copier->next];
         struct image *from = copier->run[run->layer];
         struct err_note note;
         uint32_t first, n;
         enum err e;
 
-        if (!copier->may_clone || copier->next_offset || !push_run_sharable(run, &first, &n) || n < run->n ||
+        if (!copier->may_clone || copier->next_offset || !mover_run_sharable(run, &first, &n) || n < run->n ||
             run->from_at + run_bytes(run) > from->data_end)
                 return false;
         e = io_clone_range(from->file, run->from_at, copier->run[copier->into]->file, run->to_at,
@@ -402,7 +404,7 @@ static bool clone_next(struct push_copier *copier) {
 }
 
 /* [first, first + n) of the run, counted within the block. */
-static struct push_run part_of_run(struct push_run run, uint32_t first, uint32_t n) {
+static struct mover_run part_of_run(struct mover_run run, uint32_t first, uint32_t n) {
         uint64_t skip = (uint64_t)(first - run.first) * SECTOR;
 
         run.from_at += skip;
@@ -413,11 +415,11 @@ static struct push_run part_of_run(struct push_run run, uint32_t first, uint32_t
 }
 
 /* Only whole pages can be shared: a run's odd ends become runs of their own, which are copied. */
-static void cut_run(struct push_batch *batch, size_t i) {
-        const struct push_run run = batch->runs.data[i];
+static void cut_run(struct mover_batch *batch, size_t i) {
+        const struct mover_run run = batch->runs.data[i];
         uint32_t first, n, end = run.first + run.n;
 
-        if (!push_run_sharable(&run, &first, &n))
+        if (!mover_run_sharable(&run, &first, &n))
                 return;
         batch->runs.data[i] = part_of_run(run, first, n);
         if (run.first < first)
@@ -426,15 +428,15 @@ static void cut_run(struct push_batch *batch, size_t i) {
                 *vec_add(&batch->runs) = part_of_run(run, first + n, end - first - n);
 }
 
-static void cut_runs(struct push_batch *batch) {
+static void cut_runs(struct mover_batch *batch) {
         size_t n = batch->runs.n;
 
         for (size_t i = 0; i < n; i++)
                 cut_run(batch, i);
 }
 
-static void begin_next(struct push_copier *copier) {
-        const struct push_run *run = &copier->batch->runs.data[copier->next];
+static void begin_next(struct mover_copier *copier) {
+        const struct mover_run *run = &copier->batch->runs.data[copier->next];
 
         if (copier->batch->blocks.data[run->of].is_short) {
                 copier->next++;
@@ -447,8 +449,8 @@ static void begin_next(struct push_copier *copier) {
         }
 }
 
-enum err push_copy(struct push_copier *copier, struct push_batch *batch, struct image *const *run,
-                   struct err_note *note) {
+enum err mover_copier_copy(struct mover_copier *copier, struct mover_batch *batch, struct image *const *run,
+                           struct err_note *note) {
         copier->batch = batch;
         copier->run = run;
         copier->next = 0;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "push_batch.h"
+#include "mover_batch.h"
 
 #include <inttypes.h>
 
-#include "push_tally.h"
+#include "mover_tally.h"
 #include "vhd_bitmap.h"
 
 enum {
@@ -11,7 +11,7 @@ enum {
         SHARE_MIN = 64 * 1024 / SECTOR, /* what is shorter is copied sooner than shared */
 };
 
-void push_batch_reset(struct push_batch *batch) {
+void mover_batch_reset(struct mover_batch *batch) {
         batch->blocks.n = 0;
         batch->runs.n = 0;
         batch->space = 0;
@@ -19,12 +19,12 @@ void push_batch_reset(struct push_batch *batch) {
         batch->shortage.code = ERR_NONE;
 }
 
-void push_batch_fini(struct push_batch *batch) {
+void mover_batch_fini(struct mover_batch *batch) {
         vec_fini(&batch->blocks);
         vec_fini(&batch->runs);
 }
 
-bool push_run_sharable(const struct push_run *run, uint32_t *ret_first, uint32_t *ret_n) {
+bool mover_run_sharable(const struct mover_run *run, uint32_t *ret_first, uint32_t *ret_n) {
         uint64_t skip = (uint64_t)run->first * SECTOR, page = PAGE_SECTORS * SECTOR;
         uint32_t from = (uint32_t)round_up(run->first, PAGE_SECTORS),
                  to = (uint32_t)round_down(run->first + run->n, PAGE_SECTORS);
@@ -38,11 +38,11 @@ bool push_run_sharable(const struct push_run *run, uint32_t *ret_first, uint32_t
         return true;
 }
 
-static void count_sharable(struct push_batch *batch, size_t first_run) {
+static void count_sharable(struct mover_batch *batch, size_t first_run) {
         uint32_t first, n;
 
         for (size_t i = first_run; i < batch->runs.n; i++)
-                if (push_run_sharable(&batch->runs.data[i], &first, &n))
+                if (mover_run_sharable(&batch->runs.data[i], &first, &n))
                         batch->sharable += (uint64_t)n * SECTOR;
 }
 
@@ -55,7 +55,7 @@ static uint64_t space_of(const uint8_t taken[IMAGE_BITMAP_SIZE]) {
 }
 
 /* What one layer has of the block and no layer above it: its runs; they are taken from then on. */
-static uint32_t add_runs(struct push_batch *batch, const struct push_run *proto,
+static uint32_t add_runs(struct mover_batch *batch, const struct mover_run *proto,
                          const uint8_t has[IMAGE_BITMAP_SIZE], uint32_t limit,
                          uint8_t taken[IMAGE_BITMAP_SIZE]) {
         uint8_t open[IMAGE_BITMAP_SIZE];
@@ -64,7 +64,7 @@ static uint32_t add_runs(struct push_batch *batch, const struct push_run *proto,
         for (unsigned i = 0; i < IMAGE_BITMAP_SIZE; i++)
                 open[i] = has[i] & (uint8_t)~taken[i];
         while ((s = vhd_bitmap_next_set(open, s, limit)) < limit) {
-                struct push_run *run = vec_add(&batch->runs);
+                struct mover_run *run = vec_add(&batch->runs);
 
                 end = vhd_bitmap_next_clear(open, s, limit);
                 *run = *proto;
@@ -90,15 +90,15 @@ static void keep_own(const uint8_t has[IMAGE_BITMAP_SIZE], uint32_t limit, uint8
 }
 
 /* From the top down, so that the newest owner of a sector is the one that counts. */
-static enum err find_runs(struct push_batch *batch, struct image *const *run, size_t n, size_t into,
+static enum err find_runs(struct mover_batch *batch, struct image *const *run, size_t n, size_t into,
                           uint64_t block, uint8_t taken[IMAGE_BITMAP_SIZE], struct err_note *note) {
-        struct push_batch_block *entry = &batch->blocks.data[batch->blocks.n - 1];
+        struct mover_batch_block *entry = &batch->blocks.data[batch->blocks.n - 1];
         size_t lowest = into == 0 ? 1 : 0;
 
         for (size_t i = n; i-- > lowest;) {
-                uint32_t limit = push_sectors_below(push_seen(run, n, i), block);
+                uint32_t limit = mover_sectors_below(mover_seen(run, n, i), block);
                 uint8_t has[IMAGE_BITMAP_SIZE];
-                struct push_run proto;
+                struct mover_run proto;
                 image_slot slot;
 
                 if (limit == 0 || vhd_bitmap_next_clear(taken, 0, limit) >= limit)
@@ -113,18 +113,18 @@ static enum err find_runs(struct push_batch *batch, struct image *const *run, si
                         keep_own(has, limit, taken);
                         continue;
                 }
-                proto = (struct push_run){.layer = (unsigned)i,
-                                          .of = (uint32_t)(batch->blocks.n - 1),
-                                          .from_at = image_data_at(run[i], slot)};
+                proto = (struct mover_run){.layer = (unsigned)i,
+                                           .of = (uint32_t)(batch->blocks.n - 1),
+                                           .from_at = image_data_at(run[i], slot)};
                 entry->n_sectors += add_runs(batch, &proto, has, limit, taken);
         }
         return ERR_NONE;
 }
 
 /* The block's place in the target.  Once the space is short only blocks that have one are tried. */
-static enum err find_place(struct push_batch *batch, struct image *target, size_t first_run,
+static enum err find_place(struct mover_batch *batch, struct image *target, size_t first_run,
                            struct err_note *note) {
-        struct push_batch_block *entry = &batch->blocks.data[batch->blocks.n - 1];
+        struct mover_batch_block *entry = &batch->blocks.data[batch->blocks.n - 1];
         enum err e = ERR_NO_SPACE;
         image_slot slot;
 
@@ -145,12 +145,12 @@ static enum err find_place(struct push_batch *batch, struct image *target, size_
         return ERR_NONE;
 }
 
-enum err push_batch_add(struct push_batch *batch, struct image *const *run, size_t n, size_t into,
-                        uint64_t block, struct err_note *note) {
+enum err mover_batch_add(struct mover_batch *batch, struct image *const *run, size_t n, size_t into,
+                         uint64_t block, struct err_note *note) {
         uint8_t taken[IMAGE_BITMAP_SIZE] = {0};
         size_t first_run = batch->runs.n;
 
-        *vec_add(&batch->blocks) = (struct push_batch_block){.block = block};
+        *vec_add(&batch->blocks) = (struct mover_batch_block){.block = block};
         if (find_runs(batch, run, n, into, block, taken, note))
                 return note->code;
         if (batch->runs.n == first_run)
@@ -163,7 +163,7 @@ enum err push_batch_add(struct push_batch *batch, struct image *const *run, size
         return ERR_NONE;
 }
 
-void push_batch_give_back(const struct push_batch *batch, struct image *target) {
+void mover_batch_give_back(const struct mover_batch *batch, struct image *target) {
         struct err_note unused;
 
         VEC_EACH (&batch->runs, run)

@@ -11,13 +11,13 @@
  * Errors: those of reading; ERR_UNSUPPORTED where a layer but the target is one that blocks cannot leave.
  * Threads: any; the run's images are not changed meanwhile but by guests' writes.
  */
-#ifndef DISK_PUSH_TALLY_H
-#define DISK_PUSH_TALLY_H
+#ifndef DISK_MOVER_TALLY_H
+#define DISK_MOVER_TALLY_H
 
 #include "image.h"
 
 /* A block that some layer but the target holds. */
-struct push_found {
+struct mover_found {
         uint64_t block;
         uint32_t n_sectors; /* to move; 0 where all that is seen of it is the target's */
         unsigned layer;     /* the topmost of these that holds it, and where in its file */
@@ -25,14 +25,14 @@ struct push_found {
         bool is_new; /* the target lacks it */
 };
 /* Called for each, ascending. */
-typedef void push_found_fn(void *user, const struct push_found *);
+typedef void mover_found_fn(void *user, const struct mover_found *);
 
-MUST_USE enum err push_tally(struct image *const *run, size_t n, size_t into, push_found_fn *, void *user,
-                             struct err_note *);
+MUST_USE enum err mover_tally(struct image *const *run, size_t n, size_t into, mover_found_fn *, void *user,
+                              struct err_note *);
 
 /* Bytes of run[i] that are seen from the top: the least size of it and all above it. */
-uint64_t push_seen(struct image *const *run, size_t n, size_t i);
+uint64_t mover_seen(struct image *const *run, size_t n, size_t i);
 /* Sectors of one block that lie below seen. */
-uint32_t push_sectors_below(uint64_t seen, uint64_t block);
+uint32_t mover_sectors_below(uint64_t seen, uint64_t block);
 
 #endif

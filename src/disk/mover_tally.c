@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "push_tally.h"
+#include "mover_tally.h"
 
 #include <inttypes.h>
 
@@ -43,7 +43,7 @@ static void tally_fini(struct tally *tally) {
 }
 DEFINE_AUTO_IN_PLACE(struct tally, tally_fini);
 
-uint64_t push_seen(struct image *const *run, size_t n, size_t i) {
+uint64_t mover_seen(struct image *const *run, size_t n, size_t i) {
         uint64_t seen = UINT64_MAX;
 
         for (; i < n; i++)
@@ -51,7 +51,7 @@ uint64_t push_seen(struct image *const *run, size_t n, size_t i) {
         return seen;
 }
 
-uint32_t push_sectors_below(uint64_t seen, uint64_t block) {
+uint32_t mover_sectors_below(uint64_t seen, uint64_t block) {
         if (block >= div_up(seen, IMAGE_BLOCK_SIZE))
                 return 0;
         return (uint32_t)(min_u64(seen - block * IMAGE_BLOCK_SIZE, IMAGE_BLOCK_SIZE) / SECTOR);
@@ -61,7 +61,7 @@ static enum err load(struct tally *tally, struct err_note *note) {
         for (size_t i = 0; i < tally->n; i++) {
                 struct image *image = tally->run[i];
 
-                tally->layers[i].seen = push_seen(tally->run, tally->n, i);
+                tally->layers[i].seen = mover_seen(tally->run, tally->n, i);
                 if (i != tally->into && image->data_skip == 0)
                         return err_set(note, ERR_UNSUPPORTED,
                                        "%s: a %s image has all blocks always: it cannot be emptied",
@@ -77,7 +77,7 @@ static enum err add_bits(void *user, uint32_t block, const uint8_t bits[VHD_BITM
                          struct err_note *note) {
         struct tally *tally = user;
         struct cell *cell = &tally->cells[block - tally->first];
-        uint32_t n = push_sectors_below(tally->layers[tally->merging].seen, block), s = 0, end;
+        uint32_t n = mover_sectors_below(tally->layers[tally->merging].seen, block), s = 0, end;
 
         (void)note;
         while ((s = vhd_bitmap_next_set(bits, s, n)) < n) {
@@ -98,7 +98,7 @@ static enum err merge_block(struct tally *tally, const struct image_held *held, 
                             struct err_note *note) {
         uint8_t all[IMAGE_BITMAP_SIZE];
         struct cell *cell = &tally->cells[held->block - tally->first];
-        uint32_t n = push_sectors_below(tally->layers[tally->merging].seen, held->block);
+        uint32_t n = mover_sectors_below(tally->layers[tally->merging].seen, held->block);
 
         if (is_target(tally)) {
                 cell->is_in_target = true;
@@ -145,7 +145,7 @@ static uint32_t count_cell(const struct cell *cell) {
                vhd_bitmap_count(cell->own, 0, IMAGE_BLOCK_SECTORS);
 }
 
-static enum err tally_chunk(struct tally *tally, push_found_fn *found, void *user, struct err_note *note) {
+static enum err tally_chunk(struct tally *tally, mover_found_fn *found, void *user, struct err_note *note) {
         memset(tally->cells, 0, CHUNK * sizeof *tally->cells);
         for (size_t i = tally->n; i-- > 0;)
                 if (merge_layer(tally, i, note))
@@ -154,17 +154,17 @@ static enum err tally_chunk(struct tally *tally, push_found_fn *found, void *use
                 const struct cell *cell = &tally->cells[i];
 
                 if (cell->is_held)
-                        found(user, &(struct push_found){.block = tally->first + i,
-                                                         .n_sectors = count_cell(cell),
-                                                         .layer = cell->layer,
-                                                         .where = cell->where,
-                                                         .is_new = !cell->is_in_target});
+                        found(user, &(struct mover_found){.block = tally->first + i,
+                                                          .n_sectors = count_cell(cell),
+                                                          .layer = cell->layer,
+                                                          .where = cell->where,
+                                                          .is_new = !cell->is_in_target});
         }
         return ERR_NONE;
 }
 
-enum err push_tally(struct image *const *run, size_t n, size_t into, push_found_fn *found, void *user,
-                    struct err_note *note) {
+enum err mover_tally(struct image *const *run, size_t n, size_t into, mover_found_fn *found, void *user,
+                     struct err_note *note) {
         AUTO(tally_fini) struct tally tally = {.run = run, .n = n, .into = into};
         uint64_t n_blocks = 0;
 
