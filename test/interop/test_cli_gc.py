@@ -60,11 +60,16 @@ class GcCase(Case):
             self.run_ok('vhd', 'check', self.file(node['uuid']))
 
     def slow_run(self, vdi, data):
-        """A run that has moved some of 12 MiB, and not all."""
-        new = os.urandom(6 * BLOCK)
-        data.extend(bytes(8 * BLOCK - len(data)))
+        """A run that has moved some of 12 MiB down, and not all: the other way it would be 14 MiB."""
+        old, new = os.urandom(7 * BLOCK), os.urandom(6 * BLOCK)
+        data.extend(bytes(16 * BLOCK - len(data)))
+        self.run_ok('gc', 'run', '--sr', 'sr')
         self.run_ok('vdi', 'resize', '--sr', 'sr', vdi, '--size', str(len(data)))
+        self.run_ok('vdi', 'write', '--sr', 'sr', vdi, '--offset', str(8 * BLOCK), stdin=old)
+        snapshot = self.run_ok('vdi', 'snapshot', '--sr', 'sr', vdi).strip()
+        self.run_ok('vdi', 'delete', '--sr', 'sr', snapshot)
         self.run_ok('vdi', 'write', '--sr', 'sr', vdi, stdin=new)
+        data[8 * BLOCK:15 * BLOCK] = old
         data[:len(new)] = new
         self.run_ok('gc', 'limit', '--sr', 'sr', '1M')
         run = subprocess.Popen([CATENA, 'gc', 'run', '--sr', 'sr', '--json', '--progress'], cwd=self.dir,

@@ -197,9 +197,9 @@ static enum err after_failure(struct world *w, struct err_note *note) {
 enum err world_ended(struct world *w, enum err e, bool *ret_done, struct err_note *note) {
         *ret_done = false;
         switch (history_ended(w->h, e, note)) {
-        case HISTORY_DECLINED: /* the scan at its end may have met the fault */
+        case HISTORY_DECLINED: /* the scan at its end may have met the fault, or what gc did for a disk */
                 *ret_done = true;
-                return sr_scan(w->sr, note);
+                return sr_scan(w->sr, note) ? note->code : look_at_chains(w, note);
         case HISTORY_DONE:
                 *ret_done = true;
                 return ERR_NONE;
