@@ -354,12 +354,12 @@ static void sweep(const char *name, struct ctx config, unsigned lacks) {
                           .check = check,
                           .lacks = lacks,
                           .recoveries = 2,
-                          .max_points = 90};
+                          .max_points = 24};
 
         *ctx = config;
         remember_held(ctx);
         assert_int_equal(sweep_crash(&s, 6), 0);
-        s.max_points = 40;
+        s.max_points = 12;
         assert_int_equal(sweep_fail(&s, 2), 0);
         free(ctx);
 }
