@@ -306,6 +306,9 @@ static void end_moving(struct coalesce *c) {
         if (c->push) {
                 chains = chains_through(c->sr, c->images.data[0]);
                 err = push_settle(c->push, chains.list.data, chains.list.n, &unused);
+                /* What left a disk that stays open would take its space until that closes. */
+                if (!err && push_phase(c->push) == PUSH_PUNCH)
+                        (void)!push_step(c->push, NULL, 0, &unused);
         }
         if (live && err)
                 atomic_store(&c->images.data[c->images.n - 1]->has_failed, true);
