@@ -36,9 +36,14 @@ struct bench {
         struct uuid vdi;
 };
 
-/* ---- a disk whose leaf has all, over a hidden one that has nothing ---- */
+/* ---- a disk whose leaf has all that is used, over a hidden one that has a little more elsewhere ---- */
 
-static void fill_disk(struct bench *b) {
+/* So that down is the way to go: what is above is less. */
+static uint64_t below(const struct bench *b) {
+        return b->size + b->size / 8;
+}
+
+static void fill_disk(struct bench *b, uint64_t from, uint64_t n) {
         AUTO_FREE uint8_t *data = mem_grow(NULL, PIECE, 1);
         struct dice dice = {11};
         struct chain *chain;
@@ -46,7 +51,7 @@ static void fill_disk(struct bench *b) {
 
         fill_random(data, PIECE, &dice);
         must(sr_open_chain(b->sr, &b->vdi, CHAIN_WRITE, &chain, &note), &note);
-        for (uint64_t at = 0; at < b->size; at += PIECE) {
+        for (uint64_t at = from; at < from + n; at += PIECE) {
                 memcpy(data, &at, sizeof at);
                 must(chain_write(chain, data, PIECE, at, &note), &note);
         }
@@ -54,7 +59,8 @@ static void fill_disk(struct bench *b) {
 }
 
 static void make_disk(struct bench *b) {
-        struct vdi_options disk = {.name = "disk", .size = b->size}, snapshot = {.name = "snapshot"};
+        struct vdi_options disk = {.name = "disk", .size = b->size + below(b)},
+                           snapshot = {.name = "snapshot"};
         struct err_note note;
         struct uuid uuid;
 
@@ -63,8 +69,9 @@ static void make_disk(struct bench *b) {
         must(sr_create(b->io, b->folder, "bench", NULL, &uuid, &note), &note);
         must(sr_open(b->io, b->folder, NULL, &b->sr, &note), &note);
         must(sr_vdi_create(b->sr, &disk, &b->vdi, &note), &note);
+        fill_disk(b, b->size, below(b));
         must(sr_vdi_snapshot(b->sr, &b->vdi, &snapshot, &uuid, &note), &note);
-        fill_disk(b);
+        fill_disk(b, 0, b->size);
         must(sr_vdi_delete(b->sr, &uuid, &note), &note);
         b->counts.are_syncs_skipped = false;
         drop_cache_of_folder(b->folder);

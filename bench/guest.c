@@ -42,27 +42,29 @@ struct bench {
 
 /* ---- making ---- */
 
-static void fill(struct bench *b, const struct uuid *vdi, uint64_t size) {
+static void fill(struct bench *b, const struct uuid *vdi, uint64_t from, uint64_t n) {
         AUTO_FREE uint8_t *data = mem_aligned(PAGE, IMAGE_BLOCK_SIZE);
         struct chain *chain;
         struct err_note note;
 
         io_random(b->io, data, IMAGE_BLOCK_SIZE);
         must(sr_open_chain(b->sr, vdi, CHAIN_WRITE, &chain, &note), &note);
-        for (uint64_t at = 0; at < size; at += IMAGE_BLOCK_SIZE)
-                must(chain_write(chain, data, min_u64(IMAGE_BLOCK_SIZE, size - at), at, &note), &note);
+        for (uint64_t at = from; at < from + n; at += IMAGE_BLOCK_SIZE)
+                must(chain_write(chain, data, min_u64(IMAGE_BLOCK_SIZE, from + n - at), at, &note), &note);
         must(sr_close_chain(b->sr, chain, &note), &note);
 }
 
+/* All of the upper node is to move down, since the lower one, which has its own elsewhere, has more. */
 static void make_work(struct bench *b, const char *name) {
-        const struct vdi_options options = {.name = name, .size = b->size}, snapshot = {.name = "s"};
+        uint64_t below = b->size + b->size / 8;
+        const struct vdi_options options = {.name = name, .size = b->size + below}, snapshot = {.name = "s"};
         struct uuid vdi, taken;
         struct err_note note;
 
         must(sr_vdi_create(b->sr, &options, &vdi, &note), &note);
-        fill(b, &vdi, b->size);
+        fill(b, &vdi, b->size, below);
         must(sr_vdi_snapshot(b->sr, &vdi, &snapshot, &taken, &note), &note);
-        fill(b, &vdi, b->size);
+        fill(b, &vdi, 0, b->size);
         must(sr_vdi_delete(b->sr, &taken, &note), &note);
 }
 
@@ -205,7 +207,7 @@ int main(int argc, char **argv) {
         must(sr_create(b.io, b.folder, "bench", NULL, &uuid, &note), &note);
         must(sr_open(b.io, b.folder, NULL, &b.sr, &note), &note);
         must(sr_vdi_create(b.sr, &options, &b.guest, &note), &note);
-        fill(&b, &b.guest, b.guest_size);
+        fill(&b, &b.guest, 0, b.guest_size);
         make_work(&b, "work");
         must(sr_open_chain(b.sr, &b.guest, CHAIN_WRITE, &b.chain, &note), &note);
         if (pthread_create(&guest, NULL, work, &b) != 0)

@@ -6,7 +6,10 @@
 #include "image.h"
 #include "vhd_layout.h"
 
-enum { BLOCK_SPAN = VHD_BITMAP_SECTORS + VHD_BLOCK_SECTORS }; /* sectors that a block fills */
+enum {
+        BLOCK_SPAN = VHD_BITMAP_SECTORS + VHD_BLOCK_SECTORS, /* sectors that a block fills */
+        STRIDE_MOST = 256,                                   /* slots to grow by at once: half a GiB */
+};
 
 static int compare_down(const void *a, const void *b) {
         uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -112,7 +115,9 @@ static enum err grow_by(struct vhd_space *space, uint64_t n, struct err_note *no
 }
 
 static enum err grow(struct vhd_space *space, uint64_t n_wanted, struct err_note *note) {
-        uint64_t n = min_u64(space->stride, max_u64(1, n_wanted));
+        /* Each growth costs a sync: the larger the file, the longer its strides. */
+        uint64_t half = space->next / VHD_STRIDE_SECTORS / 2;
+        uint64_t n = min_u64(max_u64(space->stride, min_u64(half, STRIDE_MOST)), max_u64(1, n_wanted));
         enum err e = grow_by(space, n, note);
 
         if (e == ERR_NO_SPACE && n > 1)

@@ -36,7 +36,7 @@ struct vhd_space {
         uint64_t end;          /* of the last block, or of the headers: where a tight file's footer stands */
         uint64_t next;         /* first sector that may hold a slot not used yet; aligned */
         uint64_t limit;        /* sector of the footer */
-        uint64_t stride;       /* slots to grow by */
+        uint64_t stride;       /* slots to grow by at least; a large file grows by half of itself */
         struct vhd_slots free; /* descending: the lowest is the last */
         struct vhd_slots punchable;
         struct vhd_slots punched;

@@ -60,10 +60,37 @@ static void an_empty_disk_begins_behind_its_headers(void **state) {
         vhd_space_fini(&space);
 }
 
+/* Each stride costs a sync.  2 GiB in strides of 64 MiB would be 32 of them. */
+static void a_file_that_gets_large_grows_in_few_strides(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        AUTO(io_close) struct io_file *file = NULL;
+        struct vhd_slots blocks = {0};
+        struct vhd_footer footer;
+        struct vhd_space space;
+        struct err_note note;
+        uint64_t before = 0, n_strides = 0;
+        uint32_t sector;
+
+        (void)state;
+        assert_ok(io_open(io, "/a", IO_CREATE, &file, &note));
+        vhd_footer_init(&footer, VHD_DYNAMIC, SLOTS * VHD_BLOCK_SIZE, &some_uuid, 0);
+        vhd_space_init(&space, file, &footer, 4096, 4096, 64 * MIB, &blocks);
+        for (uint64_t i = 0; i < 1024; i++) {
+                assert_ok(vhd_space_take(&space, 1024 - i, &sector, &note));
+                assert_int_equal(sector, slot_at(i));
+                n_strides += space.limit != before;
+                before = space.limit;
+        }
+        assert_in_range(n_strides, 8, 11);
+        assert_int_equal(space.limit, slot_at(1024)); /* no further than the disk can have blocks */
+        vhd_space_fini(&space);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(gaps_are_found_in_whatever_order_the_blocks_lie),
                 cmocka_unit_test(an_empty_disk_begins_behind_its_headers),
+                cmocka_unit_test(a_file_that_gets_large_grows_in_few_strides),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
