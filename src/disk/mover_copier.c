@@ -24,6 +24,9 @@ enum {
         GAP_MAX = 16 * 1024,  /* between two runs of one read: less than another request costs */
         HOLE_MIN = 32 * 1024, /* zeros of this length are made by a hole */
         DIRECT_MAX = 64,      /* files opened a second time */
+        /* Bytes of pieces at work: more goes no faster, and all else that the device is asked for waits behind
+         * it. */
+        AT_WORK_MAX = 2 * 1024 * 1024,
 };
 
 struct piece {
@@ -55,6 +58,7 @@ struct mover_copier {
         struct piece pieces[DEPTH];
         struct piece *idle[DEPTH]; /* borrowed from pieces */
         unsigned n_idle, depth;    /* depth: pieces that are at work at once */
+        uint64_t at_work;          /* bytes of them */
         bool may_clone, has_cloned;
         VEC(struct untold) untold; /* owned */
 
@@ -263,6 +267,7 @@ static void write_next(struct mover_copier *copier, struct piece *piece) {
                 return;
         }
         copier->idle[copier->n_idle++] = piece;
+        copier->at_work -= piece->n;
 }
 
 static void finish_read(struct mover_copier *copier, struct piece *piece) {
@@ -445,6 +450,7 @@ static void begin_next(struct mover_copier *copier) {
                 struct piece *piece = copier->idle[--copier->n_idle];
 
                 gather(copier, piece);
+                copier->at_work += piece->n;
                 read_piece(copier, piece);
         }
 }
@@ -461,7 +467,7 @@ enum err mover_copier_copy(struct mover_copier *copier, struct mover_batch *batc
         if (batch->runs.n > 0)
                 qsort(batch->runs.data, batch->runs.n, sizeof *batch->runs.data, compare_runs);
         while (copier->next < batch->runs.n && !copier->failure.code) {
-                if (DEPTH - copier->n_idle < copier->depth)
+                if (DEPTH - copier->n_idle < copier->depth && copier->at_work < AT_WORK_MAX)
                         begin_next(copier);
                 else
                         reap(copier);
