@@ -19,6 +19,7 @@
 #include "print.h"
 #include "rpc_client.h"
 #include "rpc_server.h"
+#include "serve_verb.h"
 
 /* ---- signals ---- */
 
@@ -123,6 +124,10 @@ static bool gives_data(const struct options *options) {
         return output && strcmp(output, "-") == 0;
 }
 
+static bool has_verb_name(const struct options *options) {
+        return options->verb && !noun_is_verb(options->noun);
+}
+
 /* "catena vdi export: …", and what to do about it. */
 static int report(const struct options *options, enum verb_outcome outcome, const struct err_note *note) {
         AUTO(buf_fini) struct buf text = {0};
@@ -134,13 +139,15 @@ static int report(const struct options *options, enum verb_outcome outcome, cons
         } else {
                 buf_print(&text, "%scatena%s%s%s%s:%s ", has_colour(STDERR_FILENO) ? "\033[31m" : "",
                           options->noun ? " " : "", options->noun ? options->noun->name : "",
-                          options->verb ? " " : "", options->verb ? options->verb->name : "",
+                          has_verb_name(options) ? " " : "",
+                          has_verb_name(options) ? options->verb->name : "",
                           has_colour(STDERR_FILENO) ? "\033[0m" : "");
                 print_safely(&text, note->text);
                 buf_print(&text, "\n");
                 if (is_usage && options->verb)
-                        buf_print(&text, "'catena %s %s --help' says more.\n", options->noun->name,
-                                  options->verb->name);
+                        buf_print(&text, "'catena %s%s%s --help' says more.\n", options->noun->name,
+                                  has_verb_name(options) ? " " : "",
+                                  has_verb_name(options) ? options->verb->name : "");
                 fputs(buf_text(&text), stderr);
         }
         if (note->code == ERR_CANCELLED)
@@ -210,7 +217,10 @@ static int run_once(const struct options *options, struct verb_call *call, struc
         enum err failed = verb_call_run(call, &note);
 
         bar_clear(bar);
-        return failed ? report(options, call->outcome, &note) : show_result(options, call);
+        if (failed)
+                return report(options, call->outcome, &note);
+        /* One that stays has said what there was to say. */
+        return noun_is_verb(options->noun) ? EXIT_DONE : show_result(options, call);
 }
 
 static unsigned lines_of(struct buf *text) {
@@ -281,13 +291,16 @@ static int run_call(const struct options *options) {
                 .io = io, .show = bar_show, .say = bar_say, .user = &bar, .is_cancelled = &is_cancelled};
         struct err_note note = {0};
         char host[HOST_NAME_MAX + 1] = "";
-        AUTO_FREE char *command = mem_format("catena %s %s", options->noun->name, options->verb->name);
+        bool stays = noun_is_verb(options->noun);
+        AUTO_FREE char *command = mem_format("catena %s%s%s", options->noun->name, stays ? "" : " ",
+                                             stays ? "" : options->verb->name);
         struct sr_self self = {.host = host, .pid = (uint64_t)getpid(), .command = command};
         AUTO(rpc_server_free) struct rpc_server *server = new_server(io, &self, options);
         const struct keeper_door door = rpc_server_door(server);
         AUTO(keeper_free) struct keeper *keeper = keeper_new(io, &self, &door);
         struct rpc_client client = {.input = STDIN_FILENO, .output = STDOUT_FILENO};
         const struct verb_elsewhere elsewhere = rpc_client_elsewhere(&client);
+        struct serve_program program = {.is_json = options->is_json, .stop = &is_cancelled};
         AUTO(verb_call_fini)
         struct verb_call call = {.verb = options->verb,
                                  .params = options->params,
@@ -296,7 +309,8 @@ static int run_call(const struct options *options) {
                                  .progress = &progress,
                                  .self = &self,
                                  .keeper = keeper,
-                                 .elsewhere = &elsewhere};
+                                 .elsewhere = stays ? NULL : &elsewhere,
+                                 .user = &program};
         int code;
 
         gethostname(host, sizeof host - 1);

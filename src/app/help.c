@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "serve_verb.h"
 #include "text.h"
 
 enum { WIDTH = 79, INDENT = 2, HELP_AT = 26 };
@@ -55,7 +56,9 @@ static void entry(struct buf *buf, const char *title, const char *text) {
 static void synopsis_of(struct buf *buf, const struct noun *noun, const struct verb *verb) {
         bool has_options = false;
 
-        buf_print(buf, "catena %s %s", noun->name, verb->name);
+        buf_print(buf, "catena %s", noun->name);
+        if (!noun_is_verb(noun))
+                buf_print(buf, " %s", verb->name);
         for (const struct param *param = verb->params; param->name; param++) {
                 if (param->flags & PARAM_POSITIONAL)
                         continue;
@@ -197,6 +200,8 @@ static void help_of_all(struct buf *buf) {
                 for (const struct verb *const *verb = noun->verbs; *verb; verb++)
                         entry(buf, (*verb)->name, (*verb)->summary);
         }
+        buf_print(buf, "\n");
+        entry(buf, "catena serve", serve_noun.summary);
         entries(buf, "Everywhere", general_options);
         entries(buf, "Exit codes", exit_codes);
         buf_print(buf, "\n'catena NOUN COMMAND --help' says more; 'man catena' says all.\n");
@@ -325,6 +330,8 @@ void help_write_man(struct buf *buf) {
                 for (const struct verb *const *verb = noun->verbs; *verb; verb++)
                         man_verb(buf, noun, *verb);
         }
+        buf_print(buf, ".SH \"CATENA serve\"\n");
+        man_verb(buf, &serve_noun, serve_noun.verbs[0]);
         man_pairs(buf, "EXIT STATUS", exit_codes);
         man_pairs(buf, "ENVIRONMENT", variables);
         buf_print(buf, ".SH SEE ALSO\n.BR qemu\\-img (1),\n.BR vhdiinfo (1)\n");

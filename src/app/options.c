@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "serve_verb.h"
 #include "text.h"
 
 struct parser {
@@ -75,11 +76,14 @@ static enum err unknown(struct err_note *note, const char *what, const struct gu
 static enum err find_noun(struct parser *p, const char *word, struct err_note *note) {
         struct guess guess = {.word = word};
 
-        p->ret->noun = verbs_find_noun(word);
+        p->ret->noun = strcmp(word, serve_noun.name) == 0 ? &serve_noun : verbs_find_noun(word);
+        if (p->ret->noun && noun_is_verb(p->ret->noun))
+                p->ret->verb = p->ret->noun->verbs[0];
         if (p->ret->noun)
                 return ERR_NONE;
         for (const struct noun *noun = verb_nouns; noun->name; noun++)
                 guess_try(&guess, noun->name);
+        guess_try(&guess, serve_noun.name);
         guess_try(&guess, "help");
         return unknown(note, "command", &guess, "", "help");
 }
@@ -190,7 +194,8 @@ static enum err unknown_option(const struct parser *p, const char *name, struct 
                 for (const struct param *param = o->verb->params; param->name; param++)
                         if (!(param->flags & PARAM_POSITIONAL))
                                 guess_try(&guess, param->name);
-                snprintf(help, sizeof help, "%s %s --help", o->noun->name, o->verb->name);
+                snprintf(help, sizeof help, "%s%s%s --help", o->noun->name, noun_is_verb(o->noun) ? "" : " ",
+                         noun_is_verb(o->noun) ? "" : o->verb->name);
         }
         for (const struct general *g = generals; g->name; g++)
                 guess_try(&guess, g->name);

@@ -27,7 +27,7 @@ enum when { WHEN_USEFUL, WHEN_ALWAYS, WHEN_NEVER };
 struct options {
         enum task task;
         const struct noun *noun; /* borrowed, static; or NULL */
-        const struct verb *verb; /* borrowed, static; or NULL */
+        const struct verb *verb; /* borrowed, static; or NULL; of a noun that is a verb, that */
         json_t *params;          /* owned; an object */
         bool is_json;
         enum when progress;

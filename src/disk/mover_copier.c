@@ -24,8 +24,7 @@ enum {
         GAP_MAX = 16 * 1024,  /* between two runs of one read: less than another request costs */
         HOLE_MIN = 32 * 1024, /* zeros of this length are made by a hole */
         DIRECT_MAX = 64,      /* files opened a second time */
-        /* Bytes of pieces at work: more goes no faster, and all else that the device is asked for waits behind
-         * it. */
+        /* Bytes of pieces at work: more goes no faster, and all else that the device is asked for waits. */
         AT_WORK_MAX = 2 * 1024 * 1024,
 };
 

@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "mem.h"
+
 enum { BACKLOG = 64 };
 
 struct fd {
@@ -104,19 +106,22 @@ static enum err check_peer(int fd, struct local_peer *ret, struct err_note *note
         return ERR_NONE;
 }
 
+enum err local_accept_any(int listener, int *ret_fd, struct err_note *note) {
+        int fd;
+
+        do
+                fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+        if (fd < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+                return err_set(note, ERR_IO, "accept a connection: %s", strerror(errno));
+        *ret_fd = fd;
+        return ERR_NONE;
+}
+
 enum err local_accept(int listener, int *ret_fd, struct local_peer *ret, struct err_note *note) {
         AUTO(fd_fini) struct fd fd = {-1};
 
-        do
-                fd.fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        while (fd.fd < 0 && (errno == EINTR || errno == ECONNABORTED));
-        if (fd.fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-                *ret_fd = -1;
-                return ERR_NONE;
-        }
-        if (fd.fd < 0)
-                return err_set(note, ERR_IO, "accept a connection: %s", strerror(errno));
-        if (check_peer(fd.fd, ret, note))
+        if (local_accept_any(listener, &fd.fd, note) || (fd.fd >= 0 && check_peer(fd.fd, ret, note)))
                 return note->code;
         *ret_fd = take(&fd);
         return ERR_NONE;
@@ -136,6 +141,50 @@ enum err local_connect(const char *folder, const char *name, int *ret_fd, struct
                 return err_wrap(note, "connect to %s/%s", folder, name);
         *ret_fd = take(&fd);
         return ERR_NONE;
+}
+
+/* ---- by a path ------------------------------------------------------------------------------- */
+
+/* *ret_name lies within path; *ret_folder is the caller's to free. */
+static void split(const char *path, char **ret_folder, const char **ret_name) {
+        const char *slash = strrchr(path, '/');
+
+        *ret_name = slash ? slash + 1 : path;
+        *ret_folder = slash == path ? mem_text("/")
+                      : slash       ? mem_format("%.*s", (int)(slash - path), path)
+                                    : mem_text(".");
+}
+
+/* Whether the name is free, or that of a socket that nobody listens on. */
+static enum err check_free(const char *path, const char *folder, const char *name, struct err_note *note) {
+        struct stat stat;
+        enum err failed;
+        int fd = -1;
+
+        if (lstat(path, &stat) < 0)
+                return ERR_NONE;
+        if (!S_ISSOCK(stat.st_mode))
+                return err_set(note, ERR_EXISTS, "%s is there, and is no socket", path);
+        failed = local_connect(folder, name, &fd, note);
+        if (fd >= 0)
+                close(fd);
+        if (!failed || failed == ERR_DENIED)
+                return err_set(note, ERR_BUSY, "another process listens on %s", path);
+        return failed == ERR_CLOSED || failed == ERR_NOT_FOUND ? ERR_NONE : failed;
+}
+
+enum err local_listen_at(const char *path, int *ret_fd, struct err_note *note) {
+        AUTO_FREE char *folder = NULL;
+        const char *name;
+
+        split(path, &folder, &name);
+        if (check_free(path, folder, name, note))
+                return note->code;
+        return local_listen(folder, name, ret_fd, note);
+}
+
+void local_unlisten_at(const char *path) {
+        (void)unlink(path);
 }
 
 enum err local_pair(int ret_fds[2], struct err_note *note) {

@@ -25,6 +25,14 @@ MUST_USE enum err local_listen(const char *folder, const char *name, int *ret_fd
 /* Nobody finds it any more.  Closing the descriptor is the caller's. */
 void local_unlisten(const char *folder, const char *name);
 
+/* The same by a path, for guests that others may have been let in by (chmod, a group): whoever may open the
+ * file may come.  A socket that nobody listens on is replaced; ERR_BUSY where somebody does, ERR_EXISTS where
+ * it is another kind of file. */
+MUST_USE enum err local_listen_at(const char *path, int *ret_fd, struct err_note *);
+void local_unlisten_at(const char *path);
+/* *ret_fd is -1 where nobody waits any more. */
+MUST_USE enum err local_accept_any(int listener, int *ret_fd, struct err_note *);
+
 struct local_peer {
         uint32_t uid;
         uint64_t pid;

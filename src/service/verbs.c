@@ -38,6 +38,10 @@ const struct noun verb_nouns[] = {
 
 /* ---- looking up ---- */
 
+bool noun_is_verb(const struct noun *noun) {
+        return strcmp(noun->name, noun->verbs[0]->name) == 0;
+}
+
 const struct noun *verbs_find_noun(const char *name) {
         for (const struct noun *noun = verb_nouns; noun->name; noun++)
                 if (strcmp(noun->name, name) == 0)

@@ -109,6 +109,9 @@ struct noun {
         const struct verb *const *verbs; /* borrowed, static; ended by NULL */
 };
 
+/* One whose only verb has its name: that is said once. */
+bool noun_is_verb(const struct noun *);
+
 extern const struct noun verb_nouns[];
 
 const struct noun *verbs_find_noun(const char *name);                        /* or NULL */
@@ -144,6 +147,7 @@ struct verb_call {
         bool is_of_other;      /* sent by another process, to the keeper's SR */
         bool is_not_here;      /* … which is not open, or not any more: it can be sent again */
         const struct verb_elsewhere *elsewhere; /* borrowed; NULL: an SR that another owns is in use */
+        void *user;                             /* borrowed; what a program hands to a verb of its own */
 
         json_t *result; /* owned; an object, filled by the handler */
         enum verb_outcome outcome;

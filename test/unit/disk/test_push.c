@@ -866,7 +866,7 @@ static void it_goes_at_the_pace_that_it_is_given(void **state) {
         assert_true(gentle <= 2); /* a piece, and what is read to find it */
         assert_int_equal(push_bytes_done(push), 2 * BLOCK);
         push_pace(push, 0, 0);
-        assert_true(reads_in_a_row(&w, push) >= gentle + 5);
+        assert_true(reads_in_a_row(&w, push) >= gentle + 2); /* as many as the bytes at work allow */
         assert_int_equal(push_bytes_done(push), 8 * BLOCK);
         same_to_everybody(&w, 1);
         push_free(push);

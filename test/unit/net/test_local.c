@@ -109,6 +109,37 @@ static void a_name_that_leads_elsewhere_is_refused(void **state) {
         assert_err(local_listen(place->folder, "", &fd, &note), ERR_INVALID, "no name of a socket");
 }
 
+static void by_a_path_only_a_socket_that_nobody_listens_on_is_replaced(void **state) {
+        struct place *place = *state;
+        AUTO_FREE char *path = mem_format("%s/s", place->deep);
+        struct err_note note = {0};
+        struct stat about;
+        int listener, client, server;
+        FILE *file;
+
+        assert_ok(local_listen_at(path, &listener, &note));
+        assert_int_equal(stat(path, &about), 0);
+        assert_int_equal(about.st_mode & 0777, 0600);
+        assert_ok(local_accept_any(listener, &server, &note));
+        assert_int_equal(server, -1);
+        assert_ok(local_connect(place->deep, "s", &client, &note));
+        assert_ok(local_accept_any(listener, &server, &note));
+        assert_true(server >= 0);
+        close(client);
+        close(server);
+        assert_err(local_listen_at(path, &server, &note), ERR_BUSY, "another process listens");
+        close(listener);
+        assert_ok(local_listen_at(path, &listener, &note));
+        close(listener);
+        local_unlisten_at(path);
+        assert_int_not_equal(stat(path, &about), 0);
+        file = fopen(path, "w");
+        fclose(file);
+        assert_err(local_listen_at(path, &listener, &note), ERR_EXISTS, "is no socket");
+        assert_int_equal(stat(path, &about), 0);
+        unlink(path);
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         const struct CMUnitTest tests[] = {
@@ -117,6 +148,7 @@ int main(void) {
                 CASE(what_a_dead_one_left_is_replaced),
                 CASE(root_and_we_ourselves_are_trusted_and_nobody_else),
                 CASE(a_name_that_leads_elsewhere_is_refused),
+                CASE(by_a_path_only_a_socket_that_nobody_listens_on_is_replaced),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve_verb.h"
+
+#include <stdio.h>
+
+#include "nbd_server.h"
+#include "print.h"
+#include "sr_call.h"
+
+static const struct param serve_params[] = {
+        SR_PARAM,
+        {.name = "unix",
+         .kind = PARAM_PATH,
+         .shown = "SOCKET",
+         .help = "Listens on this unix socket, which is made with mode 0600: chmod lets others in."},
+        {.name = "tcp",
+         .kind = PARAM_TEXT,
+         .shown = "ADDRESS",
+         .help = "Listens on HOST:PORT, [V6]:PORT or :PORT (all addresses); port 0 is any that is free. "
+                 "Whoever "
+                 "reaches it may read and write all disks, unless TLS with --tls-verify-peer or --tls-psk is "
+                 "required."},
+        {.name = "tls-x509",
+         .kind = PARAM_PATH,
+         .shown = "DIR",
+         .help = "Offers TLS with the ca-cert.pem, server-cert.pem and server-key.pem in DIR."},
+        {.name = "tls-psk",
+         .kind = PARAM_PATH,
+         .shown = "FILE",
+         .help = "Offers TLS with the keys in FILE, as psktool writes them."},
+        {.name = "tls-required", .kind = PARAM_FLAG, .help = "Lets nobody in without TLS."},
+        {.name = "tls-verify-peer",
+         .kind = PARAM_FLAG,
+         .help = "Lets nobody in by TLS without a certificate of the CA."},
+        {0},
+};
+
+static const struct field serve_fields[] = {
+        {"kind", FIELD_TEXT, "unix or tcp", false},
+        {"address", FIELD_TEXT, "the socket's path, or host and port", false},
+        {"uri", FIELD_TEXT, "what NBD clients call it, with NAME for the export's name", false},
+        {0},
+};
+
+static enum err check_options(struct verb_call *call, struct err_note *note) {
+        bool has_x509 = call_has(call, "tls-x509"), has_psk = call_has(call, "tls-psk");
+
+        if (!call_has(call, "unix") && !call_has(call, "tcp"))
+                return call_usage(call, note, "where to listen is not said: --unix SOCKET, --tcp HOST:PORT");
+        if (has_x509 && has_psk)
+                return call_usage(call, note, "--tls-x509 and --tls-psk: one of them");
+        if (call_flag(call, "tls-required") && !has_x509 && !has_psk)
+                return call_usage(call, note, "--tls-required needs --tls-x509 or --tls-psk");
+        if (call_flag(call, "tls-verify-peer") && !has_x509)
+                return call_usage(call, note, "--tls-verify-peer needs --tls-x509");
+        return ERR_NONE;
+}
+
+/* ---- what is told ---------------------------------------------------------------------------- */
+
+static void log_line(void *user, const char *text) {
+        AUTO(buf_fini) struct buf line = {0};
+
+        (void)user;
+        print_safely(&line, text);
+        fprintf(stderr, "catena serve: %s\n", buf_text(&line));
+}
+
+static json_t *json_of_listener(const char *kind, const char *address) {
+        AUTO(buf_fini) struct buf uri = {0};
+
+        if (*kind == 'u')
+                buf_print(&uri, "nbd+unix:///NAME?socket=%s", address);
+        else
+                buf_print(&uri, "nbd://%s/NAME", address);
+        return json_pack("{s:s, s:o, s:o}", "kind", kind, "address", json_of_text(address), "uri",
+                         json_of_text(buf_text(&uri)));
+}
+
+static void add_listener(json_t *listeners, struct buf *lines, const char *kind, const char *address) {
+        if (!address)
+                return;
+        json_array_append_new(listeners, json_of_listener(kind, address));
+        buf_print(lines, "listening on %s:", kind);
+        print_safely(lines, address);
+        buf_print(lines, "\n");
+}
+
+/* Who waits for these lines may connect from then on. */
+static enum err say_ready(struct verb_call *call, const struct nbd_server *server, struct err_note *note) {
+        const struct serve_program *program = call->user;
+        AUTO(json_decref) json_t *ready = json_pack("{s:[]}", "listeners");
+        AUTO(buf_fini) struct buf lines = {0}, json = {0};
+        json_t *listeners = json_object_get(ready, "listeners");
+        struct buf *text = program->is_json ? &json : &lines;
+
+        add_listener(listeners, &lines, "unix", call_text(call, "unix"));
+        add_listener(listeners, &lines, "tcp", nbd_server_tcp_address(server));
+        print_json_line(&json, ready);
+        return io_stream_write(call->output, buf_text(text), text->n, note);
+}
+
+/* ---- serving --------------------------------------------------------------------------------- */
+
+static enum err serve_sr(struct verb_call *call, struct sr *sr, struct err_note *note) {
+        const struct serve_program *program = call->user;
+        struct tls_options tls = {.x509_folder = call_text(call, "tls-x509"),
+                                  .psk_file = call_text(call, "tls-psk"),
+                                  .verifies_peer = call_flag(call, "tls-verify-peer")};
+        struct nbd_server_options options = {.io = call->io,
+                                             .sr = sr,
+                                             .turn = call->turn,
+                                             .unix_path = call_text(call, "unix"),
+                                             .tcp_address = call_text(call, "tcp"),
+                                             .tls = tls.x509_folder || tls.psk_file ? &tls : NULL,
+                                             .requires_tls = call_flag(call, "tls-required"),
+                                             .log = log_line};
+        AUTO(nbd_server_close) struct nbd_server *server = NULL;
+
+        if (nbd_server_open(&options, &server, note) || say_ready(call, server, note))
+                return note->code;
+        nbd_server_run(server, program->stop);
+        return ERR_NONE;
+}
+
+static enum err run_serve(struct verb_call *call, struct err_note *note) {
+        enum err failed;
+        struct sr *sr;
+
+        if (check_options(call, note) || sr_call_open(call, SR_OWN, &sr, note))
+                return note->code;
+        if (sr_call_is_read_only(call))
+                return err_set(note, ERR_READ_ONLY, "the SR was adopted read-only: its disks are not served");
+        sr_call_rest(call);
+        failed = serve_sr(call, sr, note);
+        sr_call_resume(call);
+        return failed;
+}
+
+static const struct verb serve_verb = {
+        .name = "serve",
+        .summary = "Serves the VDIs of an SR to guests, by NBD, until it is told to stop",
+        .details = "An export's name is a VDI's uuid, or its name where no other VDI has that; the empty "
+                   "name is the "
+                   "only VDI of an SR with just one. Snapshots, and VDIs that others read through, are "
+                   "read-only.\n"
+                   "The SR is owned meanwhile, and other commands are sent here: vdi snapshot, vdi clone and "
+                   "gc run "
+                   "work below connected guests; vdi delete, vdi revert and vdi resize want the VDI without "
+                   "any. "
+                   "One SR a process.\n"
+                   "A line on standard output for each place that is listened on says that it is ready. "
+                   "SIGTERM and "
+                   "SIGINT drain: requests that came are answered, every disk is flushed and closed, and the "
+                   "exit "
+                   "code is 0. What a flush has acknowledged survives a kill.",
+        .params = serve_params,
+        .shape = SHAPE_TABLE,
+        .rows = "listeners",
+        .fields = serve_fields,
+        .run = run_serve,
+};
+
+static const struct verb *const serve_verbs[] = {&serve_verb, NULL};
+
+const struct noun serve_noun = {
+        .name = "serve",
+        .summary = "Serves the VDIs of an SR to guests, by NBD",
+        .details = "",
+        .verbs = serve_verbs,
+};

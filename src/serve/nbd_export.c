@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nbd_export.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "mem.h"
+
+struct entry {
+        struct nbd_export export;    /* the first member: an export is its entry */
+        struct nbd_exports *exports; /* borrowed, outlives us */
+        unsigned n;                  /* who has it; 0: to be closed */
+        struct nbd_errand tick;
+        bool is_ticking, did_fail;
+};
+
+struct nbd_exports {
+        struct nbd_exports_options options;
+        pthread_t thread;
+        pthread_mutex_t mutex; /* guards what is below, and what of an entry is not its export */
+        pthread_cond_t came;
+        struct nbd_ask *first, **last; /* borrowed; questions, oldest first */
+        VEC(struct entry *) entries;   /* owned, and each; changed by the thread alone */
+        bool is_ending;
+};
+
+void nbd_ask_fini(struct nbd_exports *exports, struct nbd_ask *ask) {
+        VEC_EACH (&ask->offers, each) {
+                if (each->base)
+                        nbd_export_release(exports, each->base);
+        }
+        if (ask->export)
+                nbd_export_release(exports, TAKE(ask->export));
+        VEC_EACH (&ask->list, each) {
+                free(each->name);
+                free(each->description);
+        }
+        vec_fini(&ask->list);
+        vec_fini(&ask->offers);
+        buf_fini(&ask->queries);
+        ask->queries = (struct buf){0};
+}
+
+/* ---- opening: the thread, with the SR's turn --------------------------------------------------- */
+
+static struct nbd_export *share_open(struct nbd_exports *exports, const struct uuid *vdi) {
+        struct nbd_export *found = NULL;
+
+        pthread_mutex_lock(&exports->mutex);
+        VEC_EACH (&exports->entries, each) {
+                if (!uuid_equal(&(*each)->export.vdi, vdi))
+                        continue;
+                (*each)->n++;
+                found = &(*each)->export;
+        }
+        pthread_mutex_unlock(&exports->mutex);
+        return found;
+}
+
+static enum err open_vdi(struct nbd_exports *exports, const struct vdi *vdi, struct nbd_export **ret,
+                         struct err_note *note) {
+        bool is_read_only = vdi->row.is_snapshot || vdi->is_read_only;
+        struct entry *entry;
+        struct chain *chain;
+
+        *ret = share_open(exports, &vdi->row.uuid);
+        if (*ret)
+                return ERR_NONE;
+        if (sr_open_chain(exports->options.sr, &vdi->row.uuid, is_read_only ? CHAIN_READ : CHAIN_WRITE,
+                          &chain, note))
+                return note->code;
+        entry = mem_new(struct entry);
+        entry->exports = exports;
+        entry->n = 1;
+        entry->export = (struct nbd_export){.vdi = vdi->row.uuid,
+                                            .name = mem_text(vdi->row.name),
+                                            .description = mem_text(vdi->row.description),
+                                            .chain = chain,
+                                            .lane = nbd_lane_new(exports->options.work),
+                                            .size = chain_size(chain),
+                                            .is_read_only = is_read_only};
+        pthread_mutex_lock(&exports->mutex);
+        *vec_add(&exports->entries) = entry;
+        pthread_mutex_unlock(&exports->mutex);
+        *ret = &entry->export;
+        return ERR_NONE;
+}
+
+static enum err find_vdi(struct sr *sr, const char *name, const struct vdi **ret, struct err_note *note) {
+        if (*name)
+                return sr_find_vdi(sr, name, ret, note);
+        if (sr_n_vdis(sr) != 1)
+                return err_set(note, ERR_NOT_FOUND, "no export was named, and the SR has %zu VDIs",
+                               sr_n_vdis(sr));
+        *ret = sr_vdi_at(sr, 0);
+        return ERR_NONE;
+}
+
+static enum err answer_open(struct nbd_exports *exports, struct nbd_ask *ask, struct err_note *note) {
+        const struct vdi *vdi;
+
+        if (find_vdi(exports->options.sr, ask->name, &vdi, note))
+                return note->code;
+        return open_vdi(exports, vdi, &ask->export, note);
+}
+
+/* ---- listing --------------------------------------------------------------------------------- */
+
+/* VDIs are in the order of their names. */
+static bool is_name_of_one(const struct sr *sr, size_t i) {
+        const char *name = sr_vdi_at(sr, i)->row.name;
+
+        return *name && !(i > 0 && strcmp(sr_vdi_at(sr, i - 1)->row.name, name) == 0) &&
+               !(i + 1 < sr_n_vdis(sr) && strcmp(sr_vdi_at(sr, i + 1)->row.name, name) == 0);
+}
+
+static void answer_list(struct nbd_exports *exports, struct nbd_ask *ask) {
+        const struct sr *sr = exports->options.sr;
+
+        for (size_t i = 0; i < sr_n_vdis(sr); i++) {
+                const struct vdi_row *row = &sr_vdi_at(sr, i)->row;
+
+                *vec_add(&ask->list) = (struct nbd_listed){
+                        .name = mem_text(is_name_of_one(sr, i) ? row->name : uuid_format(&row->uuid).s),
+                        .description = mem_text(row->description)};
+        }
+}
+
+/* ---- contexts -------------------------------------------------------------------------------- */
+
+static void offer(struct nbd_ask *ask, enum nbd_context_kind kind, const struct uuid *snapshot,
+                  struct nbd_export *base) {
+        struct nbd_offer *added = vec_add(&ask->offers);
+
+        added->context.kind = kind;
+        if (snapshot)
+                added->context.snapshot = *snapshot;
+        added->base = base;
+}
+
+static void offer_snapshots_of(struct sr *sr, const struct vdi *of, struct nbd_ask *ask) {
+        for (size_t i = 0; i < sr_n_vdis(sr); i++) {
+                const struct vdi_row *row = &sr_vdi_at(sr, i)->row;
+
+                if (row->is_snapshot && uuid_equal(&row->snapshot_of, &of->row.uuid))
+                        offer(ask, NBD_CONTEXT_CHANGED, &row->uuid, NULL);
+        }
+}
+
+/* One that is not there, or is no snapshot, selects nothing. */
+static enum err offer_changed(struct nbd_exports *exports, const struct uuid *snapshot, struct nbd_ask *ask,
+                              struct err_note *note) {
+        const struct vdi *vdi = sr_get_vdi(exports->options.sr, snapshot);
+        struct nbd_export *base = NULL;
+
+        if (!vdi || !vdi->row.is_snapshot)
+                return ERR_NONE;
+        if (!ask->is_list && open_vdi(exports, vdi, &base, note))
+                return note->code;
+        offer(ask, NBD_CONTEXT_CHANGED, snapshot, base);
+        return ERR_NONE;
+}
+
+static enum err answer_query(struct nbd_exports *exports, const struct vdi *of, const struct nbd_query *query,
+                             struct nbd_ask *ask, struct err_note *note) {
+        switch (query->kind) {
+        case NBD_QUERY_NOTHING:
+                break;
+        case NBD_QUERY_ONE:
+                if (query->one.kind == NBD_CONTEXT_CHANGED)
+                        return offer_changed(exports, &query->one.snapshot, ask, note);
+                offer(ask, NBD_CONTEXT_ALLOCATION, NULL, NULL);
+                break;
+        case NBD_QUERY_ALL_BASE:
+                offer(ask, NBD_CONTEXT_ALLOCATION, NULL, NULL);
+                break;
+        case NBD_QUERY_ALL_CHANGED:
+                offer_snapshots_of(exports->options.sr, of, ask);
+                break;
+        }
+        return ERR_NONE;
+}
+
+static enum err answer_contexts(struct nbd_exports *exports, struct nbd_ask *ask, struct err_note *note) {
+        struct span queries = {ask->queries.data, ask->queries.n};
+        const struct vdi *of;
+
+        if (find_vdi(exports->options.sr, ask->name, &of, note))
+                return note->code;
+        if (ask->is_list && ask->n_queries == 0) {
+                offer(ask, NBD_CONTEXT_ALLOCATION, NULL, NULL);
+                offer_snapshots_of(exports->options.sr, of, ask);
+        }
+        for (uint32_t i = 0; i < ask->n_queries; i++) {
+                struct nbd_query query = nbd_query_take(&queries);
+
+                if (answer_query(exports, of, &query, ask, note))
+                        return note->code;
+        }
+        return ERR_NONE;
+}
+
+/* ---- closing --------------------------------------------------------------------------------- */
+
+static void close_entry(struct nbd_exports *exports, struct entry *entry) {
+        struct err_note note = {0};
+
+        nbd_lane_free(entry->export.lane);
+        turn_take(exports->options.turn, "close an NBD export");
+        if (sr_close_chain(exports->options.sr, entry->export.chain, &note)) {
+                (void)err_wrap(&note, "close %s", entry->export.name);
+                exports->options.failed(exports->options.user, note.text);
+        }
+        turn_give(exports->options.turn);
+        free(entry->export.name);
+        free(entry->export.description);
+        free(entry);
+}
+
+/* The mutex is held.  One that nobody has any more, taken out of the table; or NULL. */
+static struct entry *take_unused(struct nbd_exports *exports) {
+        for (size_t i = 0; i < exports->entries.n; i++) {
+                struct entry *entry = exports->entries.data[i];
+
+                if (entry->n > 0)
+                        continue;
+                vec_remove_at(&exports->entries, i);
+                return entry;
+        }
+        return NULL;
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+static void answer(struct nbd_exports *exports, struct nbd_ask *ask) {
+        turn_take(exports->options.turn, "open an NBD export");
+        switch (ask->kind) {
+        case NBD_ASK_LIST:
+                ask->failed = ERR_NONE;
+                answer_list(exports, ask);
+                break;
+        case NBD_ASK_OPEN:
+                ask->failed = answer_open(exports, ask, &ask->note);
+                break;
+        case NBD_ASK_CONTEXTS:
+                ask->failed = answer_contexts(exports, ask, &ask->note);
+                break;
+        }
+        turn_give(exports->options.turn);
+        ask->answered(ask);
+}
+
+static void *run(void *user) {
+        struct nbd_exports *exports = user;
+
+        pthread_mutex_lock(&exports->mutex);
+        for (;;) {
+                struct nbd_ask *ask = exports->first;
+                struct entry *unused = ask ? NULL : take_unused(exports);
+
+                if (!ask && !unused && exports->is_ending && exports->entries.n == 0)
+                        break;
+                if (!ask && !unused) {
+                        pthread_cond_wait(&exports->came, &exports->mutex);
+                        continue;
+                }
+                if (ask) {
+                        exports->first = ask->next;
+                        if (!exports->first)
+                                exports->last = &exports->first;
+                }
+                pthread_mutex_unlock(&exports->mutex);
+                if (ask)
+                        answer(exports, ask);
+                else
+                        close_entry(exports, unused);
+                pthread_mutex_lock(&exports->mutex);
+        }
+        pthread_mutex_unlock(&exports->mutex);
+        return NULL;
+}
+
+struct nbd_exports *nbd_exports_new(const struct nbd_exports_options *options) {
+        struct nbd_exports *exports = mem_new(struct nbd_exports);
+        sigset_t all, before;
+        int failed;
+
+        exports->options = *options;
+        exports->last = &exports->first;
+        pthread_mutex_init(&exports->mutex, NULL);
+        pthread_cond_init(&exports->came, NULL);
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        failed = pthread_create(&exports->thread, NULL, run, exports);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        assert(!failed);
+        return exports;
+}
+
+void nbd_exports_free(struct nbd_exports *exports) {
+        pthread_mutex_lock(&exports->mutex);
+        exports->is_ending = true;
+        pthread_cond_signal(&exports->came);
+        pthread_mutex_unlock(&exports->mutex);
+        pthread_join(exports->thread, NULL);
+        assert(exports->entries.n == 0);
+        vec_fini(&exports->entries);
+        pthread_cond_destroy(&exports->came);
+        pthread_mutex_destroy(&exports->mutex);
+        free(exports);
+}
+
+void nbd_exports_ask(struct nbd_exports *exports, struct nbd_ask *ask) {
+        pthread_mutex_lock(&exports->mutex);
+        ask->next = NULL;
+        *exports->last = ask;
+        exports->last = &ask->next;
+        pthread_cond_signal(&exports->came);
+        pthread_mutex_unlock(&exports->mutex);
+}
+
+void nbd_export_release(struct nbd_exports *exports, struct nbd_export *export) {
+        struct entry *entry = (struct entry *)export;
+
+        pthread_mutex_lock(&exports->mutex);
+        assert(entry->n > 0);
+        if (--entry->n == 0)
+                pthread_cond_signal(&exports->came);
+        pthread_mutex_unlock(&exports->mutex);
+}
+
+/* ---- ticking --------------------------------------------------------------------------------- */
+
+static void tick(void *user) {
+        struct entry *entry = user;
+        struct nbd_exports *exports = entry->exports;
+        struct err_note note;
+        bool failed = chain_tick(entry->export.chain, &note) != ERR_NONE, says = failed && !entry->did_fail;
+
+        entry->did_fail |= failed;
+        if (says) {
+                (void)err_wrap(&note, "flush %s", entry->export.name);
+                exports->options.failed(exports->options.user, note.text);
+        }
+        pthread_mutex_lock(&exports->mutex);
+        entry->is_ticking = false;
+        pthread_mutex_unlock(&exports->mutex);
+        nbd_export_release(exports, &entry->export);
+}
+
+void nbd_exports_tick(struct nbd_exports *exports) {
+        pthread_mutex_lock(&exports->mutex);
+        VEC_EACH (&exports->entries, each) {
+                struct entry *entry = *each;
+
+                if (entry->n == 0 || entry->is_ticking || entry->export.is_read_only)
+                        continue;
+                entry->is_ticking = true;
+                entry->n++;
+                entry->tick = (struct nbd_errand){.run = tick, .user = entry};
+                nbd_work_add(entry->export.lane, &entry->tick);
+        }
+        pthread_mutex_unlock(&exports->mutex);
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The VDIs of an SR as NBD exports: found by uuid or name, opened when the first client comes, shared by all
+ * of them, closed when the last has gone.
+ *
+ *      nbd_exports_new(&options)
+ *      ask->kind = NBD_ASK_OPEN; … nbd_exports_ask(exports, ask)  … ask->answered(ask), in another thread
+ *      … ask->export->chain is read and written …
+ *      nbd_export_release(export)
+ *      nbd_exports_free(exports)       once all are released: all are flushed and closed when it returns
+ *
+ * What needs the SR waits for its turn (turn.h) in a thread of our own, one question after the other, so
+ * whoever asks never waits.  While an export is open its chain counts as open with the SR: the VDI may be
+ * snapshotted, cloned and coalesced below its clients, but not deleted, reverted or resized.
+ *
+ * A name is a VDI's uuid, or the name that it alone has; the empty name is the only VDI, where there is just
+ * one.  Snapshots, and VDIs that others read through, are read-only.
+ *
+ * Errors: in the answer: ERR_NOT_FOUND; ERR_INVALID where two VDIs have the name, with both uuids; those of
+ * sr_open_chain.  What fails when a chain is closed, or between requests, is told to `failed`.
+ * Threads: any; free, the one that made it.  `answered` and `failed` are called in threads of ours.
+ */
+#ifndef SERVE_NBD_EXPORT_H
+#define SERVE_NBD_EXPORT_H
+
+#include "nbd.h"
+#include "nbd_context.h"
+#include "nbd_work.h"
+#include "sr.h"
+#include "turn.h"
+
+struct nbd_exports;
+
+struct nbd_exports_options {
+        struct sr *sr;                                /* borrowed */
+        struct turn *turn;                            /* borrowed; of the SR, and not held by the caller */
+        struct nbd_work *work;                        /* borrowed */
+        void (*failed)(void *user, const char *text); /* borrowed; for the log */
+        void *user;                                   /* borrowed; handed to it */
+};
+
+/* One that is open; it does not change until it is released. */
+struct nbd_export {
+        struct uuid vdi;
+        char *name;            /* owned; the VDI's, for people */
+        char *description;     /* owned */
+        struct chain *chain;   /* owned */
+        struct nbd_lane *lane; /* owned; for all that is done with the chain */
+        uint64_t size;         /* bytes */
+        bool is_read_only;
+};
+
+struct nbd_exports *nbd_exports_new(const struct nbd_exports_options *);
+void nbd_exports_free(struct nbd_exports *);
+DEFINE_AUTO(struct nbd_exports *, nbd_exports_free);
+
+/* ---- questions ---- */
+
+enum nbd_ask_kind {
+        NBD_ASK_LIST,     /* all that there is */
+        NBD_ASK_OPEN,     /* name */
+        NBD_ASK_CONTEXTS, /* name, queries; with is_list none of them is opened */
+};
+
+struct nbd_listed {
+        char *name, *description; /* owned */
+};
+struct nbd_offer {
+        struct nbd_context context;
+        struct nbd_export *base; /* shared, counted; catena:changed: the snapshot; NULL: not opened */
+};
+
+struct nbd_ask {
+        enum nbd_ask_kind kind;
+        char name[NBD_NAME_MAX + 1];
+        uint32_t n_queries;
+        struct buf queries; /* as nbd_query_take takes them */
+        bool is_list;
+        void (*answered)(struct nbd_ask *); /* borrowed */
+        void *user;                         /* borrowed; for whoever asked */
+
+        enum err failed; /* the answer */
+        struct err_note note;
+        VEC(struct nbd_listed) list;
+        struct nbd_export *export; /* shared, counted */
+        VEC(struct nbd_offer) offers;
+
+        struct nbd_ask *next; /* borrowed; the table's */
+};
+/* What was answered and not taken is released. */
+void nbd_ask_fini(struct nbd_exports *, struct nbd_ask *);
+
+/* The ask is the caller's again when it is answered. */
+void nbd_exports_ask(struct nbd_exports *, struct nbd_ask *);
+
+void nbd_export_release(struct nbd_exports *, struct nbd_export *);
+
+/* To be called about each second: what waits in memory too long is flushed. */
+void nbd_exports_tick(struct nbd_exports *);
+
+#endif

@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nbd_guest.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "mem.h"
+#include "nbd_guest_inside.h"
+
+enum {
+        IN_MAX = 256 << 10,
+        OUT_PIECE = 128 << 10,
+        OUT_ENOUGH = 256 << 10, /* more is not handed to the connection before it has sent some */
+        HEAD_ROOM = 64,         /* before the data: the head of an answer goes with it in one piece */
+};
+_Static_assert((int)NBD_WIRE_NEED <= (int)IN_MAX, "an option fits");
+_Static_assert(HEAD_ROOM >= sizeof(struct nbd_data_wire) && HEAD_ROOM >= sizeof(struct nbd_status_wire),
+               "the largest head that data follows fits");
+_Static_assert((int)NBD_REQUESTS_MAX <= (int)NBD_POOL_PIECES_MAX, "each has its piece");
+_Static_assert((int)NBD_BLOCK_MAX + (int)HEAD_ROOM <= (int)NBD_POOL_SIZE, "the largest fits");
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void stop_timer(struct nbd_guest *guest) {
+        if (guest->timer)
+                loop_cancel(TAKE(guest->timer));
+}
+
+static void release(void *user) {
+        struct nbd_guest *guest = user;
+
+        nbd_guest_forget_contexts(guest);
+        if (guest->looked_at)
+                nbd_export_release(guest->house.exports, guest->looked_at);
+        if (guest->export)
+                nbd_export_release(guest->house.exports, guest->export);
+        guest->house.gone(guest->house.user, guest);
+        nbd_wire_fini(&guest->wire);
+        if (guest->pool)
+                nbd_pool_free(guest->pool);
+        free(guest->slots);
+        buf_fini(&guest->talk);
+        pthread_mutex_destroy(&guest->mutex);
+        free(guest);
+}
+
+/* May be called from any callback of the connection. */
+void nbd_guest_go(struct nbd_guest *guest) {
+        stop_timer(guest);
+        if (guest->conn)
+                conn_free(TAKE(guest->conn));
+        guest->state = GUEST_GONE;
+        nbd_guest_settle(guest);
+}
+
+static void on_ended(void *user, const struct err_note *why) {
+        struct nbd_guest *guest = user;
+
+        if (guest->state == GUEST_SECURING) {
+                AUTO_FREE char *text = mem_format("TLS with %s: %s", guest->peer, why->text);
+
+                guest->house.log(guest->house.user, text);
+        }
+        nbd_guest_go(guest);
+}
+
+static void on_timer(void *user) {
+        struct nbd_guest *guest = user;
+
+        guest->timer = NULL;
+        if (guest->n_running > 0 || guest->is_asking)
+                guest->timer = loop_after(guest->house.loop, NBD_DRAIN_NS, on_timer, guest);
+        else
+                nbd_guest_go(guest);
+}
+
+void nbd_guest_leave(struct nbd_guest *guest) {
+        if (guest->state == GUEST_LEAVING || guest->state == GUEST_GONE)
+                return;
+        guest->state = GUEST_LEAVING;
+        guest->timer = loop_after(guest->house.loop, NBD_DRAIN_NS, on_timer, guest);
+}
+
+static bool has_to_send(const struct nbd_guest *guest) {
+        return guest->talk.n > guest->talk_at || guest->to_send;
+}
+
+/* Leaving, once all is said the other side has until the timer to go by itself: so it gets all of it. */
+void nbd_guest_settle(struct nbd_guest *guest) {
+        if (guest->n_running > 0 || guest->is_asking || guest->is_released)
+                return;
+        if (guest->state == GUEST_GONE) {
+                guest->is_released = true;
+                loop_post(guest->house.loop, release, guest);
+        } else if (guest->state == GUEST_LEAVING && !has_to_send(guest) && !guest->is_finishing) {
+                guest->is_finishing = true;
+                conn_finish(guest->conn);
+        }
+}
+
+void nbd_guest_drain(struct nbd_guest *guest) {
+        if (guest->state == GUEST_SECURING)
+                nbd_guest_go(guest);
+        else
+                nbd_guest_leave(guest);
+        nbd_guest_settle(guest);
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+static void free_slot(struct nbd_guest *guest, struct nbd_slot *slot) {
+        if (slot->piece)
+                nbd_pool_give(guest->pool, TAKE(slot->piece));
+        slot->next = guest->free;
+        guest->free = slot;
+}
+
+static void put_block(struct nbd_slot *slot, const uint8_t *from, size_t n) {
+        slot->from = from;
+        slot->left = n;
+}
+
+/* The head takes the place of what lies before the data, which was sent already. */
+static void put_with_head(struct nbd_slot *slot, size_t n_head, uint8_t *data, size_t n) {
+        memcpy(data - n_head, slot->head, n_head);
+        put_block(slot, data - n_head, n_head + n);
+}
+
+static void put_part(struct nbd_slot *slot, unsigned i) {
+        const struct nbd_job *job = &slot->job;
+        const struct nbd_part *part = &job->parts[i];
+        uint64_t at = job->request.offset + part->at;
+        bool is_last = i + 1 == job->n_parts;
+
+        if (part->is_hole)
+                put_block(slot, slot->head, nbd_put_hole(&job->request, at, part->n, is_last, slot->head));
+        else
+                put_with_head(slot, nbd_put_data(&job->request, at, part->n, is_last, slot->head),
+                              job->data + part->at, part->n);
+}
+
+static void put_status(struct nbd_slot *slot, unsigned i) {
+        const struct nbd_job *job = &slot->job;
+        size_t n_head = nbd_put_status(&job->request, job->contexts[i].id, job->n_extents[i],
+                                       i + 1 == job->n_contexts, slot->head);
+
+        put_with_head(slot, n_head, job->data + (size_t)i * NBD_EXTENTS_BYTES,
+                      job->n_extents[i] * sizeof(struct nbd_extent_wire));
+}
+
+/* False: there is no more of the answer. */
+static bool put_next_block(struct nbd_guest *guest, struct nbd_slot *slot) {
+        const struct nbd_job *job = &slot->job;
+        bool is_read = job->request.type == NBD_CMD_READ && !job->error;
+        bool is_status = job->request.type == NBD_CMD_BLOCK_STATUS && !job->error;
+        unsigned i = slot->n_blocks++;
+
+        if (is_read && guest->session.has_structured ? i >= job->n_parts
+            : is_status                              ? i >= job->n_contexts
+                                                     : i >= 1)
+                return false;
+        if (is_read && guest->session.has_structured)
+                put_part(slot, i);
+        else if (is_read)
+                put_with_head(slot, nbd_put_simple(&job->request, slot->head), job->data,
+                              job->request.length);
+        else if (is_status)
+                put_status(slot, i);
+        else
+                put_block(slot, slot->head,
+                          nbd_put_answer(&guest->session, &job->request, job->error, slot->text, slot->head));
+        return true;
+}
+
+/* The next bytes that are to go, at most OUT_PIECE; 0: none. */
+static size_t next_bytes(struct nbd_guest *guest, const uint8_t **ret) {
+        if (guest->talk.n > guest->talk_at) {
+                *ret = guest->talk.data + guest->talk_at;
+                return (size_t)min_u64(guest->talk.n - guest->talk_at, OUT_PIECE);
+        }
+        while (guest->to_send && guest->to_send->left == 0) {
+                struct nbd_slot *slot = guest->to_send;
+
+                if (put_next_block(guest, slot))
+                        break;
+                guest->to_send = slot->next;
+                if (!guest->to_send)
+                        guest->last_to_send = &guest->to_send;
+                free_slot(guest, slot);
+        }
+        if (!guest->to_send)
+                return 0;
+        *ret = guest->to_send->from;
+        return (size_t)min_u64(guest->to_send->left, OUT_PIECE);
+}
+
+static void have_sent(struct nbd_guest *guest, size_t n) {
+        if (guest->talk.n > guest->talk_at) {
+                guest->talk_at += n;
+                if (guest->talk_at == guest->talk.n)
+                        guest->talk.n = guest->talk_at = 0;
+        } else {
+                guest->to_send->from += n;
+                guest->to_send->left -= n;
+        }
+}
+
+void nbd_guest_pump(struct nbd_guest *guest) {
+        const uint8_t *bytes = NULL;
+        struct err_note unused;
+        size_t n;
+
+        while (guest->conn && guest->state != GUEST_SECURING && conn_unsent(guest->conn) < OUT_ENOUGH &&
+               (n = next_bytes(guest, &bytes)) > 0) {
+                /* Where it fails the connection is at its end, which `ended` tells. */
+                if (conn_send(guest->conn, bytes, n, &unused))
+                        break;
+                have_sent(guest, n);
+        }
+}
+
+/* ---- requests -------------------------------------------------------------------------------- */
+
+static void queue_answer(struct nbd_guest *guest, struct nbd_slot *slot) {
+        slot->next = NULL;
+        *guest->last_to_send = slot;
+        guest->last_to_send = &slot->next;
+}
+
+static void log_failure(struct nbd_guest *guest, const struct nbd_job *job) {
+        AUTO_FREE char *text = NULL;
+
+        if (job->error != NBD_EIO && job->error != NBD_ENOSPC && job->error != NBD_ENOMEM)
+                return;
+        text = mem_format("%s: %s %" PRIu32 " at %" PRIu64 ": %s", guest->export->name,
+                          nbd_command_name(job->request.type), job->request.length, job->request.offset,
+                          job->note.text);
+        /* Guests try again; once is enough. */
+        if (strncmp(text, guest->logged, sizeof guest->logged - 1) == 0)
+                return;
+        snprintf(guest->logged, sizeof guest->logged, "%s", text);
+        guest->house.log(guest->house.user, text);
+}
+
+static void on_done(void *user) {
+        struct nbd_guest *guest = user;
+        struct nbd_slot *slot;
+
+        pthread_mutex_lock(&guest->mutex);
+        slot = TAKE(guest->done);
+        guest->last_done = &guest->done;
+        guest->is_posted = false;
+        pthread_mutex_unlock(&guest->mutex);
+        while (slot) {
+                struct nbd_slot *next = slot->next;
+
+                guest->n_running--;
+                if (slot->job.error) {
+                        log_failure(guest, &slot->job);
+                        slot->text = slot->job.note.text;
+                }
+                queue_answer(guest, slot);
+                slot = next;
+        }
+        nbd_guest_pump(guest);
+        nbd_guest_listen(guest);
+        nbd_guest_settle(guest);
+}
+
+/* A worker's thread. */
+static void run_job(void *user) {
+        struct nbd_slot *slot = user;
+        struct nbd_guest *guest = slot->guest;
+        bool posts;
+
+        nbd_job_run(&slot->job);
+        pthread_mutex_lock(&guest->mutex);
+        slot->next = NULL;
+        *guest->last_done = slot;
+        guest->last_done = &slot->next;
+        posts = !guest->is_posted;
+        guest->is_posted = true;
+        pthread_mutex_unlock(&guest->mutex);
+        if (posts)
+                loop_post(guest->house.loop, on_done, guest);
+}
+
+static void begin_job(struct nbd_guest *guest, struct nbd_slot *slot) {
+        if (slot->is_refused) {
+                queue_answer(guest, slot);
+                return;
+        }
+        guest->n_running++;
+        slot->errand = (struct nbd_errand){.run = run_job, .user = slot};
+        nbd_work_add(guest->export->lane, &slot->errand);
+}
+
+/* False: there is no room for it yet. */
+static bool take_request(struct nbd_guest *guest, const struct nbd_request *request) {
+        struct nbd_verdict verdict = nbd_request_check(request, &guest->session);
+        size_t room = verdict.error ? 0 : nbd_job_room(request, guest->n_contexts);
+        struct nbd_slot *slot = guest->free;
+        uint8_t *piece = slot && room ? nbd_pool_take(guest->pool, HEAD_ROOM + room) : NULL;
+
+        if (!slot || (room && !piece))
+                return false;
+        guest->free = slot->next;
+        *slot = (struct nbd_slot){
+                .guest = guest, .piece = piece, .is_refused = verdict.error != NBD_OK, .text = verdict.text};
+        slot->job.request = *request;
+        slot->job.chain = guest->export->chain;
+        slot->job.data = piece ? piece + HEAD_ROOM : NULL;
+        slot->job.may_have_holes = guest->session.has_structured && !(request->flags & NBD_CMD_DF);
+        slot->job.contexts = guest->contexts;
+        slot->job.n_contexts = guest->n_contexts;
+        slot->job.error = verdict.error;
+        if (nbd_wire_left(&guest->wire) > 0)
+                guest->receiving = slot;
+        else
+                begin_job(guest, slot);
+        return true;
+}
+
+static void take_payload(struct nbd_guest *guest, struct span data) {
+        struct nbd_slot *slot = guest->receiving;
+
+        if (slot->piece)
+                memcpy(slot->job.data + slot->received, data.data, data.n);
+        slot->received += (uint32_t)data.n;
+        if (nbd_wire_left(&guest->wire) == 0)
+                begin_job(guest, TAKE(guest->receiving));
+}
+
+void nbd_guest_start(struct nbd_guest *guest) {
+        guest->state = GUEST_SERVING;
+        guest->pool = nbd_pool_new();
+        guest->slots = mem_zero(NBD_REQUESTS_MAX * sizeof *guest->slots);
+        for (unsigned i = 0; i < NBD_REQUESTS_MAX; i++)
+                free_slot(guest, &guest->slots[i]);
+        nbd_wire_start(&guest->wire);
+}
+
+/* ---- hearing --------------------------------------------------------------------------------- */
+
+static void begin_tls(struct nbd_guest *guest) {
+        struct cover *cover = NULL;
+        struct err_note note;
+
+        nbd_guest_pump(guest);
+        assert(!has_to_send(guest));
+        if (tls_cover_new(guest->house.keys, NULL, &cover, &note)) {
+                guest->house.log(guest->house.user, note.text);
+                nbd_guest_go(guest);
+                return;
+        }
+        guest->state = GUEST_SECURING;
+        conn_secure(guest->conn, cover, TLS_PATIENCE_NS);
+}
+
+static void on_secured(void *user) {
+        struct nbd_guest *guest = user;
+
+        guest->state = GUEST_TALKING;
+        nbd_wire_secured(&guest->wire);
+}
+
+static void take_event(struct nbd_guest *guest, const struct nbd_event *event) {
+        switch (event->kind) {
+        case NBD_MORE:
+        case NBD_CLIENT_FLAGS:
+                break;
+        case NBD_OPTION:
+                nbd_guest_take_option(guest, &event->option);
+                break;
+        case NBD_REFUSED:
+                nbd_guest_refuse_option(guest, &event->refusal);
+                break;
+        case NBD_REQUEST:
+                if (event->request.type == NBD_CMD_DISC) {
+                        nbd_guest_leave(guest);
+                } else if (!take_request(guest, &event->request)) {
+                        guest->waiting = event->request;
+                        guest->is_waiting = true;
+                }
+                break;
+        case NBD_PAYLOAD:
+                take_payload(guest, event->data);
+                break;
+        }
+        nbd_guest_pump(guest);
+}
+
+/* Options are answered one by one, and what there is no room for is not heard. */
+static bool may_hear(struct nbd_guest *guest) {
+        if (!guest->conn || (guest->state != GUEST_TALKING && guest->state != GUEST_SERVING))
+                return false;
+        if (guest->is_waiting && take_request(guest, &guest->waiting)) {
+                guest->is_waiting = false;
+                nbd_guest_pump(guest);
+        }
+        if (guest->state == GUEST_SERVING)
+                return !guest->is_waiting;
+        return !guest->is_asking && guest->talk.n == guest->talk_at && conn_unsent(guest->conn) == 0;
+}
+
+void nbd_guest_listen(struct nbd_guest *guest) {
+        while (may_hear(guest)) {
+                struct nbd_event event = {0};
+                struct err_note unused;
+                size_t n, used = 0;
+                const uint8_t *data = conn_peek(guest->conn, &n);
+
+                if (nbd_wire_next(&guest->wire, (struct span){data, n}, &used, &event, &unused)) {
+                        nbd_guest_go(guest);
+                        return;
+                }
+                take_event(guest, &event);
+                if (guest->conn)
+                        conn_skip(guest->conn, used);
+                if (event.kind != NBD_MORE)
+                        continue;
+                if (guest->wire.state == NBD_SECURING && guest->conn)
+                        begin_tls(guest);
+                return;
+        }
+}
+
+static void on_got(void *user) {
+        struct nbd_guest *guest = user;
+
+        nbd_guest_listen(guest);
+        nbd_guest_settle(guest);
+}
+
+static void on_drained(void *user) {
+        struct nbd_guest *guest = user;
+
+        nbd_guest_pump(guest);
+        nbd_guest_listen(guest);
+        nbd_guest_settle(guest);
+}
+
+enum err nbd_guest_new(const struct nbd_house *house, int fd, const char *peer, struct nbd_guest **ret,
+                       struct err_note *note) {
+        struct nbd_guest *guest = mem_new(struct nbd_guest);
+        struct conn_options options = {.in_max = IN_MAX,
+                                       .out_max = OUT_ENOUGH + OUT_PIECE,
+                                       .got = on_got,
+                                       .drained = on_drained,
+                                       .secured = on_secured,
+                                       .ended = on_ended,
+                                       .user = guest};
+
+        guest->house = *house;
+        if (conn_new(house->loop, fd, &options, &guest->conn, note)) {
+                free(guest);
+                return note->code;
+        }
+        snprintf(guest->peer, sizeof guest->peer, "%s", peer);
+        guest->last_to_send = &guest->to_send;
+        guest->last_done = &guest->done;
+        pthread_mutex_init(&guest->mutex, NULL);
+        nbd_wire_init(&guest->wire, house->tls);
+        nbd_guest_greet(guest);
+        *ret = guest;
+        return ERR_NONE;
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The data plane: the VDIs of one SR, served by NBD on a unix socket and over TCP.
+ *
+ *      nbd_server_open(&options, &server, note)        it listens
+ *      nbd_server_run(server, stop)                    until *stop; then it drains
+ *      nbd_server_close(server)                        every disk is flushed and closed
+ *
+ * The thread that runs it moves bytes and never waits for a disk: requests are carried out by threads of
+ * their own (nbd_work.h), disks are opened and closed by another (nbd_export.h).
+ *
+ * Who may come is said by the mode of the socket's file (0600) and by TLS.  At most n_guests_max are
+ * connected; more wait in the kernel.  A peer that has vanished is noticed by TCP's keepalive; nobody is
+ * dropped for being slow.
+ *
+ * Draining: nobody is let in any more, requests that have come whole are carried out and answered, and what
+ * a client does not read within NBD_DRAIN_NS is lost.
+ *
+ * Errors: of opening, those of net and of the keys.  Later ones are told to `log`.
+ * Threads: the one that opened it; `log` is called by any of ours.
+ */
+#ifndef SERVE_NBD_SERVER_H
+#define SERVE_NBD_SERVER_H
+
+#include <stdatomic.h>
+
+#include "nbd_guest.h"
+#include "tcp.h"
+
+struct nbd_server;
+
+enum { NBD_GUESTS_MAX = 1024 };
+
+struct nbd_server_options {
+        struct io *io;                 /* borrowed */
+        struct sr *sr;                 /* borrowed */
+        struct turn *turn;             /* borrowed; of the SR, not held meanwhile */
+        const char *unix_path;         /* borrowed; one of these two at least; the other may be NULL */
+        const char *tcp_address;       /* borrowed */
+        const struct tls_options *tls; /* borrowed; NULL: none is offered */
+        bool requires_tls;
+        unsigned n_guests_max;                     /* 0: NBD_GUESTS_MAX */
+        void (*log)(void *user, const char *text); /* borrowed */
+        void *user;                                /* borrowed; handed to it */
+};
+
+MUST_USE enum err nbd_server_open(const struct nbd_server_options *, struct nbd_server **ret,
+                                  struct err_note *);
+void nbd_server_run(struct nbd_server *, const atomic_bool *stop);
+void nbd_server_close(struct nbd_server *); /* nobody is connected: after run, or instead of it */
+DEFINE_AUTO(struct nbd_server *, nbd_server_close);
+
+/* Where TCP is listened on, with the port that was free where 0 was asked for; NULL: nowhere. */
+const char *nbd_server_tcp_address(const struct nbd_server *);
+
+#endif

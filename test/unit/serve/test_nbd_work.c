@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "nbd_work.h"
+
+enum { MANY = 100 };
+
+/* Where errands wait until they are let go, and the order in which they ran. */
+struct gate {
+        pthread_mutex_t mutex;
+        pthread_cond_t moved;
+        bool is_open;
+        unsigned n_inside, n_ran;
+        char order[4 * MANY];
+};
+
+static void gate_init(struct gate *gate) {
+        *gate = (struct gate){.n_ran = 0};
+        pthread_mutex_init(&gate->mutex, NULL);
+        pthread_cond_init(&gate->moved, NULL);
+}
+
+static void gate_open(struct gate *gate) {
+        pthread_mutex_lock(&gate->mutex);
+        gate->is_open = true;
+        pthread_cond_broadcast(&gate->moved);
+        pthread_mutex_unlock(&gate->mutex);
+}
+
+static void wait_for(struct gate *gate, const unsigned *n, unsigned want) {
+        pthread_mutex_lock(&gate->mutex);
+        while (*n < want)
+                pthread_cond_wait(&gate->moved, &gate->mutex);
+        pthread_mutex_unlock(&gate->mutex);
+}
+
+struct task {
+        struct nbd_errand errand;
+        struct gate *gate;
+        char letter;
+        bool opens;
+};
+
+static void pass(void *user) {
+        struct task *task = user;
+        struct gate *gate = task->gate;
+
+        pthread_mutex_lock(&gate->mutex);
+        gate->n_inside++;
+        gate->is_open |= task->opens;
+        pthread_cond_broadcast(&gate->moved);
+        while (!gate->is_open)
+                pthread_cond_wait(&gate->moved, &gate->mutex);
+        gate->order[gate->n_ran++] = task->letter;
+        pthread_cond_broadcast(&gate->moved);
+        pthread_mutex_unlock(&gate->mutex);
+}
+
+static void add(struct nbd_lane *lane, struct task *tasks, unsigned n, struct gate *gate, char letter) {
+        for (unsigned i = 0; i < n; i++) {
+                tasks[i] = (struct task){
+                        .errand = {.run = pass, .user = &tasks[i]}, .gate = gate, .letter = letter};
+                nbd_work_add(lane, &tasks[i].errand);
+        }
+}
+
+static void who_has_little_to_do_does_not_wait_for_who_has_much(void **state) {
+        struct nbd_work *work = nbd_work_new(2);
+        struct nbd_lane *lanes[5];
+        struct task held[2], much[2][MANY], little[1];
+        struct gate gate;
+        const char *at;
+
+        (void)state;
+        gate_init(&gate);
+        for (unsigned i = 0; i < 5; i++)
+                lanes[i] = nbd_lane_new(work);
+        add(lanes[0], &held[0], 1, &gate, 'x');
+        add(lanes[1], &held[1], 1, &gate, 'x');
+        wait_for(&gate, &gate.n_inside, 2);
+        add(lanes[2], much[0], MANY, &gate, 'a');
+        add(lanes[3], much[1], MANY, &gate, 'b');
+        add(lanes[4], little, 1, &gate, 'c');
+        gate_open(&gate);
+        wait_for(&gate, &gate.n_ran, 2 * MANY + 3);
+        at = memchr(gate.order, 'c', sizeof gate.order);
+        assert_non_null(at);
+        /* Behind the two that were held, and at most one of each lane that a thread begins meanwhile. */
+        assert_true(at - gate.order <= 5);
+        for (unsigned i = 0; i < 5; i++)
+                nbd_lane_free(lanes[i]);
+        nbd_work_free(work);
+}
+
+static void one_lane_never_has_all_threads(void **state) {
+        struct nbd_work *work = nbd_work_new(4);
+        struct nbd_lane *much = nbd_lane_new(work), *other = nbd_lane_new(work);
+        struct task tasks[MANY], one;
+        struct gate gate;
+
+        (void)state;
+        gate_init(&gate);
+        add(much, tasks, MANY, &gate, 'a');
+        wait_for(&gate, &gate.n_inside, 3);
+        one = (struct task){
+                .errand = {.run = pass, .user = &one}, .gate = &gate, .letter = 'b', .opens = true};
+        nbd_work_add(other, &one.errand);
+        wait_for(&gate, &gate.n_ran, MANY + 1);
+        assert_int_equal(gate.n_inside, MANY + 1);
+        nbd_lane_free(much);
+        nbd_lane_free(other);
+        nbd_work_free(work);
+}
+
+static void errands_of_a_lane_begin_in_their_order_and_the_lane_waits_for_them(void **state) {
+        struct nbd_work *work = nbd_work_new(2);
+        struct nbd_lane *lane = nbd_lane_new(work);
+        struct task tasks[26];
+        struct gate gate;
+
+        (void)state;
+        gate_init(&gate);
+        for (unsigned i = 0; i < 26; i++)
+                add(lane, &tasks[i], 1, &gate, (char)('a' + i));
+        gate_open(&gate);
+        wait_for(&gate, &gate.n_inside, 26);
+        nbd_lane_free(lane);
+        assert_memory_equal(gate.order, "abcdefghijklmnopqrstuvwxyz", 26);
+        nbd_work_free(work);
+        assert_true(nbd_work_threads() >= 8);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(who_has_little_to_do_does_not_wait_for_who_has_much),
+                cmocka_unit_test(one_lane_never_has_all_threads),
+                cmocka_unit_test(errands_of_a_lane_begin_in_their_order_and_the_lane_waits_for_them),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
