@@ -44,7 +44,6 @@ TESTED_ELSEWHERE = {
     'src/app/main.c': 'calls command.c and nothing else',
     'src/disk/convert_source.c': 'a part of convert.c: test_convert.c',
     'src/disk/convert_target.c': 'likewise',
-    'src/serve/nbd_export.c': 'test_nbd_guest.c opens through it; test_nbd.py has names, snapshots, contexts',
     'src/serve/nbd_guest_talk.c': 'a part of nbd_guest.c: test_nbd_guest.c, test_nbd.py',
     'src/serve/nbd_server.c': 'test_nbd.py: the command, from outside',
     'src/serve/rpc_client.c': 'test_owner.py: two processes, one of which owns the SR',

@@ -109,6 +109,12 @@ void nbd_guest_drain(struct nbd_guest *guest) {
         nbd_guest_settle(guest);
 }
 
+void nbd_guest_tick(struct nbd_guest *guest) {
+        if (guest->pool && !guest->was_busy)
+                nbd_pool_rest(guest->pool);
+        guest->was_busy = false;
+}
+
 /* ---- sending --------------------------------------------------------------------------------- */
 
 static void free_slot(struct nbd_guest *guest, struct nbd_slot *slot) {
@@ -308,6 +314,7 @@ static bool take_request(struct nbd_guest *guest, const struct nbd_request *requ
         if (!slot || (room && !piece))
                 return false;
         guest->free = slot->next;
+        guest->was_busy = true;
         *slot = (struct nbd_slot){
                 .guest = guest, .piece = piece, .is_refused = verdict.error != NBD_OK, .text = verdict.text};
         slot->job.request = *request;

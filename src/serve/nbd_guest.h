@@ -44,5 +44,7 @@ MUST_USE enum err nbd_guest_new(const struct nbd_house *, int fd, const char *pe
                                 struct err_note *);
 /* Nothing more is begun; it goes when what is under way was answered. */
 void nbd_guest_drain(struct nbd_guest *);
+/* To be called about each second: memory of a burst is given back after a second without requests. */
+void nbd_guest_tick(struct nbd_guest *);
 
 #endif

@@ -64,6 +64,7 @@ struct nbd_guest {
         struct nbd_slot *receiving; /* borrowed; the write whose data is coming */
         struct nbd_request waiting; /* there is no room for it yet */
         bool is_waiting;
+        bool was_busy; /* since the last tick */
         unsigned n_running;
         struct nbd_slot *to_send, **last_to_send; /* borrowed */
         char logged[ERR_TEXT_SIZE];               /* what was logged last */

@@ -8,7 +8,7 @@
 #include "mem.h"
 
 /* Pieces begin at lines of the processor's cache. */
-enum { ALIGNMENT = 64, PAGE = 4096 };
+enum { ALIGNMENT = 64, PAGE = 4096, KEPT = 1 << 20 };
 
 struct piece {
         size_t at, n;
@@ -18,6 +18,7 @@ struct nbd_pool {
         uint8_t *memory;                          /* owned */
         struct piece pieces[NBD_POOL_PIECES_MAX]; /* in the order of their places */
         unsigned n_pieces;
+        size_t touched; /* no byte from here on was ever part of a piece */
 };
 
 struct nbd_pool *nbd_pool_new(void) {
@@ -50,6 +51,7 @@ uint8_t *nbd_pool_take(struct nbd_pool *pool, size_t n) {
 
                 if (until - at >= n) {
                         insert(pool, i, (struct piece){at, n});
+                        pool->touched = (size_t)max_u64(pool->touched, at + n);
                         return pool->memory + at;
                 }
                 at = until + (i < pool->n_pieces ? pool->pieces[i].n : 0);
@@ -66,4 +68,16 @@ void nbd_pool_give(struct nbd_pool *pool, uint8_t *piece) {
                 return;
         }
         assert(!"a piece of this pool");
+}
+
+void nbd_pool_rest(struct nbd_pool *pool) {
+        if (pool->n_pieces > 0 || pool->touched <= KEPT)
+                return;
+        free(pool->memory);
+        pool->memory = mem_aligned(PAGE, NBD_POOL_SIZE);
+        pool->touched = 0;
+}
+
+size_t nbd_pool_touched(const struct nbd_pool *pool) {
+        return pool->touched;
 }

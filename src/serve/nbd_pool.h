@@ -25,5 +25,8 @@ DEFINE_AUTO(struct nbd_pool *, nbd_pool_free);
 /* NULL: no room for now.  0 < n <= NBD_POOL_SIZE. */
 uint8_t *nbd_pool_take(struct nbd_pool *, size_t n);
 void nbd_pool_give(struct nbd_pool *, uint8_t *piece);
+/* To be called now and then: while all of it is free, what a burst has touched goes back to the machine. */
+void nbd_pool_rest(struct nbd_pool *);
+size_t nbd_pool_touched(const struct nbd_pool *); /* bytes that the machine gives us at most */
 
 #endif

@@ -166,6 +166,9 @@ static void on_tick(void *user) {
         struct nbd_server *server = user;
 
         nbd_exports_tick(server->exports);
+        VEC_EACH (&server->guests, each) {
+                nbd_guest_tick(*each);
+        }
         server->tick = loop_after(server->loop, TICK_EVERY_NS, on_tick, server);
 }
 

@@ -257,6 +257,8 @@ static void many_requests_at_once_are_each_answered_once(void **state) {
                         assert_int_equal(s->answers[i].bytes, i < 200 ? 0 : 512);
                         if (i >= 200)
                                 assert_int_equal(s->answers[i].first, (uint8_t)(i - 200 + round));
+                        if (i >= 200)
+                                assert_int_equal(s->answers[i].last, s->answers[i].first);
                 }
                 assert_null(s->guest->to_send);
                 disconnect(s);

@@ -60,6 +60,26 @@ static void the_lowest_place_is_taken_and_no_more_than_there_is(void **state) {
         assert_ptr_equal(nbd_pool_take(pool, NBD_POOL_SIZE - 448), all + 448);
 }
 
+static void what_a_burst_touched_is_given_back_once_all_is_free(void **state) {
+        AUTO(nbd_pool_free) struct nbd_pool *pool = nbd_pool_new();
+        uint8_t *large = nbd_pool_take(pool, 5 << 20), *small = nbd_pool_take(pool, 100);
+
+        (void)state;
+        nbd_pool_give(pool, large);
+        small[0] = 'a';
+        nbd_pool_rest(pool);
+        assert_int_equal(small[0], 'a');
+        assert_int_equal(nbd_pool_touched(pool), (5 << 20) + 128);
+        nbd_pool_give(pool, small);
+        nbd_pool_rest(pool);
+        assert_int_equal(nbd_pool_touched(pool), 0);
+        large = nbd_pool_take(pool, 1 << 20);
+        nbd_pool_give(pool, large);
+        nbd_pool_rest(pool);
+        assert_int_equal(nbd_pool_touched(pool), 1 << 20);
+        assert_ptr_equal(nbd_pool_take(pool, 1), large);
+}
+
 static void there_are_as_many_pieces_as_was_said(void **state) {
         AUTO(nbd_pool_free) struct nbd_pool *pool = nbd_pool_new();
         uint8_t *last = NULL;
@@ -76,6 +96,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(any_history_of_pieces_keeps_them_apart),
                 cmocka_unit_test(the_lowest_place_is_taken_and_no_more_than_there_is),
+                cmocka_unit_test(what_a_burst_touched_is_given_back_once_all_is_free),
                 cmocka_unit_test(there_are_as_many_pieces_as_was_said),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

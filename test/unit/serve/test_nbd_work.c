@@ -2,7 +2,7 @@
 #include "check.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
+#include <time.h>
 
 #include "nbd_work.h"
 
@@ -31,9 +31,12 @@ static void gate_open(struct gate *gate) {
 }
 
 static void wait_for(struct gate *gate, const unsigned *n, unsigned want) {
+        struct timespec until = {.tv_sec = time(NULL) + 30};
+
         pthread_mutex_lock(&gate->mutex);
         while (*n < want)
-                pthread_cond_wait(&gate->moved, &gate->mutex);
+                /* A hang is a failure, not a test that does not end. */
+                assert_int_equal(pthread_cond_timedwait(&gate->moved, &gate->mutex, &until), 0);
         pthread_mutex_unlock(&gate->mutex);
 }
 

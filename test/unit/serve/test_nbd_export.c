@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "nbd_export.h"
+#include "nbd_wire_client.h"
+#include "sr/sr_kit.h"
+
+struct scene {
+        struct io *io; /* owned */
+        struct sr *sr; /* owned */
+        struct turn turn;
+        struct nbd_work *work;       /* owned */
+        struct nbd_exports *exports; /* owned */
+        struct uuid a, b, snapshot;
+
+        pthread_mutex_t mutex; /* guards what is below */
+        pthread_cond_t moved;
+        unsigned n_answered, n_failed;
+        char failed[ERR_TEXT_SIZE];
+};
+
+static void on_answered(struct nbd_ask *ask) {
+        struct scene *s = ask->user;
+
+        pthread_mutex_lock(&s->mutex);
+        s->n_answered++;
+        pthread_cond_signal(&s->moved);
+        pthread_mutex_unlock(&s->mutex);
+}
+
+static void on_failed(void *user, const char *text) {
+        struct scene *s = user;
+
+        pthread_mutex_lock(&s->mutex);
+        s->n_failed++;
+        snprintf(s->failed, sizeof s->failed, "%s", text);
+        pthread_mutex_unlock(&s->mutex);
+}
+
+static void open_exports(struct scene *s) {
+        s->exports = nbd_exports_new(&(struct nbd_exports_options){
+                .sr = s->sr, .turn = &s->turn, .work = s->work, .failed = on_failed, .user = s});
+}
+
+static int set_up(void **state) {
+        struct scene *s = calloc(1, sizeof *s);
+
+        s->io = io_sim_new(1, 0);
+        s->sr = kit_create(s->io);
+        s->a = kit_vdi(s->sr, "a");
+        turn_init(&s->turn, s->io);
+        s->work = nbd_work_new(2);
+        pthread_mutex_init(&s->mutex, NULL);
+        pthread_cond_init(&s->moved, NULL);
+        open_exports(s);
+        *state = s;
+        return 0;
+}
+
+static int tear_down(void **state) {
+        struct scene *s = *state;
+
+        if (s->exports)
+                nbd_exports_free(s->exports);
+        nbd_work_free(s->work);
+        turn_fini(&s->turn);
+        if (s->sr)
+                sr_close(s->sr);
+        io_free(s->io);
+        free(s);
+        return 0;
+}
+
+/* The answer, waited for; the caller releases what it holds. */
+static void ask(struct scene *s, struct nbd_ask *ask, enum nbd_ask_kind kind, const char *name) {
+        unsigned before = s->n_answered;
+
+        ask->kind = kind;
+        ask->answered = on_answered;
+        ask->user = s;
+        snprintf(ask->name, sizeof ask->name, "%s", name);
+        nbd_exports_ask(s->exports, ask);
+        pthread_mutex_lock(&s->mutex);
+        while (s->n_answered == before)
+                pthread_cond_wait(&s->moved, &s->mutex);
+        pthread_mutex_unlock(&s->mutex);
+}
+
+static struct nbd_export *open_one(struct scene *s, const char *name) {
+        struct nbd_ask one = {0};
+        struct nbd_export *export;
+
+        ask(s, &one, NBD_ASK_OPEN, name);
+        if (one.failed)
+                print_error("%s\n", one.note.text);
+        assert_int_equal(one.failed, ERR_NONE);
+        export = TAKE(one.export);
+        nbd_ask_fini(s->exports, &one);
+        return export;
+}
+
+static void assert_refused(struct scene *s, const char *name, enum err code, const char *words,
+                           const char *more) {
+        struct nbd_ask one = {0};
+
+        ask(s, &one, NBD_ASK_OPEN, name);
+        assert_int_equal(one.failed, code);
+        assert_non_null(strstr(one.note.text, words));
+        assert_non_null(strstr(one.note.text, more));
+        assert_null(one.export);
+        nbd_ask_fini(s->exports, &one);
+}
+
+/* Until nobody has it open: it is closed in its own time. */
+static bool is_closed(struct scene *s, const struct uuid *vdi) {
+        for (unsigned i = 0; i < 3000; i++) {
+                bool is_open;
+
+                turn_take(&s->turn, "test");
+                is_open = sr_get_vdi(s->sr, vdi)->is_open;
+                turn_give(&s->turn);
+                if (!is_open)
+                        return true;
+                nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        }
+        return false;
+}
+
+/* ---- cases ----------------------------------------------------------------------------------- */
+
+static void a_name_leads_to_one_vdi_or_says_why_not(void **state) {
+        struct scene *s = *state;
+        struct nbd_export *by_name = open_one(s, "a"), *by_uuid, *only = open_one(s, "");
+
+        by_uuid = open_one(s, uuid_format(&s->a).s);
+        assert_ptr_equal(by_name, by_uuid);
+        assert_ptr_equal(by_name, only);
+        assert_true(uuid_equal(&by_name->vdi, &s->a));
+        assert_int_equal(by_name->size, KIT_SIZE);
+        assert_false(by_name->is_read_only);
+        assert_refused(s, "nobody", ERR_NOT_FOUND, "nobody", "");
+        turn_take(&s->turn, "test");
+        s->b = kit_vdi(s->sr, "a");
+        turn_give(&s->turn);
+        assert_refused(s, "a", ERR_INVALID, uuid_format(&s->a).s, uuid_format(&s->b).s);
+        assert_refused(s, "", ERR_NOT_FOUND, "2 VDIs", "");
+        for (unsigned i = 0; i < 3; i++)
+                nbd_export_release(s->exports, by_name);
+}
+
+static void what_is_shared_is_closed_when_the_last_leaves(void **state) {
+        struct scene *s = *state;
+        struct nbd_export *first = open_one(s, "a"), *second = open_one(s, "a");
+        struct err_note note = {0};
+        char read = 0;
+
+        assert_ptr_equal(first->chain, second->chain);
+        assert_ok(chain_write(first->chain, "x", 1, 77, &note));
+        assert_ok(chain_read(second->chain, &read, 1, 77, &note));
+        assert_int_equal(read, 'x');
+        nbd_export_release(s->exports, first);
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        turn_take(&s->turn, "test");
+        assert_true(sr_get_vdi(s->sr, &s->a)->is_open);
+        assert_err(sr_vdi_delete(s->sr, &s->a, &note), ERR_BUSY, "open for writing");
+        turn_give(&s->turn);
+        nbd_export_release(s->exports, second);
+        assert_true(is_closed(s, &s->a));
+        turn_take(&s->turn, "test");
+        assert_ok(sr_vdi_delete(s->sr, &s->a, &note));
+        turn_give(&s->turn);
+        assert_int_equal(s->n_failed, 0);
+}
+
+static void a_snapshot_is_read_only_and_a_base_of_contexts(void **state) {
+        struct scene *s = *state;
+        struct nbd_export *export;
+        struct nbd_context changed = {.kind = NBD_CONTEXT_CHANGED};
+        struct err_note note = {0};
+        struct nbd_ask one = {0};
+        AUTO_FREE char *name = NULL;
+        be32 n;
+
+        s->snapshot = kit_snapshot(s->sr, &s->a, "s");
+        export = open_one(s, "s");
+        assert_true(export->is_read_only);
+        assert_err(chain_write(export->chain, "x", 1, 0, &note), ERR_READ_ONLY, "");
+        nbd_export_release(s->exports, export);
+
+        changed.snapshot = s->snapshot;
+        name = mem_text(nbd_context_name(&changed).s);
+        n = be32_put((uint32_t)strlen(name));
+        buf_add(&one.queries, &n, sizeof n);
+        buf_add(&one.queries, name, strlen(name));
+        one.n_queries = 1;
+        ask(s, &one, NBD_ASK_CONTEXTS, "a");
+        assert_int_equal(one.failed, ERR_NONE);
+        assert_int_equal(one.offers.n, 1);
+        assert_true(uuid_equal(&one.offers.data[0].base->vdi, &s->snapshot));
+        nbd_ask_fini(s->exports, &one);
+        assert_true(is_closed(s, &s->snapshot));
+
+        one = (struct nbd_ask){.is_list = true};
+        ask(s, &one, NBD_ASK_CONTEXTS, "a");
+        assert_int_equal(one.offers.n, 2);
+        assert_int_equal(one.offers.data[0].context.kind, NBD_CONTEXT_ALLOCATION);
+        assert_true(uuid_equal(&one.offers.data[1].context.snapshot, &s->snapshot));
+        assert_null(one.offers.data[1].base);
+        nbd_ask_fini(s->exports, &one);
+}
+
+static void the_list_says_names_that_lead_to_one_and_else_uuids(void **state) {
+        struct scene *s = *state;
+        struct nbd_ask one = {0};
+
+        turn_take(&s->turn, "test");
+        (void)kit_vdi(s->sr, "b");
+        (void)kit_vdi(s->sr, "c");
+        (void)kit_vdi(s->sr, "b");
+        turn_give(&s->turn);
+        ask(s, &one, NBD_ASK_LIST, "");
+        assert_int_equal(one.list.n, 4);
+        assert_string_equal(one.list.data[0].name, "a");
+        assert_string_equal(one.list.data[1].name, uuid_format(&sr_vdi_at(s->sr, 1)->row.uuid).s);
+        assert_string_equal(one.list.data[2].name, uuid_format(&sr_vdi_at(s->sr, 2)->row.uuid).s);
+        assert_string_equal(one.list.data[3].name, "c");
+        nbd_ask_fini(s->exports, &one);
+}
+
+static void whoever_asks_waits_for_the_turn_and_nobody_else(void **state) {
+        struct scene *s = *state;
+        struct nbd_ask one = {.kind = NBD_ASK_OPEN, .name = "a", .answered = on_answered, .user = s};
+
+        turn_take(&s->turn, "test");
+        nbd_exports_ask(s->exports, &one);
+        while (turn_n_waiting(&s->turn) == 0)
+                nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        assert_int_equal(s->n_answered, 0);
+        turn_give(&s->turn);
+        pthread_mutex_lock(&s->mutex);
+        while (s->n_answered == 0)
+                pthread_cond_wait(&s->moved, &s->mutex);
+        pthread_mutex_unlock(&s->mutex);
+        assert_int_equal(one.failed, ERR_NONE);
+        nbd_ask_fini(s->exports, &one);
+}
+
+/* Two seconds too long in memory, then the power fails. */
+static void what_waits_too_long_is_flushed_by_ticks(void **state) {
+        struct scene *s = *state;
+        struct nbd_export *export = open_one(s, "a");
+        struct err_note note = {0};
+        struct chain *chain;
+        char read = 0;
+
+        assert_ok(chain_write(export->chain, "x", 1, 77, &note));
+        for (unsigned i = 0; i < 7; i++) {
+                io_sim_advance(s->io, 1000000000);
+                nbd_exports_tick(s->exports);
+                nbd_exports_tick(s->exports); /* one of them at a time */
+                nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        }
+        io_sim_kill(s->io);
+        nbd_export_release(s->exports, export);
+        nbd_exports_free(TAKE(s->exports));
+        assert_int_equal(s->n_failed, 1);
+        assert_non_null(strstr(s->failed, "close a"));
+        sr_close(TAKE(s->sr));
+        io_sim_crash(s->io, 3);
+        s->sr = kit_open(s->io);
+        assert_ok(sr_open_chain(s->sr, &s->a, CHAIN_READ, &chain, &note));
+        assert_ok(chain_read(chain, &read, 1, 77, &note));
+        assert_int_equal(read, 'x');
+        assert_ok(sr_close_chain(s->sr, chain, &note));
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                CASE(a_name_leads_to_one_vdi_or_says_why_not),
+                CASE(what_is_shared_is_closed_when_the_last_leaves),
+                CASE(a_snapshot_is_read_only_and_a_base_of_contexts),
+                CASE(the_list_says_names_that_lead_to_one_and_else_uuids),
+                CASE(whoever_asks_waits_for_the_turn_and_nobody_else),
+                CASE(what_waits_too_long_is_flushed_by_ticks),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
