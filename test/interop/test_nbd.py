@@ -434,6 +434,25 @@ class Raw(Case):
         self.assertIn(self.vdi, answer.decode(errors='replace'))
         self.assertIn(other, answer.decode(errors='replace'))
 
+    def option(self, code, data):
+        return b'IHAVEOPT' + struct.pack('>II', code, len(data)) + data
+
+    def test_contexts_are_those_of_the_export_that_they_were_set_for(self):
+        self.create('b')
+        self.serve()
+        for name, error in ((b'a', None), (b'b', 22)):
+            client = self.open()
+            client.sendall(self.FLAGS + self.option(8, b'') +
+                           self.option(10, struct.pack('>I1sII15s', 1, b'a', 1, 15, b'base:allocation')) +
+                           self.option(7, struct.pack('>I1sH', 1, name, 0)))
+            n = 18 + 20 + (20 + 4 + 15) + 20 + (20 + 12) + 20
+            while n:
+                n -= len(client.recv(n))
+            client.sendall(self.request(7, 0, 4096))
+            answer = client.recv(1000)
+            self.assertEqual(struct.unpack('>IHH', answer[:8]), (0x668e33ef, 1, 0x8001 if error else 5))
+            self.assertEqual(int.from_bytes(answer[20:24], 'big'), error or 1)
+
     def test_nonsense_ends_the_connection_and_nothing_else(self):
         self.serve()
         for said in (b'GET / HTTP/1.1\r\n\r\n', b'', self.FLAGS + b'x' * 100000, self.FLAGS + self.GO[:-2]):
