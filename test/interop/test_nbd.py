@@ -101,6 +101,7 @@ class Case(unittest.TestCase):
             self.server.kill()
             self.server.wait()
             self.server.stdout.close()
+            self.assertNotIn('Sanitizer', self.log())
 
     def uri(self, name='a'):
         return 'nbd+unix:///%s?socket=%s' % (name, self.path('sock'))

@@ -70,23 +70,26 @@ static void add(struct nbd_lane *lane, struct task *tasks, unsigned n, struct ga
         }
 }
 
-static void who_has_little_to_do_does_not_wait_for_who_has_much(void **state) {
+/* Whether he comes before the others or after them. */
+static void try_with_little_to_do(bool comes_first) {
         struct nbd_work *work = nbd_work_new(2);
         struct nbd_lane *lanes[5];
         struct task held[2], much[2][MANY], little[1];
         struct gate gate;
         const char *at;
 
-        (void)state;
         gate_init(&gate);
         for (unsigned i = 0; i < 5; i++)
                 lanes[i] = nbd_lane_new(work);
         add(lanes[0], &held[0], 1, &gate, 'x');
         add(lanes[1], &held[1], 1, &gate, 'x');
         wait_for(&gate, &gate.n_inside, 2);
+        if (comes_first)
+                add(lanes[4], little, 1, &gate, 'c');
         add(lanes[2], much[0], MANY, &gate, 'a');
         add(lanes[3], much[1], MANY, &gate, 'b');
-        add(lanes[4], little, 1, &gate, 'c');
+        if (!comes_first)
+                add(lanes[4], little, 1, &gate, 'c');
         gate_open(&gate);
         wait_for(&gate, &gate.n_ran, 2 * MANY + 3);
         at = memchr(gate.order, 'c', sizeof gate.order);
@@ -96,6 +99,12 @@ static void who_has_little_to_do_does_not_wait_for_who_has_much(void **state) {
         for (unsigned i = 0; i < 5; i++)
                 nbd_lane_free(lanes[i]);
         nbd_work_free(work);
+}
+
+static void who_has_little_to_do_does_not_wait_for_who_has_much(void **state) {
+        (void)state;
+        try_with_little_to_do(false);
+        try_with_little_to_do(true);
 }
 
 static void one_lane_never_has_all_threads(void **state) {
