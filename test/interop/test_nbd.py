@@ -215,6 +215,17 @@ class Tools(Case):
         self.assertEqual(self.stop(), DONE)
         self.assertEqual(self.export()[:len(data)], data)
 
+    @needs('fio')
+    def test_fio_reads_what_it_wrote_with_many_requests_in_flight(self):
+        if 'nbd' not in self.tool('fio', '--enghelp').split():
+            self.skipTest('this fio has no NBD engine')
+        self.serve()
+        self.tool('fio', '--name=mixed', '--ioengine=nbd', '--uri=' + self.uri(), '--rw=randwrite',
+                  '--bsrange=512-64k', '--iodepth=32', '--size=16M', '--verify=crc32c', '--verify_fatal=1',
+                  '--randseed=1')
+        self.assertEqual(self.stop(), DONE)
+        self.assertEqual(self.log(), '')
+
     @needs('qemu-img')
     def test_qemu_img_converts_compares_and_maps(self):
         with open(self.path('in.raw'), 'wb') as f:
