@@ -28,7 +28,7 @@ except ImportError:
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get('CATENA_BUILD') or os.path.join(TOP, 'build')
 CATENA = os.path.join(BUILD, 'src', 'catena')
-KILLS = 200 if os.environ.get('CATENA_SOAK') else 10
+KILLS = 500 if os.environ.get('CATENA_SOAK') else 50
 MIB = 1 << 20
 SIZE = 24 * MIB
 DONE, FAILED, USAGE = 0, 1, 2
