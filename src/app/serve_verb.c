@@ -32,6 +32,11 @@ static const struct param serve_params[] = {
         {.name = "tls-verify-peer",
          .kind = PARAM_FLAG,
          .help = "Lets nobody in by TLS without a certificate of the CA."},
+        {.name = "connections",
+         .kind = PARAM_NUMBER,
+         .shown = "N",
+         .fallback = "1024",
+         .help = "Serves so many connections at once; others wait until one of them ends."},
         {0},
 };
 
@@ -53,6 +58,8 @@ static enum err check_options(struct verb_call *call, struct err_note *note) {
                 return call_usage(call, note, "--tls-required needs --tls-x509 or --tls-psk");
         if (call_flag(call, "tls-verify-peer") && !has_x509)
                 return call_usage(call, note, "--tls-verify-peer needs --tls-x509");
+        if (call_number(call, "connections") == 0 || call_number(call, "connections") > NBD_GUESTS_MAX)
+                return call_usage(call, note, "--connections is 1 to %d", NBD_GUESTS_MAX);
         return ERR_NONE;
 }
 
@@ -114,6 +121,7 @@ static enum err serve_sr(struct verb_call *call, struct sr *sr, struct err_note 
                                              .tcp_address = call_text(call, "tcp"),
                                              .tls = tls.x509_folder || tls.psk_file ? &tls : NULL,
                                              .requires_tls = call_flag(call, "tls-required"),
+                                             .n_guests_max = (unsigned)call_number(call, "connections"),
                                              .log = log_line};
         AUTO(nbd_server_close) struct nbd_server *server = NULL;
 

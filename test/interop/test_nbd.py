@@ -147,6 +147,8 @@ class Listening(Case):
     def test_what_is_wrong_is_said(self):
         code, _, err = self.call('serve', '--sr', 'sr')
         self.assertEqual((code, 'where to listen is not said' in err), (USAGE, True), err)
+        code, _, err = self.call('serve', '--sr', 'sr', '--unix', 'sock', '--connections', '0')
+        self.assertEqual((code, '1 to 1024' in err), (USAGE, True), err)
         code, _, err = self.call('serve', '--sr', 'sr', '--unix', 'sock', '--tls-required')
         self.assertEqual((code, '--tls-x509' in err), (USAGE, True), err)
         code, _, err = self.call('serve', '--sr', 'sr', '--unix', 'sock', '--tls-x509', 'nowhere')
@@ -464,6 +466,19 @@ class Raw(Case):
             answer = client.recv(1000)
             self.assertEqual(struct.unpack('>IHH', answer[:8]), (0x668e33ef, 1, 0x8001 if error else 5))
             self.assertEqual(int.from_bytes(answer[20:24], 'big'), error or 1)
+
+    def test_who_is_one_too_many_waits(self):
+        self.serve('--connections', '2')
+        first, second = self.go(), self.open()
+        self.assertEqual(second.recv(18)[:8], b'NBDMAGIC')
+        third = self.open()
+        third.settimeout(0.5)
+        self.assertRaises(TimeoutError, third.recv, 18)
+        first.sendall(self.request(3, 0, 0))
+        self.assertEqual(len(first.recv(16)), 16)
+        second.close()
+        third.settimeout(30)
+        self.assertEqual(third.recv(18)[:8], b'NBDMAGIC')
 
     def test_nonsense_ends_the_connection_and_nothing_else(self):
         self.serve()
