@@ -641,6 +641,62 @@ class Stops(Case):
         self.check(self.export(), known)
         self.run_ok('sr', 'check', 'sr')
 
+    def churn(self, stop, running):
+        """Snapshots, deletes, coalesces, as fast as it goes, until the server is killed."""
+        while not stop.is_set():
+            for words in (('vdi', 'snapshot', '--sr', 'sr', 'a', '--name', 's'),
+                          ('vdi', 'delete', '--sr', 'sr', 's'), ('gc', 'run', '--sr', 'sr')):
+                if stop.is_set():
+                    return
+                running[0] = subprocess.Popen([CATENA, *words], cwd=self.dir, env=self.env,
+                                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                              stderr=subprocess.DEVNULL)
+                running[0].wait()
+
+    def write_until(self, end, handle, dice, generation, flushed, written):
+        while time.monotonic() < end:
+            for _ in range(20):
+                at = dice.randrange(SIZE // 512)
+                generation += 1
+                written[at] = generation
+                handle.pwrite(sector(at, generation), at * 512)
+            handle.flush()
+            flushed.update(written)
+        for at in dice.sample(range(SIZE // 512), 20):
+            generation += 1
+            written[at] = generation
+            handle.pwrite(sector(at, generation), at * 512)
+        return generation
+
+    def test_kills_while_it_is_snapshotted_and_coalesced(self):
+        dice = random.Random(int(os.environ.get('CATENA_SEED', '2')))
+        flushed, written, generation = {}, {}, 0
+        for _ in range(max(6, KILLS // 8)):
+            self.serve()
+            handle = self.connect()
+            data = b''.join(handle.pread(8 * MIB, at) for at in range(0, SIZE, 8 * MIB))
+            for at in written:
+                found = data[at * 512:at * 512 + 512]
+                got = int(found[16:32]) if any(found) else 0
+                self.assertIn(found, (bytes(512), sector(at, got)))
+                self.assertLessEqual(flushed.get(at, 0), got, 'sector %d' % at)
+                self.assertLessEqual(got, written[at], 'sector %d' % at)
+                flushed[at] = written[at] = got
+            stop, running = threading.Event(), [None]
+            churning = threading.Thread(target=self.churn, args=(stop, running))
+            churning.start()
+            try:
+                generation = self.write_until(time.monotonic() + dice.uniform(0.05, 0.5), handle, dice,
+                                              generation, flushed, written)
+            finally:
+                stop.set()
+                self.stop(signal.SIGKILL)
+                if running[0]:
+                    running[0].kill()
+                churning.join()
+        self.run_ok('gc', 'run', '--sr', 'sr')
+        self.run_ok('sr', 'check', 'sr')
+
     def test_a_stop_answers_what_came_and_keeps_what_was_written(self):
         self.serve()
         handle = self.connect()
