@@ -127,10 +127,12 @@ static void say_why_not(struct bench *b) {
 static uint64_t run_gc(struct bench *b, struct looks *looks, uint64_t *ret_bytes) {
         uint64_t ended_ns = 0, looked_ns = 0;
         struct gc_options options = {.tell = note_end, .user = &ended_ns};
+        const struct gc_settings settings = {.ignores_guests = true};
         struct gc_turn turn;
         struct err_note note;
         struct gc *gc;
 
+        must(gc_set(b->sr, &settings, &note), &note);
         must(gc_new(b->sr, &options, &gc, &note), &note);
         do {
                 must(gc_step(gc, &turn, &note), &note);
