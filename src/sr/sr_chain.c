@@ -67,6 +67,25 @@ enum err sr_check_layers(const struct chain *chain, unsigned first, const struct
         return ERR_NONE;
 }
 
+static bool is_in_change(const struct sr *sr, const struct uuid *vdi) {
+        VEC_EACH (&sr->unfinished.list, each) {
+                if (intent_names(each, vdi))
+                        return true;
+        }
+        return false;
+}
+
+/* Whoever reads a disk holds its files: a change of it that was cut short could not be finished until he has
+ * gone, and with it no other change of the SR. */
+static enum err finish_changes(struct sr *sr, const struct uuid *vdi, enum chain_mode mode,
+                               struct err_note *note) {
+        if (mode == CHAIN_WRITE)
+                return sr_begin_change(sr, note);
+        if (sr->must_recover && sr_begin_change(sr, note) && is_in_change(sr, vdi))
+                return note->code;
+        return ERR_NONE;
+}
+
 enum err sr_open_chain(struct sr *sr, const struct uuid *uuid, enum chain_mode mode, struct chain **ret,
                        struct err_note *note) {
         const struct vdi *vdi;
@@ -74,7 +93,7 @@ enum err sr_open_chain(struct sr *sr, const struct uuid *uuid, enum chain_mode m
         AUTO_FREE char *path = NULL;
         AUTO(chain_abandon) struct chain *chain = NULL;
 
-        if ((mode == CHAIN_WRITE && sr_begin_change(sr, note)) || coalesce_make_way(sr, uuid, "open", note) ||
+        if (finish_changes(sr, uuid, mode, note) || coalesce_make_way(sr, uuid, "open", note) ||
             sr_need_vdi(sr, uuid, &vdi, note) || (mode == CHAIN_WRITE && prepare_write(sr, vdi, note)))
                 return err_wrap(note, "open VDI %s", uuid_format(uuid).s);
         name = node_place_name(vdi->node);

@@ -303,6 +303,44 @@ static void nothing_is_pulled_out_of_a_raw_disk(void **state) {
         sr_close(sr);
 }
 
+/* ---- a pivot that was cut short ---- */
+
+static void fail_rename(void *user, const char *verb, const char *path) {
+        (void)path;
+        if (strcmp(verb, "rename") == 0)
+                io_sim_fail_at(user, 1, ERR_IO, false);
+}
+
+/* He would hold the files that must be renamed. */
+static void who_reads_a_disk_whose_pivot_was_cut_short_holds_up_no_change(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct tall tall = make_tall(sr, 2);
+        struct err_note note = {0};
+        enum err err = ERR_NONE;
+        struct coalesce *c;
+        struct chain *chain;
+        bool is_done = false;
+
+        (void)state;
+        kit_delete(sr, &tall.snapshot[0]);
+        c = begin(sr, run_of(&tall, 0, 1));
+        io_sim_set_watch(io, fail_rename, io);
+        while (!err && !is_done)
+                err = coalesce_step(c, &is_done, &note);
+        assert_int_equal(err, ERR_IO);
+        io_sim_set_watch(io, NULL, NULL);
+        io_sim_heal(io);
+        coalesce_end(c);
+        assert_ok(sr_open_chain(sr, &tall.vdi, CHAIN_READ, &chain, &note));
+        assert_string_equal(kit_read_chain(chain).s, reads[1]);
+        (void)kit_vdi(sr, "b");
+        assert_ok(sr_close_chain(sr, chain, &note));
+        assert_int_equal(n_intents(sr), 0);
+        assert_int_equal(kit_depth(sr, &tall.vdi), 1);
+        sr_close(sr);
+}
+
 /* ---- flat targets ---- */
 
 static void a_raw_base_is_a_target_and_no_heir(void **state) {
@@ -1001,6 +1039,7 @@ int main(void) {
                 cmocka_unit_test(what_stands_on_the_top_of_a_pull_may_become_more),
                 cmocka_unit_test(a_pull_that_was_ended_anywhere_costs_nothing),
                 cmocka_unit_test(nothing_is_pulled_out_of_a_raw_disk),
+                cmocka_unit_test(who_reads_a_disk_whose_pivot_was_cut_short_holds_up_no_change),
                 cmocka_unit_test(a_raw_base_is_a_target_and_no_heir),
                 cmocka_unit_test(a_fixed_base_takes_the_name_of_a_leaf),
                 cmocka_unit_test(a_snapshot_that_is_all_there_is_stays_one),
