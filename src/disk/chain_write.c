@@ -60,7 +60,8 @@ static void mend_mirror(struct chain *chain, const struct chain_aims *aims, uint
         if (aims->n < 2)
                 return;
         data = mem_grow(NULL, n, 1);
-        if (chain_read(chain, data, n, at, &unused) || give_target(aims->image[1], data, n, at, &unused))
+        if (chain_read_inside(chain, data, n, at, &unused) ||
+            give_target(aims->image[1], data, n, at, &unused))
                 atomic_store(&chain_leaf(chain)->has_failed, true);
 }
 

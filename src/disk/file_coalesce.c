@@ -232,7 +232,7 @@ static enum err grow(struct file_coalesce *c, const struct image *node, uint64_t
 }
 
 static enum err start_moving(struct file_coalesce *c, struct err_note *note) {
-        const struct push_options options = {.batch_bytes = c->batch_bytes};
+        const struct mover_options options = {.batch_bytes = c->batch_bytes};
 
         for (; c->n_writing < c->run.nodes.n; c->n_writing++)
                 if (image_begin_write(c->run.nodes.data[c->n_writing], note))

@@ -39,6 +39,10 @@ static int compare_picks(const void *a, const void *b) {
 
 enum err mover_init(struct mover *mover, struct image *const *run, size_t n, size_t into,
                     const struct mover_options *options, struct err_note *note) {
+        static const struct mover_options none;
+
+        if (!options)
+                options = &none;
         *mover = (struct mover){.into = into,
                                 .batch_bytes =
                                         options->batch_bytes ? options->batch_bytes : BATCH_BYTES_DEFAULT,

@@ -33,7 +33,9 @@
 struct mover_options {
         uint64_t batch_bytes; /* of file space; 0: 32 MiB */
         bool never_clones;    /* copies bytes also where the file system could share them */
-        struct chain *live;   /* borrowed, outlives the mover; whose leaf is the top; or NULL */
+        /* borrowed, outlives the mover; whose leaf is the top, and which is written to.  NULL: the top is
+         * frozen.  For a push a move of it has begun (chain_move.h), and may end before the push does */
+        struct chain *live;
 };
 
 /* A block that the other layers hold yet.  Picks are moved in the order of the file that holds the newest of
@@ -64,6 +66,7 @@ struct mover {
         struct mover_copier *copier;  /* owned; NULL until it is needed */
 };
 
+/* options may be NULL. */
 MUST_USE enum err mover_init(struct mover *, struct image *const *run, size_t n, size_t into,
                              const struct mover_options *, struct err_note *);
 void mover_fini(struct mover *); /* also of one that mover_init failed to make */

@@ -8,7 +8,6 @@ struct pull {
         struct mover mover; /* the blocks; owned */
         struct image *top;  /* borrowed from the mover */
         enum pull_phase phase;
-        bool is_live;
 };
 
 enum err pull_new(struct image *const *run, size_t n, const struct mover_options *options, struct pull **ret,
@@ -16,7 +15,6 @@ enum err pull_new(struct image *const *run, size_t n, const struct mover_options
         AUTO(pull_free) struct pull *pull = mem_new(struct pull);
 
         pull->top = run[n - 1];
-        pull->is_live = options->live != NULL;
         if (mover_init(&pull->mover, run, n, n - 1, options, note))
                 return err_wrap(note, "pull into %s", pull->top->path);
         pull->phase = mover_is_done(&pull->mover) ? PULL_SYNC : PULL_COPY;
@@ -44,7 +42,7 @@ void pull_pace(struct pull *pull, uint64_t batch_bytes, unsigned depth) {
 }
 
 static enum err copy(struct pull *pull, struct err_note *note) {
-        if (mover_copy(&pull->mover, pull->is_live, note))
+        if (mover_copy(&pull->mover, pull->mover.live != NULL, note))
                 return note->code;
         pull->phase = PULL_SYNC;
         return ERR_NONE;

@@ -12,9 +12,8 @@ struct push {
         struct image **run; /* borrowed from the mover */
         size_t n;
         enum push_phase phase;
-        struct chain *live; /* borrowed, outlives us; or NULL */
-        size_t layer;       /* that is cleared or punched next */
-        bool *has_left;     /* owned; one a layer: blocks of the batch left it */
+        size_t layer;   /* that is cleared or punched next */
+        bool *has_left; /* owned; one a layer: blocks of the batch left it */
 };
 
 /* ---- new ---- */
@@ -30,16 +29,12 @@ static enum err check_sizes(struct image *const *run, size_t n, struct err_note 
         return ERR_NONE;
 }
 
-enum err push_new(struct image *const *run, size_t n, const struct push_options *options, struct push **ret,
+enum err push_new(struct image *const *run, size_t n, const struct mover_options *options, struct push **ret,
                   struct err_note *note) {
         AUTO(push_free) struct push *push = mem_new(struct push);
-        const struct mover_options how = {.batch_bytes = options ? options->batch_bytes : 0,
-                                          .never_clones = options && options->never_clones,
-                                          .live = options ? options->live : NULL};
 
-        push->live = how.live;
         push->has_left = mem_zero(n * sizeof *push->has_left);
-        if (check_sizes(run, n, note) || mover_init(&push->mover, run, n, 0, &how, note))
+        if (check_sizes(run, n, note) || mover_init(&push->mover, run, n, 0, options, note))
                 return err_wrap(note, "push into %s", run[0]->path);
         push->run = push->mover.run;
         push->n = n;
@@ -71,7 +66,7 @@ void push_pace(struct push *push, uint64_t batch_bytes, unsigned depth) {
 /* ---- copy ---- */
 
 static bool is_live(const struct push *push) {
-        return push->live && chain_is_moving(push->live);
+        return push->mover.live && chain_is_moving(push->mover.live);
 }
 
 static enum err copy(struct push *push, struct err_note *note) {
@@ -132,7 +127,7 @@ static void publish(struct push *push, struct chain *const *chains, size_t n_cha
 
         /* A change that had chosen the layer to go to would give the block back to it. */
         if (was_live)
-                chain_pause_changes(push->live);
+                chain_pause_changes(push->mover.live);
         for (size_t i = 0; i < n_chains; i++)
                 if (chain_passes(chains[i], push->run[0]))
                         chain_publish_moved(chains[i], push->run[0], push->run[push->n - 1],
@@ -141,7 +136,7 @@ static void publish(struct push *push, struct chain *const *chains, size_t n_cha
                 if (push->has_left[i])
                         push->run[i]->ops->forget_left(push->run[i]);
         if (was_live)
-                chain_resume_changes(push->live, push->mover.moving.data, push->mover.moving.n);
+                chain_resume_changes(push->mover.live, push->mover.moving.data, push->mover.moving.n);
         for (size_t i = 1; i < push->n; i++)
                 if (push->has_left[i])
                         image_wait_readers(push->run[i]);

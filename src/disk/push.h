@@ -39,24 +39,17 @@
 #define DISK_PUSH_H
 
 #include "chain_move.h"
-#include "image.h"
+#include "mover.h"
 
 struct push;
-
-struct push_options {
-        uint64_t batch_bytes; /* of file space; 0: 32 MiB */
-        bool never_clones;    /* copies bytes also where the file system could share them */
-        /* borrowed, outlives the push; whose leaf is the top, and which is written to: a move of it has begun
-         * (chain_move.h), and may end before the push does.  NULL: the top is frozen */
-        struct chain *live;
-};
 
 enum push_phase { PUSH_COPY, PUSH_SYNC, PUSH_CLEAR, PUSH_PUBLISH, PUSH_PUNCH, PUSH_EMPTY };
 
 /* Every image has its write side open, and none below the top is smaller than the top: ERR_INVALID names the
- * one that must be grown first, since what lies past its end cannot be seen through it. */
-MUST_USE enum err push_new(struct image *const *run, size_t n, const struct push_options *, struct push **ret,
-                           struct err_note *);
+ * one that must be grown first, since what lies past its end cannot be seen through it.  options may be
+ * NULL. */
+MUST_USE enum err push_new(struct image *const *run, size_t n, const struct mover_options *,
+                           struct push **ret, struct err_note *);
 /* In any state.  Between CLEAR and the end of PUBLISH (push_settle) chains go on reading the layers' old
  * slots; so long no other push of these images may begin before their write sides have ended, and none at all
  * that leaves out one of them: the target has what all of them had. */

@@ -465,10 +465,9 @@ static void set_pace(struct coalesce *c) {
 }
 
 static enum err start_moving(struct coalesce *c, struct err_note *note) {
-        const struct push_options options = {.batch_bytes = c->batch_bytes, .live = c->live};
-        const struct mover_options how = {.batch_bytes = c->batch_bytes, .live = c->live};
+        const struct mover_options options = {.batch_bytes = c->batch_bytes, .live = c->live};
 
-        if (c->run.is_pull ? pull_new(c->images.data, c->images.n, &how, &c->pull, note)
+        if (c->run.is_pull ? pull_new(c->images.data, c->images.n, &options, &c->pull, note)
                            : push_new(c->images.data, c->images.n, &options, &c->push, note))
                 return note->code;
         set_pace(c);

@@ -169,7 +169,8 @@ struct run {
 
 static enum err run_open(struct run *run, struct images *images, const struct ctx *ctx,
                          struct err_note *note) {
-        const struct push_options push = {.batch_bytes = ctx->batch_bytes, .never_clones = ctx->never_clones};
+        const struct mover_options push = {.batch_bytes = ctx->batch_bytes,
+                                           .never_clones = ctx->never_clones};
 
         for (unsigned i = 0; i < ctx->n; i++) {
                 const char *path = path_of_layer(ctx, i);

@@ -176,7 +176,7 @@ static void world_init(struct world *w, uint64_t seed, unsigned n, unsigned belo
 }
 
 static void begin(struct world *w, uint64_t batch_bytes) {
-        const struct push_options options = {
+        const struct mover_options options = {
                 .batch_bytes = batch_bytes, .never_clones = w->never_clones, .live = w->chain};
         struct err_note note;
 
@@ -594,7 +594,7 @@ static void a_freeze_brings_down_the_whole_run(void **state) {
         survives_crashes(&w, "/1.vhd", 702);
         chain_thaw(w.chain);
         push_free(TAKE(w.push));
-        assert_ok(push_new(w.run, w.n_run, &(struct push_options){.live = w.chain}, &w.push, &note));
+        assert_ok(push_new(w.run, w.n_run, &(struct mover_options){.live = w.chain}, &w.push, &note));
         finish(&w);
 }
 

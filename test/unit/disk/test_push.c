@@ -256,7 +256,7 @@ static void files_are_sound(struct world *w) {
 }
 
 static struct push *push_of(struct world *w, uint64_t batch_bytes, bool never_clones) {
-        const struct push_options options = {.batch_bytes = batch_bytes, .never_clones = never_clones};
+        const struct mover_options options = {.batch_bytes = batch_bytes, .never_clones = never_clones};
         struct push *push;
         struct err_note note;
 

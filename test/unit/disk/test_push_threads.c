@@ -16,7 +16,7 @@ struct world {
 };
 
 static void world_init(struct world *w) {
-        const struct push_options options = {.batch_bytes = 1, .never_clones = true};
+        const struct mover_options options = {.batch_bytes = 1, .never_clones = true};
         struct err_note note;
 
         memset(w, 0, sizeof *w);
