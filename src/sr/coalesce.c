@@ -284,12 +284,7 @@ static enum err drop_claim(struct coalesce *c, struct err_note *note) {
 
         if (c->intent.kind == INTENT_LEAF_PIVOT)
                 return ERR_NONE;
-        if (c->intent.kind == INTENT_RELINK)
-                err = relink_recover(sr, &c->intent, note);
-        else if (c->intent.kind == INTENT_RELINK_TOP)
-                err = relink_top_recover(sr, &c->intent, note);
-        else
-                err = claim_recover(sr, &c->intent, note);
+        err = has_relinked(c) ? relink_recover(sr, &c->intent, note) : claim_recover(sr, &c->intent, note);
         if (err)
                 sr->must_recover = true;
         return err;

@@ -19,9 +19,8 @@ static enum err recover_one(struct sr *sr, const struct intent *intent, struct e
         case INTENT_PULL:
                 return claim_recover(sr, intent, note);
         case INTENT_RELINK:
-                return relink_recover(sr, intent, note);
         case INTENT_RELINK_TOP:
-                return relink_top_recover(sr, intent, note);
+                return relink_recover(sr, intent, note);
         case INTENT_LEAF_PIVOT:
                 return leaf_pivot_recover(sr, intent, note);
         }

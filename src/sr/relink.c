@@ -143,12 +143,6 @@ static enum err relink_all(struct sr *sr, const struct intent *intent, struct er
         return relink_imports(sr, top, &heir, note);
 }
 
-enum err relink_recover(struct sr *sr, const struct intent *intent, struct err_note *note) {
-        if (claim_mend(sr, intent, note) || relink_all(sr, intent, note))
-                return err_wrap(note, "finish a coalesce");
-        return sr_note_change(sr, NULL, NULL, &intent->uuid, note);
-}
-
 /* ---- after a pull ---- */
 
 static enum err relink_top_in(struct sr *sr, const struct tree *tree, const struct intent *intent,
@@ -178,8 +172,13 @@ static enum err scan_and_relink_top(struct sr *sr, const struct intent *intent, 
         return err == ERR_CORRUPT ? ERR_NONE : err;
 }
 
-enum err relink_top_recover(struct sr *sr, const struct intent *intent, struct err_note *note) {
-        if (claim_mend(sr, intent, note) || scan_and_relink_top(sr, intent, note))
+/* ---- recovery of either ---- */
+
+enum err relink_recover(struct sr *sr, const struct intent *intent, struct err_note *note) {
+        bool is_pull = intent->kind == INTENT_RELINK_TOP;
+
+        if (claim_mend(sr, intent, note) ||
+            (is_pull ? scan_and_relink_top(sr, intent, note) : relink_all(sr, intent, note)))
                 return err_wrap(note, "finish a coalesce");
         return sr_note_change(sr, NULL, NULL, &intent->uuid, note);
 }

@@ -29,11 +29,9 @@
 
 /* One child, as the SR's tree has them; imports under way count too.  *ret_did false: there is none left. */
 MUST_USE enum err relink_child(struct sr *, const struct intent *, bool *ret_did, struct err_note *);
-/* All of them, by a scan of its own, and drops the intent.  Doing it twice changes nothing. */
-MUST_USE enum err relink_recover(struct sr *, const struct intent *, struct err_note *);
-
-/* The pull's. */
+/* The top of a pull, as the SR's tree has it. */
 MUST_USE enum err relink_top(struct sr *, const struct intent *, struct err_note *);
-MUST_USE enum err relink_top_recover(struct sr *, const struct intent *, struct err_note *);
+/* All of them, or the top, by a scan of its own, and drops the intent.  Doing it twice changes nothing. */
+MUST_USE enum err relink_recover(struct sr *, const struct intent *, struct err_note *);
 
 #endif
