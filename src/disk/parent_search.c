@@ -28,19 +28,21 @@ static bool try_name(struct search *s, const char *name, char **ret) {
         return true;
 }
 
-/* A locator that cannot be read or understood is passed over: another may do, and check tells of it. */
-static bool try_locator(struct search *s, struct io_file *child, const struct vhd_locator *locator,
-                        char **ret) {
+bool parent_search_locator(struct io_file *child, const struct vhd_locator *locator, char **ret) {
         uint8_t data[4096];
-        AUTO_FREE char *name = NULL;
         struct err_note unused;
 
-        if (locator->code == VHD_LOCATOR_NONE || locator->length > sizeof data ||
-            vhd_locator_check(locator, &unused) ||
-            io_read(child, data, locator->length, locator->offset, &unused) ||
-            vhd_locator_decode(locator, (struct span){data, locator->length}, &name, &unused))
-                return false;
-        return try_name(s, name, ret);
+        return locator->code != VHD_LOCATOR_NONE && locator->length <= sizeof data &&
+               !vhd_locator_check(locator, &unused) &&
+               !io_read(child, data, locator->length, locator->offset, &unused) &&
+               !vhd_locator_decode(locator, (struct span){data, locator->length}, ret, &unused);
+}
+
+static bool try_locator(struct search *s, struct io_file *child, const struct vhd_locator *locator,
+                        char **ret) {
+        AUTO_FREE char *name = NULL;
+
+        return parent_search_locator(child, locator, &name) && try_name(s, name, ret);
 }
 
 static enum err folder_of(struct io *io, const char *path, char **ret, struct err_note *note) {

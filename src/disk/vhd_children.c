@@ -2,6 +2,7 @@
 #include "vhd_children.h"
 
 #include "mem.h"
+#include "parent_search.h"
 #include "vhd_meta.h"
 
 struct look {
@@ -45,19 +46,11 @@ static enum err check_name(const struct look *look, const char *name, struct err
         return parent ? refuse(look, parent, note) : ERR_NONE;
 }
 
-/* One that cannot be read or understood is passed over, as a reader of the chain does. */
 static enum err check_locator(const struct look *look, struct io_file *file,
                               const struct vhd_locator *locator, struct err_note *note) {
-        uint8_t data[4096];
         AUTO_FREE char *name = NULL;
-        struct err_note unused;
 
-        if (locator->code == VHD_LOCATOR_NONE || locator->length > sizeof data ||
-            vhd_locator_check(locator, &unused) ||
-            io_read(file, data, locator->length, locator->offset, &unused) ||
-            vhd_locator_decode(locator, (struct span){data, locator->length}, &name, &unused))
-                return ERR_NONE;
-        return check_name(look, name, note);
+        return parent_search_locator(file, locator, &name) ? check_name(look, name, note) : ERR_NONE;
 }
 
 static enum err check_header(const struct look *look, struct io_file *file, const struct vhd_header *header,
@@ -81,20 +74,6 @@ static enum err check_header(const struct look *look, struct io_file *file, cons
 
 /* ---- one file ---- */
 
-/* What of a damaged header can still be seen of its parent. */
-static void salvage(const struct vhd_header_disk *disk, struct vhd_header *ret) {
-        memset(ret, 0, sizeof *ret);
-        memcpy(ret->parent_uuid.b, disk->parent_uuid, sizeof ret->parent_uuid.b);
-        memcpy(ret->parent_name, disk->parent_name, sizeof ret->parent_name);
-        for (unsigned i = 0; i < VHD_LOCATORS; i++)
-                ret->locator[i] = (struct vhd_locator){
-                        .code = be32_get(disk->locator[i].code),
-                        .space = be32_get(disk->locator[i].space),
-                        .length = be32_get(disk->locator[i].length),
-                        .offset = be64_get(disk->locator[i].offset),
-                };
-}
-
 static enum err check_damaged(const struct look *look, struct io_file *file, const struct err_note *why,
                               struct err_note *note) {
         struct vhd_meta meta = {0};
@@ -109,7 +88,7 @@ static enum err check_damaged(const struct look *look, struct io_file *file, con
         err = io_read(file, &disk, sizeof disk, has_footer ? meta.footer.data_offset : VHD_HEADER_AT,
                       &unused);
         if (!err && memcmp(disk.cookie, "cxsparse", sizeof disk.cookie) == 0) {
-                salvage(&disk, &header);
+                vhd_header_salvage(&disk, &header);
                 return check_header(look, file, &header, note);
         }
         /* Neither footer nor header: not a VHD at all, and nobody's child. */

@@ -69,6 +69,11 @@ static void decode_parent(const struct vhd_header_disk *disk, struct vhd_header 
         memcpy(ret->rest, disk->rest, sizeof ret->rest);
 }
 
+void vhd_header_salvage(const struct vhd_header_disk *disk, struct vhd_header *ret) {
+        *ret = (struct vhd_header){0};
+        decode_parent(disk, ret);
+}
+
 enum err vhd_header_decode(const struct vhd_header_disk *disk, struct vhd_header *ret,
                            struct err_note *note) {
         struct vhd_header header = {0};

@@ -77,6 +77,9 @@ MUST_USE enum err vhd_header_decode(const struct vhd_header_disk *, struct vhd_h
                                     struct err_note *);
 MUST_USE enum err vhd_header_decode_span(struct span, struct vhd_header *ret,
                                          struct err_note *); /* of 1024 bytes */
+/* Of one that cannot be decoded, only what it still says of its parent: no rule was checked, and it is never
+ * to be encoded. */
+void vhd_header_salvage(const struct vhd_header_disk *, struct vhd_header *ret);
 void vhd_header_encode(const struct vhd_header *, struct vhd_header_disk *ret);
 
 /* A fresh one without a parent.  table_offset is a multiple of 512. */

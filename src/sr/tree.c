@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "map.h"
-#include "vhd_locator.h"
+#include "parent_search.h"
 #include "vhd_meta.h"
 
 /* A parent as a file names it; of the names that exist the first is followed, all are claims. */
@@ -61,17 +61,10 @@ static void add_claim(struct scan *scan, struct claims *claims, const char *path
 
 static void add_locator_claim(struct scan *scan, struct io_file *file, const struct vhd_locator *locator,
                               struct claims *claims) {
-        uint8_t data[4096];
         AUTO_FREE char *path = NULL;
-        struct err_note unused;
 
-        /* One that cannot be read or understood is passed over, as a reader of the chain does. */
-        if (locator->code == VHD_LOCATOR_NONE || locator->length > sizeof data ||
-            vhd_locator_check(locator, &unused) ||
-            io_read(file, data, locator->length, locator->offset, &unused) ||
-            vhd_locator_decode(locator, (struct span){data, locator->length}, &path, &unused))
-                return;
-        add_claim(scan, claims, path);
+        if (parent_search_locator(file, locator, &path))
+                add_claim(scan, claims, path);
 }
 
 static void add_header_claims(struct scan *scan, struct io_file *file, const struct vhd_header *header,
@@ -99,20 +92,11 @@ static void add_damaged_claims(struct scan *scan, struct io_file *file, struct c
                 return;
         err = io_read(file, &disk, sizeof disk, at, &why);
         if (err == ERR_NONE && memcmp(disk.cookie, "cxsparse", sizeof disk.cookie) == 0) {
-                struct vhd_header header = {0};
-                struct claim *claim;
+                struct vhd_header header;
 
-                memcpy(header.parent_name, disk.parent_name, sizeof header.parent_name);
-                for (unsigned i = 0; i < VHD_LOCATORS; i++)
-                        header.locator[i] = (struct vhd_locator){
-                                .code = be32_get(disk.locator[i].code),
-                                .space = be32_get(disk.locator[i].space),
-                                .length = be32_get(disk.locator[i].length),
-                                .offset = be64_get(disk.locator[i].offset),
-                        };
+                vhd_header_salvage(&disk, &header);
                 add_header_claims(scan, file, &header, claims);
-                claim = vec_add(&claims->list);
-                memcpy(claim->footer_uuid.b, disk.parent_uuid, sizeof claim->footer_uuid.b);
+                vec_add(&claims->list)->footer_uuid = header.parent_uuid;
                 return;
         }
         /* No footer and no header: not a VHD at all, and nobody's child.  Else it has a parent that is not
