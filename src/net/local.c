@@ -10,25 +10,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "fd.h"
 #include "mem.h"
 
 enum { BACKLOG = 64 };
-
-struct fd {
-        int fd;
-};
-static void fd_fini(struct fd *fd) {
-        if (fd->fd >= 0)
-                close(fd->fd);
-}
-DEFINE_AUTO_IN_PLACE(struct fd, fd_fini);
-
-static int take(struct fd *fd) {
-        int taken = fd->fd;
-
-        fd->fd = -1;
-        return taken;
-}
 
 static enum err fail(struct err_note *note, const char *what, const char *folder, const char *name) {
         int errnum = errno;
@@ -81,7 +66,7 @@ enum err local_listen(const char *folder, const char *name, int *ret_fd, struct 
                 (void)unlinkat(dir.fd, name, 0);
                 return note->code;
         }
-        *ret_fd = take(&fd);
+        *ret_fd = fd_take(&fd);
         return ERR_NONE;
 }
 
@@ -123,7 +108,7 @@ enum err local_accept(int listener, int *ret_fd, struct local_peer *ret, struct 
 
         if (local_accept_any(listener, &fd.fd, note) || (fd.fd >= 0 && check_peer(fd.fd, ret, note)))
                 return note->code;
-        *ret_fd = take(&fd);
+        *ret_fd = fd_take(&fd);
         return ERR_NONE;
 }
 
@@ -139,7 +124,7 @@ enum err local_connect(const char *folder, const char *name, int *ret_fd, struct
                 return fail(note, "connect to", folder, name);
         if (check_peer(fd.fd, &peer, note))
                 return err_wrap(note, "connect to %s/%s", folder, name);
-        *ret_fd = take(&fd);
+        *ret_fd = fd_take(&fd);
         return ERR_NONE;
 }
 

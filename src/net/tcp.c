@@ -12,28 +12,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fd.h"
 #include "text.h"
 
 enum { BACKLOG = 128, HOST_SIZE = 256 };
 
 const struct tcp_options tcp_defaults = {.no_delay = true, .idle_s = 60, .every_s = 15, .n = 8};
 
-struct fd {
-        int fd;
-};
-static void fd_fini(struct fd *fd) {
-        if (fd->fd >= 0)
-                close(fd->fd);
-}
-DEFINE_AUTO_IN_PLACE(struct fd, fd_fini);
 DEFINE_AUTO(struct addrinfo *, freeaddrinfo);
-
-static int take(struct fd *fd) {
-        int taken = fd->fd;
-
-        fd->fd = -1;
-        return taken;
-}
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
@@ -193,7 +179,7 @@ enum err tcp_listen(const char *address, int *ret_fd, struct err_note *note) {
                 listens = listen_at_one(found, AF_INET, true, &fd);
         if (!listens)
                 return fail_listen(address, note);
-        *ret_fd = take(&fd);
+        *ret_fd = fd_take(&fd);
         return ERR_NONE;
 }
 
@@ -215,7 +201,7 @@ enum err tcp_accept(int listener, int *ret_fd, struct tcp_address *ret_peer, str
         if (tcp_tune(fd.fd, &tcp_defaults, note))
                 return note->code;
         *ret_peer = text_of((struct sockaddr *)&at, n);
-        *ret_fd = take(&fd);
+        *ret_fd = fd_take(&fd);
         return ERR_NONE;
 }
 
@@ -235,7 +221,7 @@ enum err tcp_connect(const char *address, int *ret_fd, struct err_note *note) {
                     (connect(fd.fd, at->ai_addr, at->ai_addrlen) == 0 || errno == EINPROGRESS)) {
                         if (tcp_tune(fd.fd, &tcp_defaults, note))
                                 return note->code;
-                        *ret_fd = take(&fd);
+                        *ret_fd = fd_take(&fd);
                         return ERR_NONE;
                 }
                 why = errno;
