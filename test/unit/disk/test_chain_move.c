@@ -1,141 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Blocks move down from under a leaf that is written to all the time. */
-#include "check.h"
+#include "guest_kit.h"
 
 #include <pthread.h>
 #include <time.h>
 
-#include "chain.h"
 #include "chain_move.h"
-#include "fixture.h"
-#include "io_sim.h"
-#include "mem.h"
 #include "push.h"
 #include "vhd_check.h"
-
-enum { BLOCK = 2 * 1024 * 1024, N_BLOCKS = 5, LAYERS_MAX = 8 };
-#define SIZE ((uint64_t)N_BLOCKS * BLOCK - 3 * 512)
-
-/* /0.vhd … /<n - 1>.vhd; the last is the leaf and the top of the run, /<below - 1>.vhd and what is under
- * it no part of it. */
-struct world {
-        struct io *io;
-        struct images images;
-        struct fixture_dice dice;
-        unsigned n, below;
-        uint8_t *want;    /* owned; SIZE: as it was written last */
-        uint8_t *durable; /* owned; SIZE: as of the last flush */
-        bool *may_differ; /* owned; of each sector: written since */
-        struct chain *chain;
-        struct image *run[LAYERS_MAX];
-        size_t n_run;
-        bool is_in_leaf[N_BLOCKS];
-        bool never_clones;
-        struct push *push;
-};
-
-static const char *path_of(unsigned i) {
-        static char paths[4][32];
-        static unsigned turn;
-        char *path = paths[turn++ % 4];
-
-        snprintf(path, sizeof paths[0], "/%u.vhd", i);
-        return path;
-}
-
-/* ---- a guest ---- */
-
-static void note_change(struct world *w, uint64_t n, uint64_t at) {
-        for (uint64_t s = at / SECTOR; s < div_up(at + n, SECTOR); s++)
-                w->may_differ[s] = true;
-}
-
-static void note_flush(struct world *w) {
-        memcpy(w->durable, w->want, SIZE);
-        memset(w->may_differ, 0, SIZE / SECTOR);
-}
-
-static void change_once(struct world *w) {
-        uint64_t at = fixture_roll(&w->dice, SIZE), kind = fixture_roll(&w->dice, 12), n;
-        struct err_note note;
-
-        n = 1 + fixture_roll(&w->dice, kind % 3 ? 20000 : 700000);
-        if (kind % 2)
-                at = round_down(at, 4096);
-        if (kind == 10) { /* a whole block */
-                at = round_down(at, BLOCK);
-                n = BLOCK;
-        }
-        n = min_u64(n, SIZE - at);
-        if (kind == 11) {
-                assert_ok(chain_flush(w->chain, &note));
-                note_flush(w);
-        } else if (kind >= 9) {
-                assert_ok(chain_trim(w->chain, n, at, &note));
-                memset(w->want + at, 0, n);
-                note_change(w, n, at);
-        } else if (kind == 8) {
-                assert_ok(chain_write_zeroes(w->chain, n, at, &note));
-                memset(w->want + at, 0, n);
-                note_change(w, n, at);
-        } else {
-                memset(w->want + at, (int)(1 + fixture_roll(&w->dice, 255)), n);
-                assert_ok(chain_write(w->chain, w->want + at, n, at, &note));
-                note_change(w, n, at);
-        }
-}
-
-static void change(struct world *w, unsigned n) {
-        for (unsigned i = 0; i < n; i++)
-                change_once(w);
-}
-
-/* ---- what is read ---- */
-
-static void same_to_readers(const struct world *w) {
-        AUTO_FREE uint8_t *got = mem_zero(SIZE);
-        struct err_note note;
-
-        assert_ok(chain_read(w->chain, got, SIZE, 0, &note));
-        for (uint64_t i = 0; i < SIZE; i++)
-                if (got[i] != w->want[i]) {
-                        print_error("byte %llu (block %llu, sector %llu) is %u, not %u\n",
-                                    (unsigned long long)i, (unsigned long long)(i / BLOCK),
-                                    (unsigned long long)(i % BLOCK / SECTOR), got[i], w->want[i]);
-                        fail();
-                }
-}
-
-/* Sectors that were not written since the last flush are as it left them. */
-static void same_after(const struct world *w, struct io *io, const char *path, const char *who) {
-        AUTO_FREE uint8_t *got = mem_zero(SIZE);
-        struct images images;
-        struct chain *chain;
-        struct err_note note;
-
-        images_init(&images, io, NULL);
-        assert_ok(chain_open(&images, path, CHAIN_READ, &chain, &note));
-        assert_ok(chain_read(chain, got, SIZE, 0, &note));
-        for (uint64_t s = 0; s < SIZE / SECTOR; s++)
-                if (!w->may_differ[s] && memcmp(got + s * SECTOR, w->durable + s * SECTOR, SECTOR) != 0) {
-                        print_error("%s: sector %llu of block %llu is not what was flushed\n", who,
-                                    (unsigned long long)(s % (BLOCK / SECTOR)),
-                                    (unsigned long long)(s / (BLOCK / SECTOR)));
-                        fail();
-                }
-        assert_ok(chain_close(chain, &note));
-        images_fini(&images);
-}
-
-static void survives_crashes(const struct world *w, const char *path, uint64_t seed) {
-        for (unsigned i = 0; i < 4; i++) {
-                struct io *crashed = io_sim_fork(w->io);
-
-                io_sim_crash(crashed, seed * 4 + i);
-                same_after(w, crashed, path, "after a crash");
-                io_free(crashed);
-        }
-}
 
 static uint64_t held_by(struct image *image) {
         struct image_slots slots = {0};
@@ -148,32 +20,7 @@ static uint64_t held_by(struct image *image) {
         return n;
 }
 
-/* ---- the scene ---- */
-
-static void world_init(struct world *w, uint64_t seed, unsigned n, unsigned below) {
-        const struct images_options options = {.growth_bytes = 8 * MIB, .owners_cache_bytes = 1 * MIB};
-        struct err_note note;
-
-        memset(w, 0, sizeof *w);
-        w->io = io_sim_new(seed, 0);
-        w->dice.state = seed;
-        w->n = n;
-        w->below = below;
-        w->want = mem_zero(SIZE);
-        w->durable = mem_zero(SIZE);
-        w->may_differ = mem_zero(SIZE / SECTOR * sizeof *w->may_differ);
-        images_init(&w->images, w->io, &options);
-        for (unsigned i = 0; i < n; i++) {
-                assert_ok(fixture_vhd(w->io, path_of(i), SIZE, i ? path_of(i - 1) : NULL, &note));
-                assert_ok(chain_open(&w->images, path_of(i), CHAIN_WRITE, &w->chain, &note));
-                change(w, 6);
-                if (i < n - 1)
-                        assert_ok(chain_close(w->chain, &note));
-        }
-        assert_ok(chain_flush(w->chain, &note));
-        io_sim_settle(w->io);
-        note_flush(w);
-}
+/* ---- the push ---- */
 
 static void begin(struct world *w, uint64_t batch_bytes) {
         const struct mover_options options = {
@@ -205,18 +52,6 @@ static void give_up_run(struct world *w) {
                 image_unref(w->run[i]);
         }
         w->n_run = 0;
-}
-
-static void world_fini(struct world *w) {
-        struct err_note note;
-
-        assert_ok(chain_close(w->chain, &note));
-        images_fini(&w->images);
-        assert_int_equal(io_sim_open_files(w->io), 0);
-        io_free(w->io);
-        free(w->want);
-        free(w->durable);
-        free(w->may_differ);
 }
 
 static void is_sound(struct world *w, const char *path) {
@@ -252,7 +87,7 @@ static void move_all(uint64_t seed, unsigned n, unsigned below, uint64_t batch_b
         struct err_note note;
         struct world w;
 
-        world_init(&w, seed, n, below);
+        world_init(&w, seed, n, below, n);
         begin(&w, batch_bytes);
         do {
                 change(&w, 1 + (unsigned)fixture_roll(&w.dice, 4));
@@ -307,7 +142,7 @@ static void a_move_may_end_at_any_step(void **state) {
                 struct world w;
                 unsigned n = 0;
 
-                world_init(&w, 400 + stop, 3, 0);
+                world_init(&w, 400 + stop, 3, 0, 3);
                 begin(&w, 3 * MIB);
                 while (n++ < stop && step(&w))
                         change(&w, 2);
@@ -342,7 +177,7 @@ static void a_snapshot_may_come_at_any_step(void **state) {
                 struct world w;
                 unsigned n = 0;
 
-                world_init(&w, 500 + stop, 3, 0);
+                world_init(&w, 500 + stop, 3, 0, 3);
                 begin(&w, 3 * MIB);
                 while (n++ < stop && step(&w))
                         change(&w, 2);
@@ -462,7 +297,7 @@ static void a_write_waits_while_its_block_is_copied(void **state) {
                 .w = &w, .verb = "write", .path = "/0.vhd", .skip = 2, .run = write_each_block};
 
         (void)state;
-        world_init(&w, 700, 2, 0);
+        world_init(&w, 700, 2, 0, 2);
         w.never_clones = true;
         begin(&w, 1);
         look_into_leaf(&w);
@@ -478,7 +313,7 @@ static void blocks_are_published_when_no_change_is_in_flight(void **state) {
         struct waiter waiter = {.w = &w, .verb = "write", .path = "/1.vhd", .run = step_once};
 
         (void)state;
-        world_init(&w, 701, 2, 0);
+        world_init(&w, 701, 2, 0, 2);
         begin(&w, 32 * MIB);
         look_into_leaf(&w);
         while (push_phase(w.push) != PUSH_PUBLISH)
@@ -516,7 +351,7 @@ static void two_writes_to_a_mirrored_sector_come_to_both_files_in_one_order(void
         struct waiter waiter = {.w = &w, .verb = "write", .path = "/0.vhd", .run = write_88};
 
         (void)state;
-        world_init(&w, 703, 2, 0);
+        world_init(&w, 703, 2, 0, 2);
         begin(&w, 32 * MIB);
         look_into_leaf(&w);
         (void)step(&w);
@@ -536,7 +371,7 @@ static bool change_that_fails(uint64_t seed, unsigned n, bool is_trim) {
         uint64_t at;
         bool did_fire;
 
-        world_init(&w, seed, 3, 0);
+        world_init(&w, seed, 3, 0, 3);
         begin(&w, 32 * MIB);
         look_into_leaf(&w);
         (void)step(&w);
@@ -576,7 +411,7 @@ static void a_freeze_brings_down_the_whole_run(void **state) {
         struct world w;
 
         (void)state;
-        world_init(&w, 702, 2, 0);
+        world_init(&w, 702, 2, 0, 2);
         begin(&w, 32 * MIB);
         while (step(&w))
                 ;
@@ -650,7 +485,7 @@ static void many_hands_write_while_all_of_it_moves(void **state) {
         struct world w;
 
         (void)state;
-        world_init(&w, 600, 3, 0);
+        world_init(&w, 600, 3, 0, 3);
         fill_pages(&w);
         begin(&w, 3 * MIB);
         for (unsigned i = 0; i < 3; i++) {

@@ -1,173 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What lower layers hold is copied up into the top of their run, frozen or written to all the time, until it
  * can do without them. */
-#include "check.h"
+#include "guest_kit.h"
 
-#include "chain.h"
-#include "fixture.h"
-#include "io_sim.h"
-#include "mem.h"
 #include "pull.h"
 #include "vhd_check.h"
 #include "vhd_relink.h"
 
-enum { BLOCK = 2 * 1024 * 1024, N_BLOCKS = 5, LAYERS_MAX = 8 };
-#define SIZE ((uint64_t)N_BLOCKS * BLOCK - 3 * 512)
-
-/* /0.vhd … /<n - 1>.vhd, the last is the leaf and written to.  The run is [below, above). */
-struct world {
-        struct io *io;
-        struct images images;
-        struct fixture_dice dice;
-        unsigned n, below, above;
-        uint8_t *want;    /* owned; SIZE: as it was written last */
-        uint8_t *durable; /* owned; SIZE: as of the last flush */
-        bool *may_differ; /* owned; of each sector: written since */
-        struct chain *chain;
-        struct image *run[LAYERS_MAX]; /* counted, with a write side */
-        size_t n_run;
-        struct pull *pull;
-};
-
-static const char *path_of(unsigned i) {
-        static char paths[4][32];
-        static unsigned turn;
-        char *path = paths[turn++ % 4];
-
-        snprintf(path, sizeof paths[0], "/%u.vhd", i);
-        return path;
-}
-
-/* ---- a guest ---- */
-
-static void note_change(struct world *w, uint64_t n, uint64_t at) {
-        for (uint64_t s = at / SECTOR; s < div_up(at + n, SECTOR); s++)
-                w->may_differ[s] = true;
-}
-
-static void flush(struct world *w) {
-        struct err_note note;
-
-        assert_ok(chain_flush(w->chain, &note));
-        memcpy(w->durable, w->want, SIZE);
-        memset(w->may_differ, 0, SIZE / SECTOR);
-}
-
-static void zero(struct world *w, uint64_t n, uint64_t at, bool is_trim) {
-        struct err_note note;
-
-        assert_ok(is_trim ? chain_trim(w->chain, n, at, &note) : chain_write_zeroes(w->chain, n, at, &note));
-        memset(w->want + at, 0, n);
-        note_change(w, n, at);
-}
-
-static void change_once(struct world *w) {
-        uint64_t at = fixture_roll(&w->dice, SIZE), kind = fixture_roll(&w->dice, 12), n;
-        struct err_note note;
-
-        n = 1 + fixture_roll(&w->dice, kind % 3 ? 20000 : 700000);
-        if (kind % 2)
-                at = round_down(at, 4096);
-        if (kind == 10) { /* a whole block */
-                at = round_down(at, BLOCK);
-                n = BLOCK;
-        }
-        n = min_u64(n, SIZE - at);
-        if (kind == 11) {
-                flush(w);
-        } else if (kind >= 8) {
-                zero(w, n, at, kind > 8);
-        } else {
-                memset(w->want + at, (int)(1 + fixture_roll(&w->dice, 255)), n);
-                assert_ok(chain_write(w->chain, w->want + at, n, at, &note));
-                note_change(w, n, at);
-        }
-}
-
-static void change(struct world *w, unsigned n) {
-        for (unsigned i = 0; i < n; i++)
-                change_once(w);
-}
-
-/* ---- what is read ---- */
-
-static void same_to_readers(const struct world *w) {
-        AUTO_FREE uint8_t *got = mem_zero(SIZE);
-        struct err_note note;
-
-        assert_ok(chain_read(w->chain, got, SIZE, 0, &note));
-        for (uint64_t i = 0; i < SIZE; i++)
-                if (got[i] != w->want[i]) {
-                        print_error("byte %llu (block %llu, sector %llu) is %u, not %u\n",
-                                    (unsigned long long)i, (unsigned long long)(i / BLOCK),
-                                    (unsigned long long)(i % BLOCK / SECTOR), got[i], w->want[i]);
-                        fail();
-                }
-}
-
-/* Sectors that were not written since the last flush are as it left them; the others old or new. */
-static void same_after(const struct world *w, struct io *io, const char *who) {
-        AUTO_FREE uint8_t *got = mem_zero(SIZE);
-        struct images images;
-        struct chain *chain;
-        struct err_note note;
-
-        images_init(&images, io, NULL);
-        assert_ok(chain_open(&images, path_of(w->n - 1), CHAIN_READ, &chain, &note));
-        assert_ok(chain_read(chain, got, SIZE, 0, &note));
-        for (uint64_t s = 0; s < SIZE / SECTOR; s++)
-                if (!w->may_differ[s] && memcmp(got + s * SECTOR, w->durable + s * SECTOR, SECTOR) != 0) {
-                        print_error("%s: sector %llu of block %llu is not what was flushed\n", who,
-                                    (unsigned long long)(s % (BLOCK / SECTOR)),
-                                    (unsigned long long)(s / (BLOCK / SECTOR)));
-                        fail();
-                }
-        assert_ok(chain_close(chain, &note));
-        images_fini(&images);
-}
-
-static void survives_crashes(const struct world *w, uint64_t seed) {
-        for (unsigned i = 0; i < 4; i++) {
-                struct io *crashed = io_sim_fork(w->io);
-
-                io_sim_crash(crashed, seed * 4 + i);
-                same_after(w, crashed, "after a crash");
-                io_free(crashed);
-        }
-}
-
-/* ---- the scene ---- */
-
-static void add_layer(struct world *w, unsigned i, uint64_t size) {
-        struct err_note note;
-
-        assert_ok(fixture_vhd(w->io, path_of(i), size, i ? path_of(i - 1) : NULL, &note));
-        assert_ok(chain_open(&w->images, path_of(i), CHAIN_WRITE, &w->chain, &note));
-}
-
-static void world_init(struct world *w, uint64_t seed, unsigned n, unsigned below, unsigned above) {
-        const struct images_options options = {.growth_bytes = 8 * MIB, .owners_cache_bytes = 1 * MIB};
-        struct err_note note;
-
-        memset(w, 0, sizeof *w);
-        w->io = io_sim_new(seed, 0);
-        w->dice.state = seed;
-        w->n = n;
-        w->below = below;
-        w->above = above;
-        w->want = mem_zero(SIZE);
-        w->durable = mem_zero(SIZE);
-        w->may_differ = mem_zero(SIZE / SECTOR * sizeof *w->may_differ);
-        images_init(&w->images, w->io, &options);
-        for (unsigned i = 0; i < n; i++) {
-                add_layer(w, i, SIZE);
-                change(w, 6);
-                if (i < n - 1)
-                        assert_ok(chain_close(w->chain, &note));
-        }
-        flush(w);
-        io_sim_settle(w->io);
-}
+/* ---- the pull ---- */
 
 static bool is_live(const struct world *w) {
         return w->above == w->n;
@@ -222,18 +62,9 @@ static void end(struct world *w) {
         }
 }
 
-static void world_fini(struct world *w) {
-        struct err_note note;
-
+static void close_world(struct world *w) {
         end(w);
-        if (w->chain)
-                assert_ok(chain_close(w->chain, &note));
-        images_fini(&w->images);
-        assert_int_equal(io_sim_open_files(w->io), 0);
-        io_free(w->io);
-        free(w->want);
-        free(w->durable);
-        free(w->may_differ);
+        world_fini(w);
 }
 
 /* The lower files of the run go; what is left is sound. */
@@ -267,13 +98,13 @@ static void pull_all(uint64_t seed, unsigned n, unsigned below, unsigned above) 
         do {
                 change(&w, 3);
                 same_to_readers(&w);
-                survives_crashes(&w, seed * 100 + turn++);
+                survives_crashes(&w, path_of(w.n - 1), seed * 100 + turn++);
         } while (step(&w));
         assert_int_equal(pull_bytes_done(w.pull), pull_bytes_total(w.pull));
         change(&w, 3);
         relink(&w);
         same_to_readers(&w);
-        survives_crashes(&w, seed * 100 + turn++);
+        survives_crashes(&w, path_of(w.n - 1), seed * 100 + turn++);
         change(&w, 3);
         chain_take_out_below(w.chain, top_of(&w), (unsigned)w.n_run - 1);
         assert_int_equal(chain_depth(w.chain), n - (above - below - 1));
@@ -284,14 +115,14 @@ static void pull_all(uint64_t seed, unsigned n, unsigned below, unsigned above) 
         remove_lower(&w);
         for (unsigned i = 0; i < 4; i++) {
                 change(&w, 3);
-                survives_crashes(&w, seed * 100 + turn++);
+                survives_crashes(&w, path_of(w.n - 1), seed * 100 + turn++);
         }
         flush(&w);
         assert_ok(chain_close(TAKE(w.chain), &note));
-        same_after(&w, w.io, "another process");
+        same_after(&w, w.io, path_of(w.n - 1), "another process");
         check(&w, n - 1);
         check(&w, above - 1);
-        world_fini(&w);
+        close_world(&w);
 }
 
 static void a_leaf_that_is_written_to_pulls_and_needs_nobody_any_more(void **state UNUSED) {
@@ -328,7 +159,7 @@ static void what_it_costs_is_known_before(void **state UNUSED) {
         assert_int_equal(pull_bytes_done(w.pull), total);
         assert_ok(mover_price(w.run, w.n_run, w.n_run - 1, &price, &note));
         assert_int_equal(price.bytes, 0);
-        world_fini(&w);
+        close_world(&w);
 }
 
 /* [C6] */
@@ -346,7 +177,7 @@ static void what_was_pulled_is_not_pulled_again(void **state UNUSED) {
         end(&w);
         begin(&w, 1, true);
         assert_int_equal(pull_bytes_total(w.pull), total - done);
-        world_fini(&w);
+        close_world(&w);
 }
 
 static void what_a_guest_has_overwritten_is_not_copied(void **state UNUSED) {
@@ -365,7 +196,7 @@ static void what_a_guest_has_overwritten_is_not_copied(void **state UNUSED) {
                 ;
         assert_int_equal(pull_bytes_total(w.pull), 0);
         same_to_readers(&w);
-        world_fini(&w);
+        close_world(&w);
 }
 
 /* Written once since the flush: each sector is as it was, or as it was written. */
@@ -410,7 +241,7 @@ static void the_last_step_makes_durable_what_covers_the_lower_layers(void **stat
                 io_sim_crash(crashed, seed);
                 old_or_new_after(&w, crashed);
                 io_free(crashed);
-                world_fini(&w);
+                close_world(&w);
         }
 }
 
@@ -435,7 +266,7 @@ static void without_space_it_stops_and_goes_on_later(void **state UNUSED) {
                 while (step(&w))
                         ;
                 same_to_readers(&w);
-                world_fini(&w);
+                close_world(&w);
         }
         assert_true(n_stopped > 10);
 }
@@ -478,7 +309,7 @@ static void what_differs_is_the_same_while_layers_go_out_of_one_chain_and_then_t
                 assert_memory_equal(turned, before, SIZE / SECTOR);
         }
         assert_ok(chain_close(base, &note));
-        world_fini(&w);
+        close_world(&w);
 }
 
 static void a_flat_layer_gives_nothing_up(void **state UNUSED) {
@@ -497,7 +328,7 @@ static void a_flat_layer_gives_nothing_up(void **state UNUSED) {
         assert_err(mover_price(run, 2, 2 - 1, &price, &note), ERR_UNSUPPORTED, "cannot be emptied");
         image_unref(run[0]);
         image_unref(run[1]);
-        world_fini(&w);
+        close_world(&w);
 }
 
 int main(void) {
