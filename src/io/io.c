@@ -417,3 +417,7 @@ unsigned io_reap(struct io_queue *queue, unsigned min, struct io_request **ret, 
 unsigned io_in_flight(const struct io_queue *queue) {
         return queue->in_flight;
 }
+
+int io_queue_fd(struct io_queue *queue) {
+        return queue->ops->fd ? queue->ops->fd(queue) : -1;
+}

@@ -113,6 +113,7 @@ struct io_queue_ops {
         /* As io_reap, with 0 <= min <= max, 0 < max, and min no more than what this maker has in flight.
          * Fills result and note of each. */
         unsigned (*reap)(struct io_queue *, unsigned min, struct io_request **ret, unsigned max);
+        int (*fd)(struct io_queue *); /* or NULL: -1 */
 };
 
 /* Does one request by the plain calls of its file's maker, fills result and note: for a queue that has

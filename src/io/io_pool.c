@@ -11,6 +11,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 enum { MOST_THREADS = 16 };
 
@@ -28,6 +30,7 @@ struct pool {
         struct ring todo;
         struct ring ended;
         bool must_stop;
+        int fd; /* owned; an eventfd, readable while something has ended; -1: nobody asked for it */
         unsigned n_idle;
         unsigned n_threads; /* its user's alone, and the array */
         pthread_t threads[MOST_THREADS];
@@ -43,6 +46,22 @@ static struct io_request *ring_take(struct ring *ring, unsigned room) {
         ring->first = (ring->first + 1) % room;
         ring->n--;
         return request;
+}
+
+/* The mutex is held, from here on. */
+static void put_ended(struct pool *pool, struct io_request *request) {
+        uint64_t one = 1;
+
+        ring_put(&pool->ended, pool->queue.depth, request);
+        if (pool->fd >= 0)
+                (void)!write(pool->fd, &one, sizeof one);
+}
+
+static void clear_fd(struct pool *pool) {
+        uint64_t ignored;
+
+        if (pool->fd >= 0 && pool->ended.n == 0)
+                (void)!read(pool->fd, &ignored, sizeof ignored);
 }
 
 static void *work(void *arg) {
@@ -64,7 +83,7 @@ static void *work(void *arg) {
                 pthread_mutex_unlock(&pool->mutex);
                 io_posix_run(request);
                 pthread_mutex_lock(&pool->mutex);
-                ring_put(&pool->ended, room, request);
+                put_ended(pool, request);
                 pthread_cond_signal(&pool->work_ended); /* a queue has one user */
         }
         pthread_mutex_unlock(&pool->mutex);
@@ -97,7 +116,9 @@ static void pool_submit(struct io_queue *queue, struct io_request *request) {
 
         if (pool->n_threads == 0) { /* the system has no thread to give: slow is better than not at all */
                 io_posix_run(request);
-                ring_put(&pool->ended, queue->depth, request);
+                pthread_mutex_lock(&pool->mutex);
+                put_ended(pool, request);
+                pthread_mutex_unlock(&pool->mutex);
                 return;
         }
         pthread_mutex_lock(&pool->mutex);
@@ -115,8 +136,23 @@ static unsigned pool_reap(struct io_queue *queue, unsigned min, struct io_reques
                 pthread_cond_wait(&pool->work_ended, &pool->mutex);
         while (n < max && pool->ended.n > 0)
                 ret[n++] = ring_take(&pool->ended, queue->depth);
+        clear_fd(pool);
         pthread_mutex_unlock(&pool->mutex);
         return n;
+}
+
+/* Where the system has none to give it is -1. */
+static int pool_fd(struct io_queue *queue) {
+        struct pool *pool = (struct pool *)queue;
+        uint64_t one = 1;
+
+        pthread_mutex_lock(&pool->mutex);
+        if (pool->fd < 0)
+                pool->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (pool->fd >= 0 && pool->ended.n > 0)
+                (void)!write(pool->fd, &one, sizeof one);
+        pthread_mutex_unlock(&pool->mutex);
+        return pool->fd;
 }
 
 static void pool_free(struct io_queue *queue) {
@@ -133,10 +169,13 @@ static void pool_free(struct io_queue *queue) {
         pthread_mutex_destroy(&pool->mutex);
         free(pool->todo.each);
         free(pool->ended.each);
+        if (pool->fd >= 0)
+                close(pool->fd);
         free(pool);
 }
 
-static const struct io_queue_ops pool_ops = {.free = pool_free, .submit = pool_submit, .reap = pool_reap};
+static const struct io_queue_ops pool_ops = {
+        .free = pool_free, .submit = pool_submit, .reap = pool_reap, .fd = pool_fd};
 
 enum err io_pool_new(struct io *io, unsigned depth, struct io_queue **ret, struct err_note *note) {
         struct pool *pool = mem_new(struct pool);
@@ -144,6 +183,7 @@ enum err io_pool_new(struct io *io, unsigned depth, struct io_queue **ret, struc
         (void)io;
         (void)note;
         pool->queue.ops = &pool_ops;
+        pool->fd = -1;
         pthread_mutex_init(&pool->mutex, NULL);
         pthread_cond_init(&pool->work_came, NULL);
         pthread_cond_init(&pool->work_ended, NULL);

@@ -150,8 +150,10 @@ static unsigned take_ended(struct ring *ring, struct io_request **ret, unsigned 
 
 static unsigned uring_reap(struct io_queue *queue, unsigned min, struct io_request **ret, unsigned max) {
         struct ring *ring = (struct ring *)queue;
-        unsigned n = take_ended(ring, ret, max);
+        unsigned n;
 
+        flush(ring); /* what the page cache holds has ended when that returns */
+        n = take_ended(ring, ret, max);
         while (n < min) {
                 struct io_uring_cqe *cqe;
                 int err;
@@ -165,6 +167,10 @@ static unsigned uring_reap(struct io_queue *queue, unsigned min, struct io_reque
         return n;
 }
 
+static int uring_fd(struct io_queue *queue) {
+        return ((struct ring *)queue)->uring.ring_fd;
+}
+
 static void uring_free(struct io_queue *queue) {
         struct ring *ring = (struct ring *)queue;
 
@@ -173,7 +179,8 @@ static void uring_free(struct io_queue *queue) {
         free(ring);
 }
 
-static const struct io_queue_ops uring_ops = {.free = uring_free, .submit = uring_submit, .reap = uring_reap};
+static const struct io_queue_ops uring_ops = {
+        .free = uring_free, .submit = uring_submit, .reap = uring_reap, .fd = uring_fd};
 
 static enum err uring_new(struct io *io, unsigned depth, struct io_queue **ret, struct err_note *note) {
         struct ring *ring;

@@ -2,6 +2,7 @@
 /* The same tests over each queue of the real makers: the pool, the ring, and the ring where the kernel
  * forbids it. */
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -329,6 +330,34 @@ static void reaping_waits_for_no_more_than_there_is(void **state) {
                 assert_int_equal(requests[i].result, ERR_NONE);
 }
 
+static bool is_readable(int fd, int ms) {
+        struct pollfd poll_of = {.fd = fd, .events = POLLIN};
+
+        return poll(&poll_of, 1, ms) == 1;
+}
+
+static void the_descriptor_tells_that_something_ended(void **state) {
+        struct place *place = *state;
+        struct io_request *ended[2], requests[2];
+        uint8_t memory[2][BLOCK] = {{0}};
+        struct iovec vec[2] = {{memory[0], BLOCK}, {memory[1], BLOCK}};
+        int fd = io_queue_fd(place->queue);
+        unsigned n;
+
+        assert_true(fd >= 0);
+        assert_int_equal(io_queue_fd(place->queue), fd);
+        assert_false(is_readable(fd, 0));
+        for (int round = 0; round < 3; round++) {
+                for (unsigned i = 0; i < 2; i++) {
+                        requests[i] = request_of(IO_OP_WRITE, place->file, &vec[i], 1, i * BLOCK);
+                        io_submit(place->queue, &requests[i]);
+                }
+                for (n = io_reap(place->queue, 0, ended, 1); n < 2; n += io_reap(place->queue, 0, ended, 1))
+                        assert_true(is_readable(fd, -1));
+                assert_false(is_readable(fd, 0));
+        }
+}
+
 static void a_full_queue_may_be_filled_again_and_again(void **state) {
         struct place *place = *state;
         struct io_request requests[DEPTH], *ended[DEPTH];
@@ -485,6 +514,7 @@ static void a_pool_starts_no_thread_before_it_has_work_and_sixteen_at_most(void 
                 TEST(set_up, direct_requests_move_whole_pages),                                              \
                 TEST(set_up, sync_and_nothing_are_requests_too),                                             \
                 TEST(set_up, reaping_waits_for_no_more_than_there_is),                                       \
+                TEST(set_up, the_descriptor_tells_that_something_ended),                                     \
                 TEST(set_up, a_full_queue_may_be_filled_again_and_again),                                    \
                 TEST(set_up, freeing_waits_for_what_is_in_flight),                                           \
                 TEST(set_up, a_queue_takes_no_signal_from_the_program),                                      \
