@@ -224,14 +224,29 @@ struct owner_run {
         unsigned end; /* sector in the block */
 };
 
+/* Whether what is not in memory may be read. */
+enum look_from { FROM_MEMORY, FROM_FILES };
+
+static enum err refuse_to_read(struct err_note *note) {
+        return err_set(note, ERR_BUSY, "it is not in memory");
+}
+
+static enum err look_at_leaf(const struct chain_view *view, uint64_t block, enum look_from from,
+                             image_slot *slot, uint8_t bits[IMAGE_BITMAP_SIZE], struct err_note *note) {
+        const struct image_ops *ops = view->leaf->ops;
+
+        if (from == FROM_FILES)
+                return ops->look(view->leaf, block, slot, bits, note);
+        return ops->look_now(view->leaf, block, slot, bits) ? ERR_NONE : refuse_to_read(note);
+}
+
 /* What the leaf says; true: the run is the leaf's.  False: it lies below, up to ret->end at most. */
-static enum err leaf_run(const struct chain_view *view, uint64_t block, unsigned sector,
+static enum err leaf_run(const struct chain_view *view, uint64_t block, unsigned sector, enum look_from from,
                          struct owner_run *ret, bool *ret_is_leaf, struct err_note *note) {
         image_slot slot = view->leaf->ops->slot(view->leaf, block);
         uint8_t bits[IMAGE_BITMAP_SIZE];
 
-        if (slot & SLOT_HELD && !(slot & SLOT_WHOLE) &&
-            view->leaf->ops->look(view->leaf, block, &slot, bits, note))
+        if (slot & SLOT_HELD && !(slot & SLOT_WHOLE) && look_at_leaf(view, block, from, &slot, bits, note))
                 return note->code;
         *ret_is_leaf = slot & SLOT_HELD;
         if (slot & SLOT_HELD && !(slot & SLOT_WHOLE))
@@ -244,26 +259,37 @@ static enum err leaf_run(const struct chain_view *view, uint64_t block, unsigned
         return ERR_NONE;
 }
 
-/* The leaf is asked before the map: what leaves it is in the map by then. */
-static enum err run_at(const struct chain_view *view, uint64_t block, unsigned sector, unsigned limit,
-                       struct owner_run *ret, struct err_note *note) {
+static enum err map_run(const struct chain_view *view, uint64_t block, unsigned sector, enum look_from from,
+                        struct owner_run *ret, struct err_note *note) {
+        uint64_t entry = chain_map_entry(view->map, block);
         struct chain_holder holder;
-        bool is_held = false;
+        bool is_held;
 
-        *ret = (struct owner_run){.end = limit};
-        if (view->leaf && leaf_run(view, block, sector, ret, &is_held, note))
+        if (from == FROM_MEMORY) {
+                if (!chain_map_owner_known(view->map, block, entry, sector, ret->end, &holder, &is_held,
+                                           &ret->end))
+                        return refuse_to_read(note);
+        } else if (chain_map_owner(view->map, block, entry, sector, ret->end, &holder, &is_held, &ret->end,
+                                   note)) {
                 return note->code;
-        if (is_held)
-                return ERR_NONE;
-        if (chain_map_owner(view->map, block, chain_map_entry(view->map, block), sector, ret->end, &holder,
-                            &is_held, &ret->end, note))
-                return note->code;
+        }
         if (is_held) {
                 ret->image = view->map->layers[holder.layer];
                 ret->layer = holder.layer;
                 ret->slot = holder.slot;
         }
         return ERR_NONE;
+}
+
+/* The leaf is asked before the map: what leaves it is in the map by then. */
+static enum err run_at(const struct chain_view *view, uint64_t block, unsigned sector, unsigned limit,
+                       enum look_from from, struct owner_run *ret, struct err_note *note) {
+        bool is_held = false;
+
+        *ret = (struct owner_run){.end = limit};
+        if (view->leaf && leaf_run(view, block, sector, from, ret, &is_held, note))
+                return note->code;
+        return is_held ? ERR_NONE : map_run(view, block, sector, from, ret, note);
 }
 
 /* ---- reading ---- */
@@ -278,14 +304,14 @@ void chain_hold_end(struct chain *chain, struct chain_hold hold) {
         readers_end(&chain->readers, (struct readers_hold){hold.phase, hold.shard});
 }
 
-enum err chain_segment_at(struct chain *chain, uint64_t at, uint64_t n, struct chain_segment *ret,
-                          struct err_note *note) {
+static enum err find_segment(struct chain *chain, uint64_t at, uint64_t n, enum look_from from,
+                             struct chain_segment *ret, struct err_note *note) {
         uint64_t block = at / IMAGE_BLOCK_SIZE, in_block = at % IMAGE_BLOCK_SIZE;
         uint64_t end = min_u64(in_block + n, IMAGE_BLOCK_SIZE), data_end;
         struct owner_run run;
 
         if (run_at(chain_view(chain), block, (unsigned)(in_block / SECTOR), (unsigned)div_up(end, SECTOR),
-                   &run, note))
+                   from, &run, note))
                 return note->code;
         *ret = (struct chain_segment){.at = at, .n = min_u64(end, (uint64_t)run.end * SECTOR) - in_block};
         if (!run.image)
@@ -298,6 +324,18 @@ enum err chain_segment_at(struct chain *chain, uint64_t at, uint64_t n, struct c
         ret->file = run.image->file;
         ret->n = min_u64(ret->n, data_end - ret->file_at);
         return ERR_NONE;
+}
+
+enum err chain_segment_at(struct chain *chain, uint64_t at, uint64_t n, struct chain_segment *ret,
+                          struct err_note *note) {
+        return find_segment(chain, at, n, FROM_FILES, ret, note);
+}
+
+bool chain_segment_now(struct chain *chain, uint64_t at, uint64_t n, struct chain_segment *ret) {
+        struct err_note unused;
+
+        return range_fits(at, n, chain_size(chain)) &&
+               find_segment(chain, at, n, FROM_MEMORY, ret, &unused) == ERR_NONE;
 }
 
 static enum err read_held(struct chain *chain, uint8_t *ret, size_t n, uint64_t at, struct err_note *note) {
@@ -463,7 +501,7 @@ static enum err kind_above(const struct chain_view *view, unsigned floor, uint64
         *ret_is_held = false;
         if (!is_block_held_above(view, floor, block))
                 return ERR_NONE;
-        if (run_at(view, block, sector, *end, &run, note))
+        if (run_at(view, block, sector, *end, FROM_FILES, &run, note))
                 return note->code;
         *ret_is_held = run.image && run.layer >= floor;
         *end = run.end;

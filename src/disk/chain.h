@@ -77,6 +77,9 @@ void chain_hold_end(struct chain *, struct chain_hold);
 /* The first segment of [at, at + n). */
 MUST_USE enum err chain_segment_at(struct chain *, uint64_t at, uint64_t n, struct chain_segment *ret,
                                    struct err_note *);
+/* The same for who must not wait: from memory alone.  False: a bitmap would have to be read, or a lock waited
+ * for, or the range is not the disk's. */
+bool chain_segment_now(struct chain *, uint64_t at, uint64_t n, struct chain_segment *ret);
 
 /* Runs of one kind, exact to 512 bytes.  HOLE: no layer asked for holds it.  DATA: some layer does, be it
  * zeros: a present zero is data to everyone. */

@@ -250,16 +250,44 @@ static unsigned run_end(const uint16_t *of, unsigned sector, unsigned limit) {
         return end;
 }
 
+/* An index into the block's row, or OWNER_NONE.  False: it is not known, and is put with the ticket. */
+static bool find_known(struct chain_map *map, uint64_t block, uint64_t entry, unsigned sector, unsigned limit,
+                       uint16_t *ret_owner, unsigned *ret_end, uint64_t *ret_ticket) {
+        bool is_empty = (entry & KIND_MASK) == KIND_EMPTY;
+
+        if (!is_empty && (entry & KIND_MASK) != KIND_WHOLE)
+                return owners_find(map->owners, block, entry, sector, limit, ret_owner, ret_end, ret_ticket);
+        *ret_owner = is_empty ? OWNER_NONE : 0;
+        *ret_end = limit;
+        return true;
+}
+
+static void tell_owner(const struct chain_map *map, uint64_t entry, uint16_t owner, struct chain_holder *ret,
+                       bool *ret_is_held) {
+        *ret_is_held = owner != OWNER_NONE;
+        if (*ret_is_held)
+                *ret = chain_map_holder(map, entry, owner);
+}
+
+bool chain_map_owner_known(struct chain_map *map, uint64_t block, uint64_t entry, unsigned sector,
+                           unsigned limit, struct chain_holder *ret, bool *ret_is_held, unsigned *ret_end) {
+        uint64_t ticket;
+        uint16_t owner;
+
+        if (!find_known(map, block, entry, sector, limit, &owner, ret_end, &ticket))
+                return false;
+        tell_owner(map, entry, owner, ret, ret_is_held);
+        return true;
+}
+
 /* entry was loaded once: all that follows speaks of that word, whatever is published meanwhile. */
 enum err chain_map_owner(struct chain_map *map, uint64_t block, uint64_t entry, unsigned sector,
                          unsigned limit, struct chain_holder *ret, bool *ret_is_held, unsigned *ret_end,
                          struct err_note *note) {
-        uint16_t owner = 0;
+        uint16_t owner;
         uint64_t ticket;
 
-        if ((entry & KIND_MASK) == KIND_EMPTY || (entry & KIND_MASK) == KIND_WHOLE) {
-                *ret_end = limit;
-        } else if (!owners_find(map->owners, block, entry, sector, limit, &owner, ret_end, &ticket)) {
+        if (!find_known(map, block, entry, sector, limit, &owner, ret_end, &ticket)) {
                 uint16_t of[IMAGE_BLOCK_SECTORS];
 
                 if (resolve(map, block, entry, of, note))
@@ -268,9 +296,7 @@ enum err chain_map_owner(struct chain_map *map, uint64_t block, uint64_t entry, 
                 owner = of[sector];
                 *ret_end = run_end(of, sector, limit);
         }
-        *ret_is_held = (entry & KIND_MASK) != KIND_EMPTY && owner != OWNER_NONE;
-        if (*ret_is_held)
-                *ret = chain_map_holder(map, entry, owner);
+        tell_owner(map, entry, owner, ret, ret_is_held);
         return ERR_NONE;
 }
 

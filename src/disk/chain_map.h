@@ -90,6 +90,9 @@ struct chain_holder chain_map_holder(const struct chain_map *, uint64_t entry, u
 MUST_USE enum err chain_map_owner(struct chain_map *, uint64_t block, uint64_t entry, unsigned sector,
                                   unsigned limit, struct chain_holder *ret, bool *ret_is_held,
                                   unsigned *ret_end, struct err_note *);
+/* The same from memory alone; false: it is not known. */
+bool chain_map_owner_known(struct chain_map *, uint64_t block, uint64_t entry, unsigned sector,
+                           unsigned limit, struct chain_holder *ret, bool *ret_is_held, unsigned *ret_end);
 uint64_t chain_map_bytes(const struct chain_map *); /* without the cache */
 
 #endif

@@ -44,6 +44,13 @@ static enum err flat_look(struct image *image, uint64_t block, image_slot *ret,
         return flat_bitmap(image, block, *ret, ret_bits, note);
 }
 
+static bool flat_look_now(struct image *image, uint64_t block, image_slot *ret,
+                          uint8_t ret_bits[IMAGE_BITMAP_SIZE]) {
+        *ret = flat_slot(image, block);
+        memset(ret_bits, 0xff, IMAGE_BITMAP_SIZE);
+        return true;
+}
+
 static enum err flat_write(struct image *image, const void *data, uint64_t n, uint64_t at,
                            struct err_note *note) {
         enum err e = io_write(image->file, data, n, at, note);
@@ -133,6 +140,7 @@ static const struct image_ops raw_ops = {
         .slot = flat_slot,
         .slots = flat_slots,
         .look = flat_look,
+        .look_now = flat_look_now,
         .write = flat_write,
         .zero = flat_zero,
         .flush = flat_flush,

@@ -103,6 +103,9 @@ struct image_ops {
         /* Slot and bitmap of one instant: a trim may give the block another slot between two questions. */
         enum err (*look)(struct image *, uint64_t block, image_slot *ret, uint8_t ret_bits[IMAGE_BITMAP_SIZE],
                          struct err_note *);
+        /* The same from memory alone, at once; false: it would have to read, or to wait. */
+        bool (*look_now)(struct image *, uint64_t block, image_slot *ret,
+                         uint8_t ret_bits[IMAGE_BITMAP_SIZE]);
         /* whole sectors */
         enum err (*write)(struct image *, const void *data, uint64_t n, uint64_t at, struct err_note *);
         /* The range (whole sectors, within one block) reads as zeros.  is_over_data: a lower layer holds some

@@ -130,6 +130,11 @@ static enum err vhd_look(struct image *image, uint64_t block, image_slot *ret,
                          uint8_t ret_bits[IMAGE_BITMAP_SIZE], struct err_note *note) {
         return vhd_leaf_look(leaf_of(image), block, ret, ret_bits, note);
 }
+
+static bool vhd_look_now(struct image *image, uint64_t block, image_slot *ret,
+                         uint8_t ret_bits[IMAGE_BITMAP_SIZE]) {
+        return vhd_leaf_look_now(leaf_of(image), block, ret, ret_bits);
+}
 static enum err vhd_write(struct image *image, const void *data, uint64_t n, uint64_t at,
                           struct err_note *note) {
         return vhd_leaf_write(leaf_of(image), data, n, at, note);
@@ -249,6 +254,7 @@ static const struct image_ops vhd_ops = {
         .slot = vhd_slot,
         .slots = vhd_slots,
         .look = vhd_look,
+        .look_now = vhd_look_now,
         .write = vhd_write,
         .zero = vhd_zero,
         .flush = vhd_flush,

@@ -202,6 +202,23 @@ enum err vhd_leaf_look(struct vhd_leaf *leaf, uint64_t block, image_slot *ret,
         return e;
 }
 
+bool vhd_leaf_look_now(struct vhd_leaf *leaf, uint64_t block, image_slot *ret,
+                       uint8_t ret_bits[IMAGE_BITMAP_SIZE]) {
+        const struct leaf_bitmap *bitmap = NULL;
+        image_slot slot;
+
+        if (pthread_mutex_trylock(&leaf->lock))
+                return false;
+        slot = atomic_load(&leaf->slots[block]);
+        if (slot & SLOT_HELD && !(slot & SLOT_WHOLE))
+                bitmap = map_get(&leaf->bitmaps, map_key_u64(block));
+        if (bitmap)
+                memcpy(ret_bits, bitmap->bits, IMAGE_BITMAP_SIZE);
+        pthread_mutex_unlock(&leaf->lock);
+        *ret = slot;
+        return bitmap || !(slot & SLOT_HELD) || slot & SLOT_WHOLE;
+}
+
 bool vhd_leaf_bits(struct vhd_leaf *leaf, uint64_t block, uint32_t where, uint8_t ret[IMAGE_BITMAP_SIZE]) {
         const struct leaf_bitmap *bitmap;
         bool is_here;

@@ -47,6 +47,8 @@ void vhd_leaf_slots(struct vhd_leaf *, uint64_t first, uint64_t n, image_slot *r
 void vhd_leaf_load(struct vhd_leaf *, struct image_slots *ret);
 MUST_USE enum err vhd_leaf_look(struct vhd_leaf *, uint64_t block, image_slot *ret,
                                 uint8_t ret_bits[IMAGE_BITMAP_SIZE], struct err_note *);
+bool vhd_leaf_look_now(struct vhd_leaf *, uint64_t block, image_slot *ret,
+                       uint8_t ret_bits[IMAGE_BITMAP_SIZE]); /* see struct image_ops */
 
 /* Whole sectors, within one block. */
 MUST_USE enum err vhd_leaf_write(struct vhd_leaf *, const void *data, uint64_t n, uint64_t at,

@@ -78,10 +78,60 @@ static void a_read_of_blocks_in_many_layers_is_one_file_read(void **state) {
         assert_one_call_a_read(200, BLOCK);
 }
 
+/* The segments of all pages, from memory alone: how many are known, and those are what chain_segment_at says. */
+static unsigned count_known(struct chain *chain, struct io *io) {
+        unsigned n = 0;
+
+        for (uint64_t at = 0; at < (uint64_t)BLOCKS * BLOCK; at += PAGE) {
+                struct chain_segment now = {0}, full = {0};
+                uint64_t before = io_sim_count(io).all;
+                struct chain_hold hold = chain_hold_begin(chain);
+                bool is_known = chain_segment_now(chain, at, PAGE, &now);
+                struct err_note note;
+
+                assert_int_equal(io_sim_count(io).all, before);
+                if (is_known) {
+                        n++;
+                        assert_ok(chain_segment_at(chain, at, PAGE, &full, &note));
+                        assert_memory_equal(&now, &full, sizeof now);
+                }
+                chain_hold_end(chain, hold);
+        }
+        return n;
+}
+
+static void assert_known_after_a_read(enum chain_mode mode, unsigned depth) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct chain_segment segment;
+        struct images images;
+        struct chain *chain;
+        struct err_note note;
+        char top[32];
+
+        images_init(&images, io, NULL);
+        make_chain(&images, depth, PAGE, top);
+        assert_ok(chain_open(&images, top, mode, &chain, &note));
+        assert_int_equal(count_known(chain, io), 0);
+        read_pages(chain, PAGE);
+        assert_int_equal(count_known(chain, io), (unsigned)BLOCKS * BLOCK / PAGE);
+        assert_false(chain_segment_now(chain, (uint64_t)BLOCKS * BLOCK, PAGE, &segment));
+        assert_false(chain_segment_now(chain, (uint64_t)BLOCKS * BLOCK - PAGE, 2 * PAGE, &segment));
+        assert_ok(chain_close(chain, &note));
+        images_fini(&images);
+}
+
+static void where_bytes_lie_is_known_from_memory_once_it_was_read(void **state) {
+        (void)state;
+        assert_known_after_a_read(CHAIN_READ, 3);
+        assert_known_after_a_read(CHAIN_WRITE, 3);
+        assert_known_after_a_read(CHAIN_WRITE, 30);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_read_of_whole_pages_in_many_layers_is_one_file_read),
                 cmocka_unit_test(a_read_of_blocks_in_many_layers_is_one_file_read),
+                cmocka_unit_test(where_bytes_lie_is_known_from_memory_once_it_was_read),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
