@@ -24,6 +24,8 @@ struct conn {
         struct buf out; /* from out_at on: not sent yet */
         size_t out_at;
         uint64_t n_sent;
+        bool is_offering; /* not all that was offered was taken: `drained` is called when there is room */
+        bool has_failed;  /* to take it: the loop tells of the end */
         /* Ours to send, copies: they go with the byte at fds_at of out. */
         int out_fds[CONN_FDS_MAX];
         unsigned n_out_fds;
@@ -91,7 +93,8 @@ bool conn_is_full(const struct conn *conn) {
 static void on_again(void *user);
 
 static unsigned wanted(const struct conn *conn) {
-        bool sends = conn_unsent(conn) > 0 || (conn->is_finishing && !conn->has_finished);
+        bool sends =
+                conn_unsent(conn) > 0 || conn->is_offering || (conn->is_finishing && !conn->has_finished);
 
         if (conn->is_beginning)
                 return conn_unsent(conn) > 0 ? LOOP_WRITE : conn->cover_wants;
@@ -142,11 +145,10 @@ static ssize_t send_some(struct conn *conn) {
 }
 
 /* As sendmsg: -1 and errno. */
-static ssize_t send_covered(struct conn *conn) {
+static ssize_t send_covered(struct conn *conn, const uint8_t *data, size_t n_data) {
         struct err_note unused;
         size_t n = 0;
-        enum cover_step step = conn->cover->ops->send(conn->cover, conn->out.data + conn->out_at,
-                                                      conn->out.n - conn->out_at, &n, &unused);
+        enum cover_step step = conn->cover->ops->send(conn->cover, data, n_data, &n, &unused);
 
         if (step == COVER_DONE)
                 return (ssize_t)n;
@@ -154,16 +156,23 @@ static ssize_t send_covered(struct conn *conn) {
         return -1;
 }
 
+/* The socket takes no more at this moment; the connection is no worse. */
+static bool is_for_now(int errnum) {
+        return errnum == EAGAIN || errnum == EWOULDBLOCK || errnum == ENOBUFS;
+}
+
 /* False: the connection failed, errno says how. */
 static bool flush(struct conn *conn) {
         while (conn_unsent(conn) > 0) {
                 bool had_fds = conn->n_out_fds > 0 && conn->out_at == conn->fds_at;
-                ssize_t n = conn->cover && !conn->is_beginning ? send_covered(conn) : send_some(conn);
+                ssize_t n = conn->cover && !conn->is_beginning
+                                    ? send_covered(conn, conn->out.data + conn->out_at, conn_unsent(conn))
+                                    : send_some(conn);
 
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0)
-                        return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS;
+                        return is_for_now(errno);
                 if (had_fds)
                         close_fds(conn->out_fds, &conn->n_out_fds);
                 conn->out_at += (size_t)n;
@@ -189,7 +198,7 @@ enum err conn_send(struct conn *conn, const void *data, size_t n, struct err_not
                 return err_set(note, ERR_CLOSED, "send %zu bytes: the other side is gone", n);
         if (conn->is_finishing)
                 return err_set(note, ERR_CLOSED, "send %zu bytes: the end was said", n);
-        assert(!conn->is_beginning);
+        assert(!conn->is_beginning && !(conn->cover && conn->is_offering));
         if (n > conn->options.out_max || conn_unsent(conn) > conn->options.out_max - n)
                 return err_set(note, ERR_TOO_LARGE,
                                "send %zu bytes: the other side has not read %zu that came before", n,
@@ -220,6 +229,56 @@ enum err conn_send_fds(struct conn *conn, const void *data, size_t n, const int 
                 close_fds(conn->out_fds, &conn->n_out_fds);
                 return note->code;
         }
+        return ERR_NONE;
+}
+
+/* As sendmsg: -1 and errno where nothing was taken. */
+static ssize_t offer_covered(struct conn *conn, const struct iovec *vec, unsigned n_vec) {
+        ssize_t all = 0;
+
+        for (unsigned i = 0; i < n_vec; i++) {
+                size_t at = 0;
+
+                while (at < vec[i].iov_len) {
+                        ssize_t n = send_covered(conn, (uint8_t *)vec[i].iov_base + at, vec[i].iov_len - at);
+
+                        if (n < 0)
+                                return all > 0 ? all : n;
+                        at += (size_t)n;
+                        all += n;
+                }
+        }
+        return all;
+}
+
+static ssize_t offer(struct conn *conn, const struct iovec *vec, unsigned n_vec) {
+        struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)vec, .msg_iovlen = n_vec};
+        ssize_t n;
+
+        do
+                n = conn->cover ? offer_covered(conn, vec, n_vec)
+                                : sendmsg(conn->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        while (n < 0 && errno == EINTR);
+        return n;
+}
+
+enum err conn_offer(struct conn *conn, const struct iovec *vec, unsigned n_vec, size_t *ret_n,
+                    struct err_note *note) {
+        size_t all = 0;
+        ssize_t n = 0;
+
+        if (!conn->watch || conn->is_finishing)
+                return err_set(note, ERR_CLOSED, "send: the connection is at its end");
+        assert(!conn->is_beginning);
+        for (unsigned i = 0; i < n_vec; i++)
+                all += vec[i].iov_len;
+        if (conn_unsent(conn) == 0)
+                n = offer(conn, vec, n_vec);
+        conn->has_failed |= n < 0 && !is_for_now(errno);
+        *ret_n = n > 0 ? (size_t)n : 0;
+        conn->n_sent += *ret_n;
+        conn->is_offering = *ret_n < all;
+        want(conn);
         return ERR_NONE;
 }
 
@@ -378,12 +437,15 @@ static void begin(struct conn *conn, unsigned events) {
 }
 
 static void send_on(struct conn *conn, unsigned *events) {
-        size_t before = conn_unsent(conn);
+        bool tells = conn_unsent(conn) > 0 || conn->is_offering;
 
-        if (!flush(conn) || !finish(conn))
+        if (conn->has_failed || !flush(conn) || !finish(conn)) {
                 *events |= LOOP_GONE;
-        else if (before > 0 && conn_unsent(conn) == 0 && conn->options.drained)
-                conn->options.drained(conn->options.user);
+        } else if (tells && conn_unsent(conn) == 0) {
+                conn->is_offering = false;
+                if (conn->options.drained)
+                        conn->options.drained(conn->options.user);
+        }
 }
 
 static void on_ready(void *user, unsigned events) {

@@ -9,7 +9,8 @@
  *
  * Backpressure: of what the other side sends no more than in_max bytes are held; it is read on when some have
  * been skipped.  What we send waits in up to out_max bytes until the other side takes it; more is refused,
- * and the sender waits for `drained` or gives the connection up.  Nothing here ever waits.
+ * and the sender waits for `drained` or gives the connection up.  What lies in memory of the sender's own may
+ * be offered instead (conn_offer): nothing of it is held here.  Nothing here ever waits.
  *
  * The end: `ended` is called once, after all bytes that came, and had room, were shown to `got`; why is
  * ERR_CLOSED where the other side just closed, ERR_CUT_SHORT where it did so without a word under TLS.  What
@@ -23,6 +24,8 @@
 #ifndef NET_CONN_H
 #define NET_CONN_H
 
+#include <sys/uio.h>
+
 #include "cover.h"
 #include "loop.h"
 
@@ -31,10 +34,11 @@ struct conn;
 enum { CONN_FDS_MAX = 8 };
 
 struct conn_options {
-        size_t in_max, out_max;      /* bytes */
-        void (*got)(void *user);     /* borrowed; bytes came */
-        void (*drained)(void *user); /* borrowed, or NULL; all that was sent is with the kernel */
-        void (*secured)(void *user); /* borrowed, or NULL; the cover stands */
+        size_t in_max, out_max;  /* bytes */
+        void (*got)(void *user); /* borrowed; bytes came */
+        void (*drained)(
+                void *user); /* borrowed, or NULL; all that was sent is with the kernel, and it takes more */
+        void (*secured)(void *user);                           /* borrowed, or NULL; the cover stands */
         void (*ended)(void *user, const struct err_note *why); /* borrowed; may call conn_free */
         void *user;                                            /* borrowed; handed to them */
 };
@@ -65,6 +69,11 @@ MUST_USE enum err conn_send(struct conn *, const void *data, size_t n, struct er
 /* fds arrive no later than the first byte of data; n > 0, n_fds <= CONN_FDS_MAX, none are waiting. */
 MUST_USE enum err conn_send_fds(struct conn *, const void *data, size_t n, const int *fds, unsigned n_fds,
                                 struct err_note *);
+/* Of these bytes as many as the kernel takes now, without a copy; *ret_n says how many.  The rest stays the
+ * caller's, who offers it again, the same bytes first, when `drained` is called.  None is taken while bytes
+ * of conn_send wait. */
+MUST_USE enum err conn_offer(struct conn *, const struct iovec *vec, unsigned n_vec, size_t *ret_n,
+                             struct err_note *);
 size_t conn_unsent(const struct conn *);   /* bytes not yet with the kernel */
 uint64_t conn_n_sent(const struct conn *); /* bytes ever with the kernel: whether the other side reads */
 

@@ -190,6 +190,71 @@ static void who_does_not_read_is_not_sent_more_than_was_agreed(void **state) {
         assert_int_equal(pair->a.n_ended, 0);
 }
 
+/* As many as the socket takes, and not one of them is held here. */
+static void what_is_offered_stays_the_senders_until_it_is_taken(void **state) {
+        enum { N = 1 << 20 };
+        struct pair *pair = *state;
+        struct err_note note = {0};
+        AUTO_FREE uint8_t *data = malloc(N);
+        size_t at = 0, taken = 0;
+        unsigned n_short = 0;
+
+        for (unsigned i = 0; i < N; i++)
+                data[i] = (uint8_t)(i * 31 + i / 251);
+        assert_ok(conn_send(pair->a.conn, data, 100, &note));
+        at = 100;
+        while (at < N) {
+                size_t middle = at + (N - at) / 3;
+                struct iovec vec[3] = {{data + at, middle - at}, {data, 0}, {data + middle, N - middle}};
+                unsigned n_drained = pair->a.n_drained;
+
+                assert_ok(conn_offer(pair->a.conn, vec, 3, &taken, &note));
+                assert_int_equal(conn_unsent(pair->a.conn), 0);
+                at += taken;
+                if (at == N)
+                        break;
+                n_short++;
+                for (unsigned i = 0; i < 10000 && pair->a.n_drained == n_drained; i++)
+                        turn_rounds(pair, 1);
+                assert_true(pair->a.n_drained > n_drained);
+        }
+        for (unsigned i = 0; i < 10000 && pair->b.got.n < N; i++)
+                turn_rounds(pair, 1);
+        assert_true(n_short > 0);
+        assert_int_equal(pair->b.got.n, N);
+        assert_memory_equal(pair->b.got.data, data, N);
+        assert_int_equal(conn_n_sent(pair->a.conn), N);
+}
+
+static void nothing_offered_goes_before_what_was_sent(void **state) {
+        struct pair *pair = *state;
+        struct err_note note = {0};
+        AUTO_FREE uint8_t *data = calloc(1, OUT_MAX);
+        struct iovec vec = {data, 1};
+        size_t taken = 77;
+
+        for (unsigned i = 0; i < 1000 && conn_unsent(pair->a.conn) == 0; i++)
+                assert_ok(conn_send(pair->a.conn, data, OUT_MAX / 2, &note));
+        assert_ok(conn_offer(pair->a.conn, &vec, 1, &taken, &note));
+        assert_int_equal(taken, 0);
+}
+
+static void an_offer_to_one_who_is_gone_is_told_as_the_end(void **state) {
+        struct pair *pair = *state;
+        struct err_note note = {0};
+        uint8_t byte = 1;
+        struct iovec vec = {&byte, 1};
+        size_t taken = 77;
+
+        conn_free(TAKE(pair->b.conn));
+        assert_ok(conn_offer(pair->a.conn, &vec, 1, &taken, &note));
+        assert_int_equal(taken, 0);
+        for (unsigned i = 0; i < 100 && pair->a.n_ended == 0; i++)
+                turn_rounds(pair, 1);
+        assert_int_equal(pair->a.n_ended, 1);
+        assert_err(conn_offer(pair->a.conn, &vec, 1, &taken, &note), ERR_CLOSED, "at its end");
+}
+
 static void one_message_may_not_be_larger_than_all_room(void **state) {
         struct pair *pair = *state;
         struct err_note note = {0};
@@ -396,6 +461,9 @@ int main(void) {
                 CASE(bytes_arrive_in_order_however_many),
                 CASE(no_more_is_held_than_was_agreed),
                 CASE_RAW(who_does_not_read_is_not_sent_more_than_was_agreed),
+                CASE(what_is_offered_stays_the_senders_until_it_is_taken),
+                CASE(nothing_offered_goes_before_what_was_sent),
+                CASE(an_offer_to_one_who_is_gone_is_told_as_the_end),
                 CASE(one_message_may_not_be_larger_than_all_room),
                 CASE_RAW(what_came_is_shown_before_the_end_is_told),
                 CASE_RAW(who_does_not_skip_is_told_of_the_end_all_the_same),

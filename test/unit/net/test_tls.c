@@ -160,6 +160,32 @@ static void bytes_go_both_ways_in_any_weather(void **state) {
         }
 }
 
+/* In the weather where a record stops in the middle, too, the same bytes come first again. */
+static void what_is_offered_goes_through_the_cover_in_any_weather(void **state) {
+        (void)state;
+        for (unsigned seed = 1; seed <= 20; seed++) {
+                struct pair *pair = new_secure_pair(seed, seed & 1 ? &net_weather_bad : &net_weather_fine);
+                AUTO_FREE uint8_t *data = malloc(MUCH);
+                struct err_note note = {0};
+                size_t at = 0, taken;
+
+                for (size_t i = 0; i < MUCH; i++)
+                        data[i] = (uint8_t)(i * 31 + i / 253 + CLIENT);
+                for (unsigned i = 0; i < 100000 && at < MUCH; i++) {
+                        size_t half = (MUCH - at) / 2;
+                        struct iovec vec[2] = {{data + at, half}, {data + at + half, MUCH - at - half}};
+
+                        assert_ok(conn_offer(pair->sides[CLIENT].conn, vec, 2, &taken, &note));
+                        at += taken;
+                        net_sim_run(pair->loop, NET_SIM_SECOND);
+                }
+                net_sim_run(pair->loop, 3600 * NET_SIM_SECOND);
+                check_much(pair, CLIENT, MUCH);
+                assert_true(net_sim_arrived(pair->net, CLIENT) > MUCH);
+                free_pair(pair);
+        }
+}
+
 /* STARTTLS: the answer to it goes in clear text, whether or not the socket has room for it just then. */
 static void what_was_sent_before_goes_in_clear_text_before(void **state) {
         (void)state;
@@ -602,6 +628,7 @@ static int tear_down_group(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(bytes_go_both_ways_in_any_weather),
+                cmocka_unit_test(what_is_offered_goes_through_the_cover_in_any_weather),
                 cmocka_unit_test(what_was_sent_before_goes_in_clear_text_before),
                 cmocka_unit_test(what_the_cover_holds_is_shown_when_there_is_room),
                 cmocka_unit_test(who_does_not_read_is_waited_for_in_bounded_memory),
