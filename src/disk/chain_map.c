@@ -61,7 +61,9 @@ static void builder_lay_out(struct builder *b) {
         for (uint64_t block = 0; block < map->n_blocks; block++) {
                 uint64_t n = entry_in(map, block) & ~COUNT_CLOSED;
 
-                set_entry(map, block, n == 0 ? KIND_EMPTY : n == 1 ? KIND_PART : row_entry_make(n_rows, 0));
+                /* Memory of empty ones is not touched, and so not taken. */
+                if (n > 0)
+                        set_entry(map, block, n == 1 ? KIND_PART : row_entry_make(n_rows, 0));
                 if (n > 1)
                         n_rows += n;
         }

@@ -145,6 +145,42 @@ static void mark_changed(uint8_t *changed, uint64_t block) {
         vhd_bitmap_set(changed, (uint32_t)(block * sizeof(be32) / SECTOR));
 }
 
+static uint32_t bat_page_of(uint64_t block) {
+        return (uint32_t)(block * sizeof(be32) / LEAF_BAT_PAGE);
+}
+
+static bool is_bat_known(const struct vhd_leaf *leaf, uint64_t block) {
+        return vhd_bitmap_test(leaf->bat_known, bat_page_of(block));
+}
+
+/* Nobody but flushes writes the BAT, and each of them has read what it changes. */
+static enum err know_bat(struct vhd_leaf *leaf, uint64_t block, struct err_note *note) {
+        uint64_t at = (uint64_t)bat_page_of(block) * LEAF_BAT_PAGE;
+        size_t n = (size_t)min_u64(leaf->bat_bytes - at, LEAF_BAT_PAGE);
+
+        if (is_bat_known(leaf, block))
+                return ERR_NONE;
+        if (io_read(leaf->vhd->image.file, (uint8_t *)leaf->bat_image + at, n,
+                    leaf->vhd->meta.header.table_offset + at, note))
+                return err_wrap(note, "read the BAT");
+        vhd_bitmap_set(leaf->bat_known, bat_page_of(block));
+        return ERR_NONE;
+}
+
+/* All that the set changes, before any of it does. */
+static enum err know_what_changes(struct vhd_leaf *leaf, const struct set_aside *set, struct err_note *note) {
+        VEC_EACH (&set->left, each)
+                if (know_bat(leaf, each->block, note))
+                        return note->code;
+        VEC_EACH (&set->bitmaps, copy)
+                if (copy->is_new && know_bat(leaf, copy->block, note))
+                        return note->code;
+        VEC_EACH (&set->leaving.list, each)
+                if (know_bat(leaf, each->block, note))
+                        return note->code;
+        return ERR_NONE;
+}
+
 static void clear_entry(struct vhd_leaf *leaf, const struct left_slot *left, uint8_t *changed) {
         if (be32_get(leaf->bat_image[left->block]) == left->where)
                 leaf->bat_image[left->block] = be32_put(VHD_BAT_UNUSED);
@@ -169,6 +205,8 @@ static enum err write_bat(struct vhd_leaf *leaf, struct set_aside *set, struct e
         uint32_t n_sectors = (uint32_t)(leaf->bat_bytes / SECTOR);
         AUTO_FREE uint8_t *changed = mem_zero(leaf_marks_size(leaf->bat_bytes));
 
+        if (know_what_changes(leaf, set, note))
+                return note->code;
         change_bat(leaf, set, changed);
         if (write_changed(leaf, leaf->bat_image, n_sectors, changed, leaf->vhd->meta.header.table_offset,
                           note))
@@ -217,14 +255,17 @@ static enum err set_batmap_bits(struct vhd_leaf *leaf, struct set_aside *set, st
         if (!leaf->batmap_image)
                 return ERR_NONE;
         VEC_EACH (&set->bitmaps, copy) {
-                bool is_current = be32_get(leaf->bat_image[copy->block]) == copy->where;
-
-                if (is_current && vhd_bitmap_is_full(copy->bits) &&
-                    !vhd_bitmap_test(leaf->batmap_image, (uint32_t)copy->block)) {
-                        vhd_bitmap_set(leaf->batmap_image, (uint32_t)copy->block);
-                        mark_batmap(leaf, copy->block);
-                        has_changed = true;
-                }
+                if (!vhd_bitmap_is_full(copy->bits) ||
+                    vhd_bitmap_test(leaf->batmap_image, (uint32_t)copy->block))
+                        continue;
+                if (know_bat(leaf, copy->block, note))
+                        return note->code;
+                /* One that has left is held in memory for a while yet. */
+                if (be32_get(leaf->bat_image[copy->block]) != copy->where)
+                        continue;
+                vhd_bitmap_set(leaf->batmap_image, (uint32_t)copy->block);
+                mark_batmap(leaf, copy->block);
+                has_changed = true;
         }
         return has_changed ? write_batmap(leaf, note) : ERR_NONE;
 }

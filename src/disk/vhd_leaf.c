@@ -22,7 +22,6 @@ static enum err take_entry(void *user, uint64_t block, uint32_t entry, struct er
 
         if (vhd_image_check_entry(opening->leaf->vhd, block, entry, false, note))
                 return note->code;
-        opening->leaf->bat_image[block] = be32_put(entry);
         atomic_init(&opening->leaf->slots[block], slot_make(entry, false));
         opening->leaf->n_held++;
         *vec_add(&opening->blocks.list) = entry;
@@ -87,7 +86,7 @@ static struct vhd_leaf *leaf_new(struct vhd_image *vhd) {
         leaf->slots = mem_table(leaf->n_blocks * sizeof *leaf->slots);
         leaf->bat_bytes = round_up(leaf->n_blocks * sizeof(be32), SECTOR);
         leaf->bat_image = mem_table(leaf->bat_bytes);
-        memset(leaf->bat_image, 0xff, leaf->bat_bytes);
+        leaf->bat_known = mem_zero(leaf_pages_size(leaf->bat_bytes));
         pthread_mutex_init(&leaf->flush_turn, NULL);
         pthread_mutex_init(&leaf->space_lock, NULL);
         pthread_mutex_init(&leaf->lock, NULL);
@@ -155,6 +154,7 @@ void vhd_leaf_free(struct vhd_leaf *leaf) {
         vhd_space_fini(&leaf->space);
         mem_table_free(leaf->slots, leaf->n_blocks * sizeof *leaf->slots);
         mem_table_free(leaf->bat_image, leaf->bat_bytes);
+        free(leaf->bat_known);
         free(leaf->batmap_image);
         free(leaf->batmap_changed);
         pthread_mutex_destroy(&leaf->lock);

@@ -57,9 +57,12 @@ struct vhd_leaf {
         uint64_t n_blocks;
         uint64_t n_held;
         _Atomic image_slot *slots; /* owned; what is true now */
-        /* owned; what the BAT on disk is, or becomes with the write that is next */
+        /* owned; what the BAT on disk is, or becomes with the write that is next: of pages that are known.  A
+         * flush reads a page from the file before it first changes it: until then the file has what would
+         * stand here, and memory is taken for what changes alone. */
         be32 *bat_image;
         uint64_t bat_bytes;
+        uint8_t *bat_known;    /* owned; a bit for each page of it */
         uint8_t *batmap_image; /* owned; likewise; NULL where the file has none */
         uint64_t batmap_bytes;
         uint8_t *batmap_changed; /* owned; a bit for each sector of it that the file may have otherwise */
@@ -83,6 +86,12 @@ struct vhd_leaf {
 /* Bytes of a bitmap with a bit for each sector of a table. */
 static inline size_t leaf_marks_size(uint64_t table_bytes) {
         return (size_t)round_up(div_up(table_bytes / SECTOR, 8), sizeof(uint64_t));
+}
+
+/* Bytes of a bitmap with a bit for each page of the BAT. */
+enum { LEAF_BAT_PAGE = 4096 };
+static inline size_t leaf_pages_size(uint64_t bat_bytes) {
+        return (size_t)round_up(div_up(div_up(bat_bytes, LEAF_BAT_PAGE), 8), sizeof(uint64_t));
 }
 
 /* [D6] Where it fails nothing is acknowledged any more. */
