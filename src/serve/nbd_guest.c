@@ -12,9 +12,10 @@
 
 enum {
         IN_MAX = 256 << 10,
-        OUT_PIECE = 128 << 10,
-        OUT_ENOUGH = 256 << 10, /* more is not handed to the connection before it has sent some */
-        HEAD_ROOM = 64,         /* before the data: the head of an answer goes with it in one piece */
+        OUT_MAX = 384 << 10, /* of answers to options: one is not heard before the last was sent */
+        HEAD_ROOM = 64,      /* before the data: the head of an answer goes with it in one piece */
+        BLOCKS_AT_ONCE = 64, /* handed to the kernel by one call */
+        BREAK_AFTER = 64,    /* requests of one client, while others have some too */
 };
 _Static_assert((int)NBD_WIRE_NEED <= (int)IN_MAX, "an option fits");
 _Static_assert(HEAD_ROOM >= sizeof(struct nbd_data_wire) && HEAD_ROOM >= sizeof(struct nbd_status_wire),
@@ -24,9 +25,11 @@ _Static_assert((int)NBD_BLOCK_MAX + (int)HEAD_ROOM <= (int)NBD_POOL_SIZE, "the l
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-static void stop_timer(struct nbd_guest *guest) {
+static void stop_timers(struct nbd_guest *guest) {
         if (guest->timer)
                 loop_cancel(TAKE(guest->timer));
+        if (guest->break_)
+                loop_cancel(TAKE(guest->break_));
 }
 
 static void release(void *user) {
@@ -37,7 +40,7 @@ static void release(void *user) {
                 nbd_export_release(guest->house.exports, guest->looked_at);
         if (guest->export)
                 nbd_export_release(guest->house.exports, guest->export);
-        guest->house.gone(guest->house.user, guest);
+        guest->house.gone(guest->house.host, guest);
         nbd_wire_fini(&guest->wire);
         if (guest->pool)
                 nbd_pool_free(guest->pool);
@@ -49,7 +52,7 @@ static void release(void *user) {
 
 /* May be called from any callback of the connection. */
 void nbd_guest_go(struct nbd_guest *guest) {
-        stop_timer(guest);
+        stop_timers(guest);
         if (guest->conn)
                 conn_free(TAKE(guest->conn));
         guest->state = GUEST_GONE;
@@ -157,74 +160,94 @@ static void put_status(struct nbd_slot *slot, unsigned i) {
                       job->n_extents[i] * sizeof(struct nbd_extent_wire));
 }
 
-/* False: there is no more of the answer. */
-static bool put_next_block(struct nbd_guest *guest, struct nbd_slot *slot) {
+static bool is_success(const struct nbd_slot *slot, enum nbd_command type) {
+        return slot->job.request.type == type && !slot->job.error;
+}
+
+/* Blocks of the answer: a head, and mostly data behind it. */
+static unsigned count_blocks(const struct nbd_guest *guest, const struct nbd_slot *slot) {
+        if (is_success(slot, NBD_CMD_READ) && guest->session.has_structured)
+                return slot->job.n_parts;
+        return is_success(slot, NBD_CMD_BLOCK_STATUS) ? slot->job.n_contexts : 1;
+}
+
+static void put_next_block(struct nbd_guest *guest, struct nbd_slot *slot) {
         const struct nbd_job *job = &slot->job;
-        bool is_read = job->request.type == NBD_CMD_READ && !job->error;
-        bool is_status = job->request.type == NBD_CMD_BLOCK_STATUS && !job->error;
         unsigned i = slot->n_blocks++;
 
-        if (is_read && guest->session.has_structured ? i >= job->n_parts
-            : is_status                              ? i >= job->n_contexts
-                                                     : i >= 1)
-                return false;
-        if (is_read && guest->session.has_structured)
+        if (is_success(slot, NBD_CMD_READ) && guest->session.has_structured)
                 put_part(slot, i);
-        else if (is_read)
+        else if (is_success(slot, NBD_CMD_READ))
                 put_with_head(slot, nbd_put_simple(&job->request, slot->head), job->data,
                               job->request.length);
-        else if (is_status)
+        else if (is_success(slot, NBD_CMD_BLOCK_STATUS))
                 put_status(slot, i);
         else
                 put_block(slot, slot->head,
                           nbd_put_answer(&guest->session, &job->request, job->error, slot->text, slot->head));
-        return true;
 }
 
-/* The next bytes that are to go, at most OUT_PIECE; 0: none. */
-static size_t next_bytes(struct nbd_guest *guest, const uint8_t **ret) {
-        if (guest->talk.n > guest->talk_at) {
-                *ret = guest->talk.data + guest->talk_at;
-                return (size_t)min_u64(guest->talk.n - guest->talk_at, OUT_PIECE);
-        }
-        while (guest->to_send && guest->to_send->left == 0) {
-                struct nbd_slot *slot = guest->to_send;
+/* What is to go next, as much as one call may take.  Of one answer one block at a time: the next one's head
+ * is put where this one's bytes lie. */
+static unsigned gather(struct nbd_guest *guest, struct iovec vec[BLOCKS_AT_ONCE], size_t *ret_n) {
+        unsigned n = 0;
 
-                if (put_next_block(guest, slot))
+        *ret_n = 0;
+        for (struct nbd_slot *slot = guest->to_send; slot && n < BLOCKS_AT_ONCE; slot = slot->next) {
+                if (slot->left == 0)
+                        put_next_block(guest, slot);
+                vec[n++] = (struct iovec){(uint8_t *)(uintptr_t)slot->from, slot->left};
+                *ret_n += slot->left;
+                if (slot->n_blocks < count_blocks(guest, slot))
                         break;
+        }
+        return n;
+}
+
+static void have_sent(struct nbd_guest *guest, size_t n) {
+        while (n > 0) {
+                struct nbd_slot *slot = guest->to_send;
+                size_t some = (size_t)min_u64(n, slot->left);
+
+                slot->from += some;
+                slot->left -= some;
+                n -= some;
+                if (slot->left > 0 || slot->n_blocks < count_blocks(guest, slot))
+                        continue;
                 guest->to_send = slot->next;
                 if (!guest->to_send)
                         guest->last_to_send = &guest->to_send;
                 free_slot(guest, slot);
         }
-        if (!guest->to_send)
-                return 0;
-        *ret = guest->to_send->from;
-        return (size_t)min_u64(guest->to_send->left, OUT_PIECE);
 }
 
-static void have_sent(struct nbd_guest *guest, size_t n) {
-        if (guest->talk.n > guest->talk_at) {
+/* Answers to options, which come before all others.  False: some of them still wait. */
+static bool pump_talk(struct nbd_guest *guest) {
+        size_t n = (size_t)min_u64(guest->talk.n - guest->talk_at, OUT_MAX - conn_unsent(guest->conn));
+        struct err_note unused;
+
+        /* Where it fails the connection is at its end, which `ended` tells. */
+        if (n > 0 && conn_send(guest->conn, guest->talk.data + guest->talk_at, n, &unused) == ERR_NONE)
                 guest->talk_at += n;
-                if (guest->talk_at == guest->talk.n)
-                        guest->talk.n = guest->talk_at = 0;
-        } else {
-                guest->to_send->from += n;
-                guest->to_send->left -= n;
-        }
+        if (guest->talk_at < guest->talk.n)
+                return false;
+        guest->talk.n = guest->talk_at = 0;
+        return true;
 }
 
 void nbd_guest_pump(struct nbd_guest *guest) {
-        const uint8_t *bytes = NULL;
-        struct err_note unused;
-        size_t n;
+        size_t n = 0, taken = 0;
 
-        while (guest->conn && guest->state != GUEST_SECURING && conn_unsent(guest->conn) < OUT_ENOUGH &&
-               (n = next_bytes(guest, &bytes)) > 0) {
-                /* Where it fails the connection is at its end, which `ended` tells. */
-                if (conn_send(guest->conn, bytes, n, &unused))
+        if (!guest->conn || guest->state == GUEST_SECURING || !pump_talk(guest))
+                return;
+        while (guest->to_send && taken == n) {
+                struct iovec vec[BLOCKS_AT_ONCE];
+                unsigned n_vec = gather(guest, vec, &n);
+                struct err_note unused;
+
+                if (conn_offer(guest->conn, vec, n_vec, &taken, &unused))
                         break;
-                have_sent(guest, n);
+                have_sent(guest, taken);
         }
 }
 
@@ -294,14 +317,73 @@ static void run_job(void *user) {
                 loop_post(guest->house.loop, on_done, guest);
 }
 
+static void begin_errand(struct nbd_guest *guest, struct nbd_slot *slot) {
+        slot->errand = (struct nbd_errand){.run = run_job, .user = slot};
+        nbd_work_add(guest->export->lane, &slot->errand);
+}
+
+/* One that failed is done again, in full, by who can say why. */
+static void on_read_ended(void *user, struct nbd_read *read, bool is_ok) {
+        struct nbd_guest *guest = user;
+        struct nbd_slot *slot = (struct nbd_slot *)((char *)read - offsetof(struct nbd_slot, read));
+
+        if (!is_ok) {
+                begin_errand(guest, slot);
+                return;
+        }
+        guest->n_running--;
+        slot->job.parts[0] = (struct nbd_part){.n = slot->job.request.length};
+        slot->job.n_parts = 1;
+        queue_answer(guest, slot);
+}
+
+static void on_rested(void *user) {
+        struct nbd_guest *guest = user;
+
+        nbd_guest_pump(guest);
+        nbd_guest_listen(guest);
+        nbd_guest_settle(guest);
+}
+
+static bool begin_read(struct nbd_guest *guest, struct nbd_slot *slot) {
+        const struct nbd_request *request = &slot->job.request;
+
+        if (request->type != NBD_CMD_READ)
+                return false;
+        slot->read.reader = &guest->reader;
+        slot->read.chain = slot->job.chain;
+        slot->read.data = slot->job.data;
+        slot->read.at = request->offset;
+        slot->read.n = request->length;
+        return nbd_reads_begin(guest->house.reads, &slot->read);
+}
+
 static void begin_job(struct nbd_guest *guest, struct nbd_slot *slot) {
         if (slot->is_refused) {
                 queue_answer(guest, slot);
                 return;
         }
         guest->n_running++;
-        slot->errand = (struct nbd_errand){.run = run_job, .user = slot};
-        nbd_work_add(guest->export->lane, &slot->errand);
+        if (!begin_read(guest, slot))
+                begin_errand(guest, slot);
+}
+
+/* Only what is asked later: a slot is large. */
+static void fill_slot(struct nbd_guest *guest, struct nbd_slot *slot, const struct nbd_request *request,
+                      const struct nbd_verdict *verdict) {
+        slot->guest = guest;
+        slot->is_refused = verdict->error != NBD_OK;
+        slot->text = verdict->text;
+        slot->received = 0;
+        slot->n_blocks = 0;
+        slot->left = 0;
+        slot->job.request = *request;
+        slot->job.chain = guest->export->chain;
+        slot->job.data = slot->piece ? slot->piece + HEAD_ROOM : NULL;
+        slot->job.may_have_holes = guest->session.has_structured && !(request->flags & NBD_CMD_DF);
+        slot->job.contexts = guest->contexts;
+        slot->job.n_contexts = guest->n_contexts;
+        slot->job.error = verdict->error;
 }
 
 /* False: there is no room for it yet. */
@@ -309,21 +391,16 @@ static bool take_request(struct nbd_guest *guest, const struct nbd_request *requ
         struct nbd_verdict verdict = nbd_request_check(request, &guest->session);
         size_t room = verdict.error ? 0 : nbd_job_room(request, guest->n_contexts);
         struct nbd_slot *slot = guest->free;
-        uint8_t *piece = slot && room ? nbd_pool_take(guest->pool, HEAD_ROOM + room) : NULL;
 
-        if (!slot || (room && !piece))
+        if (!slot)
+                return false;
+        slot->piece = room ? nbd_pool_take(guest->pool, HEAD_ROOM + room) : NULL;
+        if (room && !slot->piece)
                 return false;
         guest->free = slot->next;
         guest->was_busy = true;
-        *slot = (struct nbd_slot){
-                .guest = guest, .piece = piece, .is_refused = verdict.error != NBD_OK, .text = verdict.text};
-        slot->job.request = *request;
-        slot->job.chain = guest->export->chain;
-        slot->job.data = piece ? piece + HEAD_ROOM : NULL;
-        slot->job.may_have_holes = guest->session.has_structured && !(request->flags & NBD_CMD_DF);
-        slot->job.contexts = guest->contexts;
-        slot->job.n_contexts = guest->n_contexts;
-        slot->job.error = verdict.error;
+        guest->n_heard++;
+        fill_slot(guest, slot, request, &verdict);
         if (nbd_wire_left(&guest->wire) > 0)
                 guest->receiving = slot;
         else
@@ -397,47 +474,66 @@ static void take_event(struct nbd_guest *guest, const struct nbd_event *event) {
                 take_payload(guest, event->data);
                 break;
         }
-        nbd_guest_pump(guest);
+}
+
+static void on_break_over(void *user) {
+        struct nbd_guest *guest = user;
+
+        guest->break_ = NULL;
+        guest->n_heard = 0;
+        nbd_guest_listen(guest);
+        nbd_guest_settle(guest);
 }
 
 /* Options are answered one by one, and what there is no room for is not heard. */
 static bool may_hear(struct nbd_guest *guest) {
         if (!guest->conn || (guest->state != GUEST_TALKING && guest->state != GUEST_SERVING))
                 return false;
-        if (guest->is_waiting && take_request(guest, &guest->waiting)) {
+        if (guest->n_heard >= BREAK_AFTER && !guest->break_)
+                guest->break_ = loop_after(guest->house.loop, 0, on_break_over, guest);
+        if (guest->break_)
+                return false;
+        if (guest->is_waiting && take_request(guest, &guest->waiting))
                 guest->is_waiting = false;
-                nbd_guest_pump(guest);
-        }
         if (guest->state == GUEST_SERVING)
                 return !guest->is_waiting;
         return !guest->is_asking && guest->talk.n == guest->talk_at && conn_unsent(guest->conn) == 0;
 }
 
-void nbd_guest_listen(struct nbd_guest *guest) {
-        while (may_hear(guest)) {
-                struct nbd_event event = {0};
-                struct err_note unused;
-                size_t n, used = 0;
-                const uint8_t *data = conn_peek(guest->conn, &n);
+/* False: there is no more now. */
+static bool hear_one(struct nbd_guest *guest) {
+        struct nbd_event event = {0};
+        struct err_note unused;
+        size_t n, used = 0;
+        const uint8_t *data = conn_peek(guest->conn, &n);
 
-                if (nbd_wire_next(&guest->wire, (struct span){data, n}, &used, &event, &unused)) {
-                        nbd_guest_go(guest);
-                        return;
-                }
-                take_event(guest, &event);
-                if (guest->conn)
-                        conn_skip(guest->conn, used);
-                if (event.kind != NBD_MORE)
-                        continue;
-                if (guest->wire.state == NBD_SECURING && guest->conn)
-                        begin_tls(guest);
-                return;
+        if (nbd_wire_next(&guest->wire, (struct span){data, n}, &used, &event, &unused)) {
+                nbd_guest_go(guest);
+                return false;
         }
+        take_event(guest, &event);
+        if (guest->conn && guest->state != GUEST_SERVING)
+                nbd_guest_pump(guest);
+        if (guest->conn)
+                conn_skip(guest->conn, used);
+        if (event.kind == NBD_MORE && guest->wire.state == NBD_SECURING && guest->conn)
+                begin_tls(guest);
+        return event.kind != NBD_MORE;
+}
+
+/* All that is there first, then what it asks for in one go. */
+void nbd_guest_listen(struct nbd_guest *guest) {
+        while (may_hear(guest) && hear_one(guest))
+                ;
+        nbd_guest_pump(guest);
+        nbd_reads_go(guest->house.reads);
 }
 
 static void on_got(void *user) {
         struct nbd_guest *guest = user;
 
+        if (!guest->break_)
+                guest->n_heard = 0;
         nbd_guest_listen(guest);
         nbd_guest_settle(guest);
 }
@@ -454,7 +550,7 @@ enum err nbd_guest_new(const struct nbd_house *house, int fd, const char *peer, 
                        struct err_note *note) {
         struct nbd_guest *guest = mem_new(struct nbd_guest);
         struct conn_options options = {.in_max = IN_MAX,
-                                       .out_max = OUT_ENOUGH + OUT_PIECE,
+                                       .out_max = OUT_MAX,
                                        .got = on_got,
                                        .drained = on_drained,
                                        .secured = on_secured,
@@ -469,6 +565,7 @@ enum err nbd_guest_new(const struct nbd_house *house, int fd, const char *peer, 
         snprintf(guest->peer, sizeof guest->peer, "%s", peer);
         guest->last_to_send = &guest->to_send;
         guest->last_done = &guest->done;
+        guest->reader = (struct nbd_reader){.ended = on_read_ended, .rested = on_rested, .user = guest};
         pthread_mutex_init(&guest->mutex, NULL);
         nbd_wire_init(&guest->wire, house->tls);
         nbd_guest_greet(guest);

@@ -6,10 +6,13 @@
  *      any ──DISC, ABORT, drain, a mistake──> LEAVING    what is under way ends and is answered
  *      any ──the other side is gone──> GONE              what is under way ends
  *
+ * Small reads are done where they arrive (nbd_reads.h), all else by threads that may wait (nbd_work.h).
+ *
  * Memory is bounded: NBD_REQUESTS_MAX requests and their data in a pool had at the beginning, and what the
- * connection may hold either way.  Where there is no room for a request nothing more is read until one was
- * answered, and an answer's bytes wait in the pool until the client reads: one who does not read stands
- * still, and costs no more.  Nobody is dropped for being slow.
+ * connection may hold.  Where there is no room for a request nothing more is read until one was answered, and
+ * an answer's bytes lie in the pool, and nowhere else, until the client reads: one who does not read stands
+ * still, and costs no more.  Nobody is dropped for being slow; and nobody is heard for long without a break:
+ * the loop's other clients come in between.
  *
  * Errors: the client is told; of disks also the log.  Threads: the loop's.
  * Ownership: a guest frees itself, and says so by `gone`.
@@ -19,6 +22,7 @@
 
 #include "loop.h"
 #include "nbd_export.h"
+#include "nbd_reads.h"
 #include "nbd_wire.h"
 #include "tls.h"
 
@@ -31,12 +35,14 @@ enum { NBD_REQUESTS_MAX = 128 };
 /* What all guests of a server share. */
 struct nbd_house {
         struct loop *loop;           /* borrowed */
+        struct nbd_reads *reads;     /* borrowed; of the same loop */
         struct nbd_exports *exports; /* borrowed */
         const struct tls_keys *keys; /* borrowed; NULL where tls is NBD_TLS_NONE */
         enum nbd_tls tls;
         void (*log)(void *user, const char *text);    /* borrowed */
-        void (*gone)(void *user, struct nbd_guest *); /* borrowed; it is freed after that */
-        void *user;                                   /* borrowed; handed to both */
+        void *user;                                   /* borrowed; handed to log */
+        void (*gone)(void *host, struct nbd_guest *); /* borrowed; it is freed after that */
+        void *host;                                   /* borrowed; handed to gone */
 };
 
 /* fd: a connected socket, ours from now on also where it fails.  peer is for the log. */

@@ -20,6 +20,7 @@ enum nbd_guest_state { GUEST_TALKING, GUEST_SECURING, GUEST_SERVING, GUEST_LEAVI
 struct nbd_slot {
         struct nbd_guest *guest; /* borrowed */
         struct nbd_job job;
+        struct nbd_read read; /* where it is one for the reactor */
         struct nbd_errand errand;
         bool is_refused;       /* the answer is job.error and text */
         const char *text;      /* borrowed; or NULL */
@@ -65,6 +66,9 @@ struct nbd_guest {
         struct nbd_request waiting; /* there is no room for it yet */
         bool is_waiting;
         bool was_busy; /* since the last tick */
+        struct nbd_reader reader;
+        unsigned n_heard;          /* requests, without a break */
+        struct loop_timer *break_; /* owned; the end of one */
         unsigned n_running;
         struct nbd_slot *to_send, **last_to_send; /* borrowed */
         char logged[ERR_TEXT_SIZE];               /* what was logged last */

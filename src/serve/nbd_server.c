@@ -3,14 +3,18 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <sys/sysinfo.h>
 
 #include "local.h"
 #include "mem.h"
+#include "nbd_reactor.h"
 
 /* A flag that a signal sets between two looks at it wakes nobody. */
 #define LOOK_EVERY_NS   UINT64_C(100000000)
 #define TICK_EVERY_NS   UINT64_C(1000000000)
 #define ACCEPT_AGAIN_NS UINT64_C(100000000)
+
+enum { REACTORS_MAX = 64 };
 
 struct listener {
         struct nbd_server *server; /* borrowed, outlives us */
@@ -21,16 +25,16 @@ struct listener {
 
 struct nbd_server {
         struct nbd_server_options options;
-        struct loop *loop;           /* owned */
-        struct nbd_work *work;       /* owned */
-        struct nbd_exports *exports; /* owned */
-        struct tls_keys *keys;       /* owned; NULL: none */
-        struct nbd_house house;
+        struct loop *loop;                  /* owned; lets in, and ticks */
+        VEC(struct nbd_reactor *) reactors; /* owned, and each */
+        struct nbd_work *work;              /* owned */
+        struct nbd_exports *exports;        /* owned */
+        struct tls_keys *keys;              /* owned; NULL: none */
+        struct nbd_house house;             /* what reactors are given */
         struct listener unix_one, tcp_one;
         char *unix_path; /* owned */
         struct tcp_address tcp_address;
-        VEC(struct nbd_guest *) guests; /* owned by themselves */
-        struct loop_timer *tick;        /* owned */
+        struct loop_timer *tick; /* owned */
 };
 
 /* ---- guests ---------------------------------------------------------------------------------- */
@@ -42,20 +46,34 @@ static void want_guests(struct nbd_server *server, bool wants) {
                 loop_want(server->tcp_one.watch, wants ? LOOP_READ : 0);
 }
 
-static void on_gone(void *user, struct nbd_guest *guest) {
-        struct nbd_server *server = user;
-
-        for (size_t i = 0; i < server->guests.n; i++) {
-                if (server->guests.data[i] != guest)
-                        continue;
-                vec_remove_at(&server->guests, i);
-                break;
-        }
-        want_guests(server, true);
-}
-
 static void accept_again(void *user) {
         want_guests(user, true);
+}
+
+/* A reactor's thread. */
+static void on_gone(void *user) {
+        struct nbd_server *server = user;
+
+        loop_post(server->loop, accept_again, server);
+}
+
+static unsigned count_guests(const struct nbd_server *server) {
+        unsigned n = 0;
+
+        VEC_EACH (&server->reactors, each) {
+                n += nbd_reactor_n_guests(*each);
+        }
+        return n;
+}
+
+static struct nbd_reactor *least_busy(const struct nbd_server *server) {
+        struct nbd_reactor *least = server->reactors.data[0];
+
+        VEC_EACH (&server->reactors, each) {
+                if (nbd_reactor_n_guests(*each) < nbd_reactor_n_guests(least))
+                        least = *each;
+        }
+        return least;
 }
 
 static enum err accept_one(const struct listener *listener, int *ret_fd, struct tcp_address *ret_peer,
@@ -69,13 +87,12 @@ static enum err accept_one(const struct listener *listener, int *ret_fd, struct 
 static void on_connection(void *user, unsigned events) {
         struct listener *listener = user;
         struct nbd_server *server = listener->server;
-        struct nbd_guest *guest;
         struct tcp_address peer;
         struct err_note note;
         int fd = -1;
 
         (void)events;
-        if (server->guests.n >= server->options.n_guests_max) {
+        if (count_guests(server) >= server->options.n_guests_max) {
                 want_guests(server, false);
                 return;
         }
@@ -85,8 +102,8 @@ static void on_connection(void *user, unsigned events) {
                 want_guests(server, false);
                 (void)loop_after(server->loop, ACCEPT_AGAIN_NS, accept_again, server);
         }
-        if (fd >= 0 && !nbd_guest_new(&server->house, fd, peer.s, &guest, &note))
-                *vec_add(&server->guests) = guest;
+        if (fd >= 0)
+                nbd_reactor_give(least_busy(server), fd, peer.s);
 }
 
 /* ---- listening ------------------------------------------------------------------------------- */
@@ -131,6 +148,29 @@ static enum err load_keys(struct nbd_server *server, struct err_note *note) {
         return tls_keys_load(options->tls, &server->keys, note);
 }
 
+static enum err start_reactors(struct nbd_server *server, struct err_note *note) {
+        const struct nbd_reactor_options options = {
+                .io = server->options.io, .house = &server->house, .gone = on_gone, .user = server};
+
+        for (int i = 0; i < get_nprocs() && i < REACTORS_MAX; i++) {
+                struct nbd_reactor *reactor;
+
+                if (nbd_reactor_new(&options, &reactor, note))
+                        return note->code;
+                *vec_add(&server->reactors) = reactor;
+        }
+        return ERR_NONE;
+}
+
+/* Until the last guest has gone. */
+static void drain(struct nbd_server *server) {
+        VEC_EACH (&server->reactors, each) {
+                nbd_reactor_drain(*each);
+        }
+        while (server->reactors.n > 0)
+                nbd_reactor_free(server->reactors.data[--server->reactors.n]);
+}
+
 enum err nbd_server_open(const struct nbd_server_options *options, struct nbd_server **ret,
                          struct err_note *note) {
         AUTO(nbd_server_close) struct nbd_server *server = mem_new(struct nbd_server);
@@ -146,12 +186,12 @@ enum err nbd_server_open(const struct nbd_server_options *options, struct nbd_se
                 return note->code;
         server->work = of_exports.work = nbd_work_new(nbd_work_threads());
         server->exports = nbd_exports_new(&of_exports);
-        server->house.loop = server->loop;
         server->house.exports = server->exports;
         server->house.keys = server->keys;
         server->house.log = options->log;
-        server->house.gone = on_gone;
-        server->house.user = server;
+        server->house.user = options->user;
+        if (start_reactors(server, note))
+                return note->code;
         *ret = TAKE(server);
         return ERR_NONE;
 }
@@ -166,36 +206,25 @@ static void on_tick(void *user) {
         struct nbd_server *server = user;
 
         nbd_exports_tick(server->exports);
-        VEC_EACH (&server->guests, each) {
-                nbd_guest_tick(*each);
-        }
         server->tick = loop_after(server->loop, TICK_EVERY_NS, on_tick, server);
-}
-
-static void drain(struct nbd_server *server) {
-        stop_listening(&server->unix_one);
-        stop_listening(&server->tcp_one);
-        VEC_EACH (&server->guests, each) {
-                nbd_guest_drain(*each);
-        }
-        while (server->guests.n > 0)
-                (void)loop_round(server->loop, LOOK_EVERY_NS);
 }
 
 void nbd_server_run(struct nbd_server *server, const atomic_bool *stop) {
         on_tick(server);
         while (!atomic_load(stop))
                 (void)loop_round(server->loop, LOOK_EVERY_NS);
+        stop_listening(&server->unix_one);
+        stop_listening(&server->tcp_one);
         drain(server);
         loop_cancel(TAKE(server->tick));
 }
 
 void nbd_server_close(struct nbd_server *server) {
-        assert(server->guests.n == 0);
         stop_listening(&server->unix_one);
         stop_listening(&server->tcp_one);
         if (server->unix_path)
                 local_unlisten_at(server->unix_path);
+        drain(server);
         if (server->exports)
                 nbd_exports_free(server->exports);
         if (server->work)
@@ -204,7 +233,7 @@ void nbd_server_close(struct nbd_server *server) {
                 loop_free(server->loop);
         if (server->keys)
                 tls_keys_free(server->keys);
-        vec_fini(&server->guests);
+        vec_fini(&server->reactors);
         free(server->unix_path);
         free(server);
 }

@@ -5,8 +5,9 @@
  *      nbd_server_run(server, stop)                    until *stop; then it drains
  *      nbd_server_close(server)                        every disk is flushed and closed
  *
- * The thread that runs it moves bytes and never waits for a disk: requests are carried out by threads of
- * their own (nbd_work.h), disks are opened and closed by another (nbd_export.h).
+ * The thread that runs it lets guests in and hands each to one of the reactors, a thread a core, which move
+ * bytes, read what they can without waiting (nbd_reactor.h), and never wait for a disk.  All else is carried
+ * out by threads that may (nbd_work.h); disks are opened and closed by another (nbd_export.h).
  *
  * Who may come is said by the mode of the socket's file (0600) and by TLS.  At most n_guests_max are
  * connected; more wait in the kernel.  A peer that has vanished is noticed by TCP's keepalive; nobody is

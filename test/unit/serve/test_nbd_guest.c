@@ -23,6 +23,7 @@ struct scene {
         struct sr *sr; /* owned */
         struct turn turn;
         struct nbd_work *work;       /* owned */
+        struct nbd_reads *reads;     /* owned */
         struct nbd_exports *exports; /* owned */
         struct loop *loop;           /* owned */
         struct net_sim *net;         /* owned */
@@ -142,11 +143,13 @@ static void on_gone(void *user, struct nbd_guest *guest) {
 
 static void connect_guest(struct scene *s, uint64_t seed, const struct net_weather *weather) {
         struct nbd_house house = {.loop = s->loop,
+                                  .reads = s->reads,
                                   .exports = s->exports,
                                   .tls = NBD_TLS_NONE,
                                   .log = on_log,
+                                  .user = s,
                                   .gone = on_gone,
-                                  .user = s};
+                                  .host = s};
         struct conn_options options = {
                 .in_max = HELD_MAX, .out_max = 64 << 20, .got = on_got, .ended = on_ended, .user = s};
         struct err_note note = {0};
@@ -216,6 +219,7 @@ static int set_up(void **state) {
         s->exports = nbd_exports_new(&(struct nbd_exports_options){
                 .sr = s->sr, .turn = &s->turn, .work = s->work, .failed = on_failed});
         assert_ok(loop_new(s->io, &s->loop, &note));
+        assert_ok(nbd_reads_new(s->loop, &s->reads, &note));
         *state = s;
         return 0;
 }
@@ -227,6 +231,7 @@ static int tear_down(void **state) {
                 disconnect(s);
         nbd_exports_free(s->exports);
         nbd_work_free(s->work);
+        nbd_reads_free(s->reads);
         turn_fini(&s->turn);
         loop_free(s->loop);
         sr_close(s->sr);
@@ -336,12 +341,44 @@ static void there_are_never_more_requests_than_were_allowed(void **state) {
                 assert_int_equal(s->answers[i].n, 8);
 }
 
+/* All that it asks lies here; between each so many others of the loop have a turn. */
+static void nobody_is_heard_for_long_without_a_break(void **state) {
+        enum { N = 600, AT_ONCE = 64, ANSWER = 512 + 16 };
+        struct scene *s = *state;
+        uint64_t sent = 0;
+
+        connect_guest(s, 1, &net_weather_fine);
+        go(s, false);
+        s->read_length = 512;
+        for (unsigned i = 0; i < N; i++)
+                ask(s, i, NBD_CMD_READ, 0, 512, 0);
+        for (unsigned round = 0; s->n_answered < N && round < 100000; round++) {
+                uint64_t before = conn_n_sent(s->guest->conn);
+
+                io_sim_advance(s->io, NET_SIM_SECOND / 1000);
+                (void)loop_round(s->loop, 0);
+                sent = max_u64(sent, conn_n_sent(s->guest->conn) - before);
+                assert_true(s->guest->n_heard <= AT_ONCE);
+        }
+        assert_int_equal(s->n_answered, N);
+        assert_true(sent > ANSWER && sent <= (uint64_t)AT_ONCE * ANSWER);
+}
+
+static bool is_open(struct scene *s) {
+        bool is_open;
+
+        turn_take(&s->turn, "test");
+        is_open = sr_vdi_at(s->sr, 0)->is_open;
+        turn_give(&s->turn);
+        return is_open;
+}
+
 static char letter_at(struct scene *s, uint64_t at) {
         struct err_note note = {0};
         struct chain *chain;
         char letter;
 
-        for (unsigned i = 0; i < 1000 && sr_vdi_at(s->sr, 0)->is_open; i++)
+        for (unsigned i = 0; i < 1000 && is_open(s); i++)
                 usleep(1000);
         turn_take(&s->turn, "test");
         assert_ok(sr_open_chain(s->sr, &sr_vdi_at(s->sr, 0)->row.uuid, CHAIN_READ, &chain, &note));
@@ -474,6 +511,7 @@ int main(void) {
                 CASE(what_is_refused_is_told_and_its_data_let_pass),
                 CASE(one_who_does_not_read_costs_bounded_memory_and_is_not_dropped),
                 CASE(there_are_never_more_requests_than_were_allowed),
+                CASE(nobody_is_heard_for_long_without_a_break),
                 CASE(a_break_anywhere_leaves_nothing_behind),
                 CASE(the_old_way_to_name_an_export_works_and_its_refusal_is_the_end),
                 CASE(a_drain_answers_what_came_and_then_goes),
