@@ -78,7 +78,7 @@ static void a_read_of_blocks_in_many_layers_is_one_file_read(void **state) {
         assert_one_call_a_read(200, BLOCK);
 }
 
-/* The segments of all pages, from memory alone: how many are known, and those are what chain_segment_at says. */
+/* The segments of all pages from memory alone: how many are known.  Those are what chain_segment_at says. */
 static unsigned count_known(struct chain *chain, struct io *io) {
         unsigned n = 0;
 
