@@ -200,9 +200,9 @@ void io_submit(struct io_queue *, struct io_request *);
  * ret. */
 unsigned io_reap(struct io_queue *, unsigned min, struct io_request **ret, unsigned max);
 unsigned io_in_flight(const struct io_queue *); /* submitted, not reaped */
-/* For who waits for other things too: a descriptor of the queue's, readable while something has ended that was
- * not reaped.  What was submitted is on its way no later than at the next io_reap.  -1: this maker has none,
- * and whoever wants to know reaps. */
+/* For who waits for other things too: a descriptor of the queue's, readable while something has ended that
+ * was not reaped.  What was submitted is on its way no later than at the next io_reap.  -1: this maker has
+ * none, and whoever wants to know reaps. */
 int io_queue_fd(struct io_queue *);
 DEFINE_AUTO(struct io_queue *, io_queue_free);
 
