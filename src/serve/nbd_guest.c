@@ -14,6 +14,7 @@ enum {
         IN_MAX = 256 << 10,
         OUT_MAX = 384 << 10, /* of answers to options: one is not heard before the last was sent */
         HEAD_ROOM = 64,      /* before the data: the head of an answer goes with it in one piece */
+        AHEAD_MAX = 1 << 20, /* bytes read before their client has taken what came before */
         BLOCKS_AT_ONCE = 64, /* handed to the kernel by one call */
         BREAK_AFTER = 64,    /* requests of one client, while others have some too */
 };
@@ -22,6 +23,9 @@ _Static_assert(HEAD_ROOM >= sizeof(struct nbd_data_wire) && HEAD_ROOM >= sizeof(
                "the largest head that data follows fits");
 _Static_assert((int)NBD_REQUESTS_MAX <= (int)NBD_POOL_PIECES_MAX, "each has its piece");
 _Static_assert((int)NBD_BLOCK_MAX + (int)HEAD_ROOM <= (int)NBD_POOL_SIZE, "the largest fits");
+
+static void begin_held(struct nbd_guest *);
+static void drop_held(struct nbd_guest *);
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
@@ -56,6 +60,7 @@ void nbd_guest_go(struct nbd_guest *guest) {
         if (guest->conn)
                 conn_free(TAKE(guest->conn));
         guest->state = GUEST_GONE;
+        drop_held(guest);
         nbd_guest_settle(guest);
 }
 
@@ -88,7 +93,7 @@ void nbd_guest_leave(struct nbd_guest *guest) {
 }
 
 static bool has_to_send(const struct nbd_guest *guest) {
-        return guest->talk.n > guest->talk_at || guest->to_send;
+        return guest->talk.n > guest->talk_at || guest->to_send || guest->held;
 }
 
 /* Leaving, once all is said the other side has until the timer to go by itself: so it gets all of it. */
@@ -121,6 +126,8 @@ void nbd_guest_tick(struct nbd_guest *guest) {
 /* ---- sending --------------------------------------------------------------------------------- */
 
 static void free_slot(struct nbd_guest *guest, struct nbd_slot *slot) {
+        if (slot->piece && slot->job.request.type == NBD_CMD_READ)
+                guest->ahead -= slot->job.request.length;
         if (slot->piece)
                 nbd_pool_give(guest->pool, TAKE(slot->piece));
         slot->next = guest->free;
@@ -248,6 +255,7 @@ void nbd_guest_pump(struct nbd_guest *guest) {
                 if (conn_offer(guest->conn, vec, n_vec, &taken, &unused))
                         break;
                 have_sent(guest, taken);
+                begin_held(guest);
         }
 }
 
@@ -322,6 +330,13 @@ static void begin_errand(struct nbd_guest *guest, struct nbd_slot *slot) {
         nbd_work_add(guest->export->lane, &slot->errand);
 }
 
+/* False: there is no room now. */
+static bool give_piece(struct nbd_guest *guest, struct nbd_slot *slot, size_t room) {
+        slot->piece = room ? nbd_pool_take(guest->pool, HEAD_ROOM + room) : NULL;
+        slot->job.data = slot->piece ? slot->piece + HEAD_ROOM : NULL;
+        return slot->piece || room == 0;
+}
+
 /* One that failed is done again, in full, by who can say why. */
 static void on_read_ended(void *user, struct nbd_read *read, bool is_ok) {
         struct nbd_guest *guest = user;
@@ -345,17 +360,26 @@ static void on_rested(void *user) {
         nbd_guest_settle(guest);
 }
 
-static bool begin_read(struct nbd_guest *guest, struct nbd_slot *slot) {
+/* False: what was read before is to be sent first.  So a client who takes his time has little read for him,
+ * and the memory that is read into is sent, and read into again, while it is in the processor's cache. */
+static bool may_begin_read(struct nbd_guest *guest, struct nbd_slot *slot) {
+        uint32_t n = slot->job.request.length;
+
+        return (guest->ahead == 0 || guest->ahead + n <= AHEAD_MAX) && give_piece(guest, slot, n);
+}
+
+static void begin_read(struct nbd_guest *guest, struct nbd_slot *slot) {
         const struct nbd_request *request = &slot->job.request;
 
-        if (request->type != NBD_CMD_READ)
-                return false;
+        guest->ahead += request->length;
+        guest->n_running++;
         slot->read.reader = &guest->reader;
         slot->read.chain = slot->job.chain;
         slot->read.data = slot->job.data;
         slot->read.at = request->offset;
         slot->read.n = request->length;
-        return nbd_reads_begin(guest->house.reads, &slot->read);
+        if (!nbd_reads_begin(guest->house.reads, &slot->read))
+                begin_errand(guest, slot);
 }
 
 static void begin_job(struct nbd_guest *guest, struct nbd_slot *slot) {
@@ -363,9 +387,36 @@ static void begin_job(struct nbd_guest *guest, struct nbd_slot *slot) {
                 queue_answer(guest, slot);
                 return;
         }
-        guest->n_running++;
-        if (!begin_read(guest, slot))
+        if (slot->job.request.type != NBD_CMD_READ) {
+                guest->n_running++;
                 begin_errand(guest, slot);
+        } else if (!guest->held && may_begin_read(guest, slot)) {
+                begin_read(guest, slot);
+        } else {
+                slot->next = NULL;
+                *guest->last_held = slot;
+                guest->last_held = &slot->next;
+        }
+}
+
+static struct nbd_slot *take_held(struct nbd_guest *guest) {
+        struct nbd_slot *slot = guest->held;
+
+        guest->held = slot->next;
+        if (!guest->held)
+                guest->last_held = &guest->held;
+        return slot;
+}
+
+static void begin_held(struct nbd_guest *guest) {
+        while (guest->held && may_begin_read(guest, guest->held))
+                begin_read(guest, take_held(guest));
+}
+
+/* Nobody will take them. */
+static void drop_held(struct nbd_guest *guest) {
+        while (guest->held)
+                free_slot(guest, take_held(guest));
 }
 
 /* Only what is asked later: a slot is large. */
@@ -379,7 +430,6 @@ static void fill_slot(struct nbd_guest *guest, struct nbd_slot *slot, const stru
         slot->left = 0;
         slot->job.request = *request;
         slot->job.chain = guest->export->chain;
-        slot->job.data = slot->piece ? slot->piece + HEAD_ROOM : NULL;
         slot->job.may_have_holes = guest->session.has_structured && !(request->flags & NBD_CMD_DF);
         slot->job.contexts = guest->contexts;
         slot->job.n_contexts = guest->n_contexts;
@@ -389,13 +439,11 @@ static void fill_slot(struct nbd_guest *guest, struct nbd_slot *slot, const stru
 /* False: there is no room for it yet. */
 static bool take_request(struct nbd_guest *guest, const struct nbd_request *request) {
         struct nbd_verdict verdict = nbd_request_check(request, &guest->session);
-        size_t room = verdict.error ? 0 : nbd_job_room(request, guest->n_contexts);
+        bool needs_none = verdict.error || request->type == NBD_CMD_READ; /* a read's comes when it begins */
+        size_t room = needs_none ? 0 : nbd_job_room(request, guest->n_contexts);
         struct nbd_slot *slot = guest->free;
 
-        if (!slot)
-                return false;
-        slot->piece = room ? nbd_pool_take(guest->pool, HEAD_ROOM + room) : NULL;
-        if (room && !slot->piece)
+        if (!slot || !give_piece(guest, slot, room))
                 return false;
         guest->free = slot->next;
         guest->was_busy = true;
@@ -565,6 +613,7 @@ enum err nbd_guest_new(const struct nbd_house *house, int fd, const char *peer, 
         snprintf(guest->peer, sizeof guest->peer, "%s", peer);
         guest->last_to_send = &guest->to_send;
         guest->last_done = &guest->done;
+        guest->last_held = &guest->held;
         guest->reader = (struct nbd_reader){.ended = on_read_ended, .rested = on_rested, .user = guest};
         pthread_mutex_init(&guest->mutex, NULL);
         nbd_wire_init(&guest->wire, house->tls);

@@ -24,7 +24,7 @@ struct nbd_slot {
         struct nbd_errand errand;
         bool is_refused;       /* the answer is job.error and text */
         const char *text;      /* borrowed; or NULL */
-        uint8_t *piece;        /* owned by the pool; NULL: it needs none */
+        uint8_t *piece;        /* owned by the pool; NULL: it needs none, or none yet */
         uint32_t received;     /* of a write's data */
         struct nbd_slot *next; /* borrowed; of those that are free, done, or wait to be sent */
 
@@ -70,6 +70,8 @@ struct nbd_guest {
         unsigned n_heard;          /* requests, without a break */
         struct loop_timer *break_; /* owned; the end of one */
         unsigned n_running;
+        uint64_t ahead;                           /* bytes of reads that were begun and are not sent */
+        struct nbd_slot *held, **last_held;       /* borrowed; reads that wait for others to be sent */
         struct nbd_slot *to_send, **last_to_send; /* borrowed */
         char logged[ERR_TEXT_SIZE];               /* what was logged last */
 
