@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "mem.h"
 #include "text.h"
 
 /* ---- values ---- */
@@ -107,6 +108,21 @@ static void add_list(struct buf *buf, const json_t *list, size_t indent) {
         }
 }
 
+static void add_lines(struct buf *buf, const char *text, size_t indent) {
+        AUTO_FREE char *copy = mem_text(text);
+
+        for (char *line = copy, *next; line; line = next) {
+                next = strchr(line, '\n');
+                if (next)
+                        *next++ = 0;
+                if (line != copy)
+                        pad(buf, indent);
+                print_safely(buf, line);
+                if (next)
+                        buf_print(buf, "\n");
+        }
+}
+
 static void print_record(struct buf *buf, const struct field *fields, const json_t *record) {
         size_t widest = 0;
 
@@ -122,6 +138,8 @@ static void print_record(struct buf *buf, const struct field *fields, const json
                 pad(buf, widest - strlen(field->name) + 2);
                 if (json_is_array(value))
                         add_list(buf, value, widest + 2);
+                else if (field->kind == FIELD_LINES && json_is_string(value))
+                        add_lines(buf, json_string_value(value), widest + 2);
                 else
                         add_value(buf, field, value);
                 if (field->kind == FIELD_SIZE && json_is_integer(value))

@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 
+#include "keeper.h"
 #include "nbd_server.h"
 #include "print.h"
+#include "served.h"
 #include "sr_call.h"
 
 static const struct param serve_params[] = {
@@ -73,44 +75,69 @@ static void log_line(void *user, const char *text) {
         fprintf(stderr, "catena serve: %s\n", buf_text(&line));
 }
 
-static json_t *json_of_listener(const char *kind, const char *address) {
+static void add_listener(json_t *listeners, struct buf *lines, const struct served *served,
+                         enum served_way way, const char *address) {
+        const char *kind = way == SERVED_UNIX ? "unix" : "tcp";
         AUTO(buf_fini) struct buf uri = {0};
 
-        if (*kind == 'u')
-                buf_print(&uri, "nbd+unix:///NAME?socket=%s", address);
-        else
-                buf_print(&uri, "nbd://%s/NAME", address);
-        return json_pack("{s:s, s:o, s:o}", "kind", kind, "address", json_of_text(address), "uri",
-                         json_of_text(buf_text(&uri)));
-}
-
-static void add_listener(json_t *listeners, struct buf *lines, const char *kind, const char *address) {
         if (!address)
                 return;
-        json_array_append_new(listeners, json_of_listener(kind, address));
+        served_put_uri(&uri, served, way, served->requires_tls, "NAME");
+        json_array_append_new(listeners,
+                              json_pack("{s:s, s:o, s:o}", "kind", kind, "address", json_of_text(address),
+                                        "uri", json_of_text(buf_text(&uri))));
         buf_print(lines, "listening on %s:", kind);
         print_safely(lines, address);
         buf_print(lines, "\n");
 }
 
 /* Who waits for these lines may connect from then on. */
-static enum err say_ready(struct verb_call *call, const struct nbd_server *server, struct err_note *note) {
+static enum err say_ready(struct verb_call *call, const struct served *served, struct err_note *note) {
         const struct serve_program *program = call->user;
         AUTO(json_decref) json_t *ready = json_pack("{s:[]}", "listeners");
         AUTO(buf_fini) struct buf lines = {0}, json = {0};
         json_t *listeners = json_object_get(ready, "listeners");
         struct buf *text = program->is_json ? &json : &lines;
 
-        add_listener(listeners, &lines, "unix", call_text(call, "unix"));
-        add_listener(listeners, &lines, "tcp", nbd_server_tcp_address(server));
+        add_listener(listeners, &lines, served, SERVED_UNIX, call_text(call, "unix"));
+        add_listener(listeners, &lines, served, SERVED_TCP, served->tcp_address);
         print_json_line(&json, ready);
         return io_stream_write(call->output, buf_text(text), text->n, note);
 }
 
 /* ---- serving --------------------------------------------------------------------------------- */
 
-static enum err serve_sr(struct verb_call *call, struct sr *sr, struct err_note *note) {
+/* The verbs on the SR tell of it from then on; NULL: no more. */
+static void tell(struct verb_call *call, const struct served *served) {
+        sr_call_resume(call);
+        keeper_set_served(call->keeper, served);
+        sr_call_rest(call);
+}
+
+static enum err run_server(struct verb_call *call, struct nbd_server *server, struct err_note *note) {
         const struct serve_program *program = call->user;
+        AUTO_FREE char *path = NULL;
+        enum err failed;
+        struct served served = {.tcp_address = nbd_server_tcp_address(server),
+                                .host = call->self->host,
+                                .tls = call_has(call, "tls-x509")  ? SERVED_X509
+                                       : call_has(call, "tls-psk") ? SERVED_PSK
+                                                                   : SERVED_PLAIN,
+                                .requires_tls = call_flag(call, "tls-required"),
+                                .knows_names = true};
+
+        if (call_has(call, "unix") && io_canonical(call->io, call_text(call, "unix"), &path, note))
+                return note->code;
+        served.unix_path = path;
+        tell(call, &served);
+        failed = say_ready(call, &served, note);
+        if (!failed)
+                nbd_server_run(server, program->stop);
+        tell(call, NULL);
+        return failed;
+}
+
+static enum err serve_sr(struct verb_call *call, struct sr *sr, struct err_note *note) {
         struct tls_options tls = {.x509_folder = call_text(call, "tls-x509"),
                                   .psk_file = call_text(call, "tls-psk"),
                                   .verifies_peer = call_flag(call, "tls-verify-peer")};
@@ -125,10 +152,9 @@ static enum err serve_sr(struct verb_call *call, struct sr *sr, struct err_note 
                                              .log = log_line};
         AUTO(nbd_server_close) struct nbd_server *server = NULL;
 
-        if (nbd_server_open(&options, &server, note) || say_ready(call, server, note))
+        if (nbd_server_open(&options, &server, note))
                 return note->code;
-        nbd_server_run(server, program->stop);
-        return ERR_NONE;
+        return run_server(call, server, note);
 }
 
 static enum err run_serve(struct verb_call *call, struct err_note *note) {

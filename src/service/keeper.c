@@ -12,6 +12,7 @@ struct keeper {
         struct turn turn; /* guards what is below */
         struct sr *sr;    /* owned; NULL: not open */
         bool is_door_open;
+        const struct served *served; /* borrowed; NULL: nowhere */
 };
 
 struct keeper *keeper_new(struct io *io, const struct sr_self *self, const struct keeper_door *door) {
@@ -106,4 +107,12 @@ enum err keeper_join(struct keeper *keeper, const char *dir, const char *who, co
 
 void keeper_leave(struct keeper *keeper) {
         turn_give(&keeper->turn);
+}
+
+void keeper_set_served(struct keeper *keeper, const struct served *served) {
+        keeper->served = served;
+}
+
+const struct served *keeper_served(const struct keeper *keeper) {
+        return keeper->served;
 }

@@ -21,6 +21,7 @@
 #include "turn.h"
 
 struct keeper;
+struct served;
 
 struct keeper_door {
         /* Listens in that folder: the socket's name, static; NULL where it cannot be. */
@@ -44,5 +45,10 @@ MUST_USE enum err keeper_enter(struct keeper *, const char *dir, const char *who
 MUST_USE enum err keeper_join(struct keeper *, const char *dir, const char *who, const atomic_bool *stop,
                               struct sr **ret, struct turn **ret_turn, struct err_note *);
 void keeper_leave(struct keeper *); /* gives the turn */
+
+/* Where the SR's VDIs are served meanwhile: told by whoever serves them, and borrowed until he says NULL.
+ * Both with the turn. */
+void keeper_set_served(struct keeper *, const struct served *);
+const struct served *keeper_served(const struct keeper *);
 
 #endif

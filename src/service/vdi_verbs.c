@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vdi_verbs.h"
 
+#include "keeper.h"
+#include "mem.h"
+#include "served.h"
 #include "sr_call.h"
 
 const struct verb *const vdi_verbs[] = {
@@ -60,6 +63,9 @@ static const struct field show_fields[] = {
         {"stream", FIELD_UUID,
          "footer uuid of what it last took in or gave out; null: none, or written since", false},
         {"chain", FIELD_OBJECT, "uuids from itself to the last ancestor", false},
+        {"nbd_uris", FIELD_OBJECT, "where it is served; not there where it is not", false},
+        {"qemu", FIELD_TEXT, "a command line with it; likewise", false},
+        {"libvirt", FIELD_LINES, "a disk of a domain; likewise", false},
         {0},
 };
 
@@ -69,6 +75,25 @@ static json_t *json_of_chain(const struct node *node) {
         for (; node && json_array_size(chain) < 100000; node = node->parent)
                 json_array_append_new(chain, sr_json_of_uuid(&node->uuid));
         return chain;
+}
+
+/* Who serves the SR owns it, and the call was sent there. */
+static void put_served(struct verb_call *call, struct sr *sr, const struct vdi *vdi) {
+        const struct served *served = call->turn ? keeper_served(call->keeper) : NULL;
+        struct served_disk disk = {.uuid = vdi->row.uuid, .is_read_only = vdi->is_read_only};
+        AUTO_FREE char *qemu = NULL, *libvirt = NULL;
+        struct err_note unused;
+        const struct vdi *named;
+
+        if (!served)
+                return;
+        if (!sr_find_vdi(sr, vdi->row.name, &named, &unused) && named == vdi)
+                disk.name = vdi->row.name;
+        qemu = served_qemu(served, &disk);
+        libvirt = served_libvirt(served, &disk);
+        call_put(call, "nbd_uris", served_uris(served, &disk));
+        call_put(call, "qemu", json_of_text(qemu));
+        call_put(call, "libvirt", json_of_text(libvirt));
 }
 
 static enum err run_show(struct verb_call *call, struct err_note *note) {
@@ -81,12 +106,16 @@ static enum err run_show(struct verb_call *call, struct err_note *note) {
         row = sr_json_of_vdi(vdi);
         json_object_update(call->result, row);
         call_put(call, "chain", json_of_chain(vdi->node));
+        put_served(call, sr, vdi);
         return ERR_NONE;
 }
 
 const struct verb vdi_show_verb = {
         .name = "show",
         .summary = "Shows a disk.",
+        .details =
+                "While 'catena serve' has the SR also how a guest gets it: its URIs, a command line of qemu, "
+                "a disk for libvirt.",
         .params = show_params,
         .shape = SHAPE_RECORD,
         .fields = show_fields,

@@ -63,7 +63,16 @@ struct param {
 
 /* ---- results ---- */
 
-enum field_kind { FIELD_TEXT, FIELD_UUID, FIELD_SIZE, FIELD_NUMBER, FIELD_BOOL, FIELD_TIME, FIELD_OBJECT };
+enum field_kind {
+        FIELD_TEXT,
+        FIELD_UUID,
+        FIELD_SIZE,
+        FIELD_NUMBER,
+        FIELD_BOOL,
+        FIELD_TIME,
+        FIELD_OBJECT,
+        FIELD_LINES, /* text of several lines */
+};
 
 struct field {
         const char

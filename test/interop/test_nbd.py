@@ -77,7 +77,8 @@ class Case(unittest.TestCase):
     def serve(self, *more, listeners=1):
         """Until it says that it is ready; its lines."""
         with open(self.path('log'), 'ab') as log:
-            self.server = subprocess.Popen([CATENA, 'serve', '--sr', 'sr', '--unix', 'sock'] + list(more),
+            unix = [] if '--unix' in more else ['--unix', 'sock']
+            self.server = subprocess.Popen([CATENA, 'serve', '--sr', 'sr'] + unix + list(more),
                                            cwd=self.dir, env=self.env, stdin=subprocess.DEVNULL,
                                            stdout=subprocess.PIPE, stderr=log)
         lines = [self.server.stdout.readline().decode().strip() for _ in range(listeners)]
@@ -139,7 +140,7 @@ class Listening(Case):
         lines = self.serve('--json')
         told = json.loads(lines[0])
         self.assertEqual(told['listeners'][0],
-                         {'kind': 'unix', 'address': 'sock', 'uri': 'nbd+unix:///NAME?socket=sock'})
+                         {'kind': 'unix', 'address': 'sock', 'uri': self.uri('NAME')})
         self.server.send_signal(signal.SIGINT)
         self.assertEqual(self.server.stdout.read(), b'')
         self.assertEqual(self.stop(), DONE)

@@ -28,6 +28,16 @@ static void a_record_is_a_line_for_each_field(void **state) {
         assert_prints(&verb, "{\"name\": null}", "name  -\n");
 }
 
+static void text_of_several_lines_stays_in_its_column(void **state) {
+        const struct field two[] = {{"name", FIELD_TEXT, "", false}, {"xml", FIELD_LINES, "", false}, {0}};
+        const struct verb verb = {.shape = SHAPE_RECORD, .fields = two};
+
+        (void)state;
+        assert_prints(&verb, "{\"name\": \"x\\ny\", \"xml\": \"<a>\\n  \\u001b<b/>\\n</a>\"}",
+                      "name  x?y\nxml   <a>\n        ?<b/>\n      </a>\n");
+        assert_prints(&verb, "{\"xml\": null}", "xml  -\n");
+}
+
 static void a_table_has_columns(void **state) {
         const struct verb verb = {.shape = SHAPE_TABLE, .rows = "rows", .fields = fields};
 
@@ -85,6 +95,7 @@ static void errors_are_json_whatever_they_hold(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_record_is_a_line_for_each_field),
+                cmocka_unit_test(text_of_several_lines_stays_in_its_column),
                 cmocka_unit_test(a_table_has_columns),
                 cmocka_unit_test(a_tree_stands_under_its_parents),
                 cmocka_unit_test(findings_name_severity_and_place),

@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What catena serve does beside moving bytes: it tells where disks are, serves several SRs, some disks
+read-only, and lets disks be deleted, reverted and resized while guests are connected."""
+import hashlib
+import json
+import os
+import shlex
+import time
+import unittest
+import xml.etree.ElementTree
+
+import test_nbd
+from test_nbd import Case, DONE, FAILED, MIB, SIZE, USAGE, nbd, needs, needs_nbd
+
+
+class Told(Case):
+
+    def shown(self, name='a'):
+        return json.loads(self.run_ok('vdi', 'show', '--sr', 'sr', name, '--json'))
+
+    @needs('nbdinfo')
+    def test_each_uri_that_is_shown_leads_to_the_disk(self):
+        self.assertNotIn('nbd_uris', self.shown())
+        lines = self.serve('--tcp', '127.0.0.1:0', listeners=2)
+        uris = self.shown()['nbd_uris']
+        port = lines[1].rsplit(':', 1)[1]
+        self.assertEqual(uris, [self.uri(self.vdi), 'nbd://127.0.0.1:%s/%s' % (port, self.vdi),
+                                self.uri('a'), 'nbd://127.0.0.1:%s/a' % port])
+        for uri in uris:
+            self.assertEqual(self.tool('nbdinfo', '--size', uri).strip(), str(SIZE))
+        said = self.run_ok('vdi', 'show', '--sr', 'sr', 'a')
+        self.assertIn('nbd uris', said)
+        self.assertIn("<disk type='network'", said)
+        self.create('a')
+        self.assertEqual(len(self.shown(self.vdi)['nbd_uris']), 2)
+        self.assertEqual(self.stop(), DONE)
+        self.assertNotIn('qemu', self.shown(self.vdi))
+
+    @needs('qemu-io')
+    def test_a_socket_of_any_name_is_reached_by_what_is_told(self):
+        self.server_socket = 'a b,&%"\'ö'
+        self.serve('--unix', self.server_socket)
+        shown = self.shown()
+        drive = shlex.split(shown['qemu'])[2]
+        uri = drive[len('file='):drive.index(',')]
+        self.assertEqual(uri, shown['nbd_uris'][0])
+        self.assertEqual(drive[drive.index(','):], ',format=raw,if=virtio,discard=unmap')
+        self.tool('qemu-io', '-f', 'raw', uri, '-c', 'write -P 5 0 4k')
+        disk = xml.etree.ElementTree.fromstring(shown['libvirt'])
+        host = disk.find('source/host')
+        self.assertEqual((host.get('transport'), host.get('socket')), ('unix', self.path(self.server_socket)))
+        self.assertEqual(disk.find('source').get('name'), self.vdi)
+        self.run_ok('vdi', 'snapshot', '--sr', 'sr', 'a', '--name', 's')
+        shown = self.shown('s')
+        self.assertIn('readonly=on', shown['qemu'])
+        self.assertIsNotNone(xml.etree.ElementTree.fromstring(shown['libvirt']).find('readonly'))
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)
