@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 #include "bar.h"
+#include "doors.h"
 #include "help.h"
 #include "mem.h"
 #include "options.h"
 #include "print.h"
 #include "rpc_client.h"
-#include "rpc_server.h"
 #include "serve_verb.h"
 
 /* ---- signals ---- */
@@ -204,12 +204,11 @@ static void say_who_is_waited_for(void *user, const char *method, uint64_t pid) 
                         pid, dot ? (int)(dot - method) : 0, method, dot ? dot + 1 : method);
 }
 
-static struct rpc_server *new_server(struct io *io, const struct sr_self *self,
-                                     const struct options *options) {
+static struct doors *new_doors(struct io *io, const struct sr_self *self, const struct options *options) {
         struct rpc_server_options server = {
                 .self = self, .hurry = &is_hurried, .waits = say_who_is_waited_for, .user = (void *)options};
 
-        return rpc_server_new(io, &server);
+        return doors_new(io, self, &server);
 }
 
 static int run_once(const struct options *options, struct verb_call *call, struct bar *bar) {
@@ -295,12 +294,10 @@ static int run_call(const struct options *options) {
         AUTO_FREE char *command = mem_format("catena %s%s%s", options->noun->name, stays ? "" : " ",
                                              stays ? "" : options->verb->name);
         struct sr_self self = {.host = host, .pid = (uint64_t)getpid(), .command = command};
-        AUTO(rpc_server_free) struct rpc_server *server = new_server(io, &self, options);
-        const struct keeper_door door = rpc_server_door(server);
-        AUTO(keeper_free) struct keeper *keeper = keeper_new(io, &self, &door);
+        AUTO(doors_free) struct doors *doors = new_doors(io, &self, options);
         struct rpc_client client = {.input = STDIN_FILENO, .output = STDOUT_FILENO};
         const struct verb_elsewhere elsewhere = rpc_client_elsewhere(&client);
-        struct serve_program program = {.is_json = options->is_json, .stop = &is_cancelled};
+        struct serve_program program = {.is_json = options->is_json, .stop = &is_cancelled, .doors = doors};
         AUTO(verb_call_fini)
         struct verb_call call = {.verb = options->verb,
                                  .params = options->params,
@@ -308,7 +305,7 @@ static int run_call(const struct options *options) {
                                  .state_dir = state,
                                  .progress = &progress,
                                  .self = &self,
-                                 .keeper = keeper,
+                                 .keeper = stays ? NULL : doors_add(doors),
                                  .elsewhere = stays ? NULL : &elsewhere,
                                  .user = &program};
         int code;

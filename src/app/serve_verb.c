@@ -2,15 +2,21 @@
 #include "serve_verb.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "keeper.h"
 #include "nbd_server.h"
 #include "print.h"
+#include "registry.h"
 #include "served.h"
 #include "sr_call.h"
 
 static const struct param serve_params[] = {
-        SR_PARAM,
+        {.name = "sr",
+         .kind = PARAM_PATH,
+         .flags = PARAM_REQUIRED | PARAM_REPEATED,
+         .shown = "SR",
+         .help = "An SR: its directory, name or uuid; may be given several times."},
         {.name = "unix",
          .kind = PARAM_PATH,
          .shown = "SOCKET",
@@ -105,16 +111,92 @@ static enum err say_ready(struct verb_call *call, const struct served *served, s
         return io_stream_write(call->output, buf_text(text), text->n, note);
 }
 
-/* ---- serving --------------------------------------------------------------------------------- */
+/* ---- the SRs --------------------------------------------------------------------------------- */
 
-/* The verbs on the SR tell of it from then on; NULL: no more. */
-static void tell(struct verb_call *call, const struct served *served) {
-        sr_call_resume(call);
-        keeper_set_served(call->keeper, served);
-        sr_call_rest(call);
+/* Each is opened by a call of its own, which has it until the end. */
+static const struct param open_params[] = {SR_PARAM, {0}};
+static const struct verb open_verb = {.name = "serve", .params = open_params};
+
+struct house {
+        VEC(struct verb_call) calls; /* owned, and the params of each */
+        VEC(struct nbd_shelf) shelves;
+};
+
+static void house_fini(struct house *house) {
+        VEC_EACH (&house->calls, call) {
+                sr_call_resume(call);
+                sr_call_end(call);
+                json_decref(call->params);
+        }
+        vec_fini(&house->calls);
+        vec_fini(&house->shelves);
+}
+DEFINE_AUTO_IN_PLACE(struct house, house_fini);
+
+static enum err check_is_new(const struct house *house, struct verb_call *call, const char *text,
+                             struct err_note *note) {
+        AUTO_FREE char *path = NULL, *canonical = NULL;
+        bool unused;
+
+        if (registry_resolve(call->io, call->state_dir, text, &path, &unused, note) ||
+            io_canonical(call->io, path, &canonical, note))
+                return note->code;
+        VEC_EACH (&house->calls, each) {
+                if (strcmp(sr_where(each->sr), canonical) == 0)
+                        return call_usage(call, note, "--sr %s: that SR is named twice", text);
+        }
+        return ERR_NONE;
 }
 
-static enum err run_server(struct verb_call *call, struct nbd_server *server, struct err_note *note) {
+/* The turn is not held afterwards. */
+static enum err add_sr(struct house *house, struct verb_call *call, const char *text, struct err_note *note) {
+        const struct serve_program *program = call->user;
+        struct verb_call one = *call;
+        struct sr *sr = NULL;
+
+        if (check_is_new(house, call, text, note))
+                return note->code;
+        one.verb = &open_verb;
+        one.params = json_pack("{s:s}", "sr", text);
+        one.keeper = doors_add(program->doors);
+        if (sr_call_open(&one, SR_OWN, &sr, note) == ERR_NONE && sr_call_is_read_only(&one))
+                (void)err_set(note, ERR_READ_ONLY, "%s was adopted read-only: its disks are not served",
+                              text);
+        else if (sr) {
+                *vec_add(&house->shelves) = (struct nbd_shelf){sr, one.turn};
+                *vec_add(&house->calls) = one;
+                sr_call_rest(&one);
+                return ERR_NONE;
+        }
+        sr_call_end(&one);
+        json_decref(one.params);
+        return note->code;
+}
+
+static enum err open_srs(struct house *house, struct verb_call *call, struct err_note *note) {
+        json_t *each;
+        size_t i;
+
+        json_array_foreach(call_list(call, "sr"), i, each) {
+                if (add_sr(house, call, json_string_value(each), note))
+                        return note->code;
+        }
+        return ERR_NONE;
+}
+
+/* The verbs on the SRs tell of it from then on; NULL: no more. */
+static void tell(struct house *house, const struct served *served) {
+        VEC_EACH (&house->calls, call) {
+                sr_call_resume(call);
+                keeper_set_served(call->keeper, served);
+                sr_call_rest(call);
+        }
+}
+
+/* ---- serving --------------------------------------------------------------------------------- */
+
+static enum err run_server(struct house *house, struct verb_call *call, struct nbd_server *server,
+                           struct err_note *note) {
         const struct serve_program *program = call->user;
         AUTO_FREE char *path = NULL;
         enum err failed;
@@ -124,70 +206,58 @@ static enum err run_server(struct verb_call *call, struct nbd_server *server, st
                                        : call_has(call, "tls-psk") ? SERVED_PSK
                                                                    : SERVED_PLAIN,
                                 .requires_tls = call_flag(call, "tls-required"),
-                                .knows_names = true};
+                                .knows_names = house->calls.n == 1};
 
         if (call_has(call, "unix") && io_canonical(call->io, call_text(call, "unix"), &path, note))
                 return note->code;
         served.unix_path = path;
-        tell(call, &served);
+        tell(house, &served);
         failed = say_ready(call, &served, note);
         if (!failed)
                 nbd_server_run(server, program->stop);
-        tell(call, NULL);
+        tell(house, NULL);
         return failed;
 }
 
-static enum err serve_sr(struct verb_call *call, struct sr *sr, struct err_note *note) {
+static enum err run_serve(struct verb_call *call, struct err_note *note) {
         struct tls_options tls = {.x509_folder = call_text(call, "tls-x509"),
                                   .psk_file = call_text(call, "tls-psk"),
                                   .verifies_peer = call_flag(call, "tls-verify-peer")};
         struct nbd_server_options options = {.io = call->io,
-                                             .sr = sr,
-                                             .turn = call->turn,
                                              .unix_path = call_text(call, "unix"),
                                              .tcp_address = call_text(call, "tcp"),
                                              .tls = tls.x509_folder || tls.psk_file ? &tls : NULL,
                                              .requires_tls = call_flag(call, "tls-required"),
                                              .n_guests_max = (unsigned)call_number(call, "connections"),
                                              .log = log_line};
+        AUTO(house_fini) struct house house = {0};
         AUTO(nbd_server_close) struct nbd_server *server = NULL;
 
+        if (check_options(call, note) || open_srs(&house, call, note))
+                return note->code;
+        options.shelves = (struct nbd_shelves){house.shelves.data, house.shelves.n};
         if (nbd_server_open(&options, &server, note))
                 return note->code;
-        return run_server(call, server, note);
-}
-
-static enum err run_serve(struct verb_call *call, struct err_note *note) {
-        enum err failed;
-        struct sr *sr;
-
-        if (check_options(call, note) || sr_call_open(call, SR_OWN, &sr, note))
-                return note->code;
-        if (sr_call_is_read_only(call))
-                return err_set(note, ERR_READ_ONLY, "the SR was adopted read-only: its disks are not served");
-        sr_call_rest(call);
-        failed = serve_sr(call, sr, note);
-        sr_call_resume(call);
-        return failed;
+        return run_server(&house, call, server, note);
 }
 
 static const struct verb serve_verb = {
         .name = "serve",
-        .summary = "Serves the VDIs of an SR to guests, by NBD, until it is told to stop",
-        .details = "An export's name is a VDI's uuid, or its name where no other VDI has that; the empty "
-                   "name is the "
-                   "only VDI of an SR with just one. Snapshots, and VDIs that others read through, are "
-                   "read-only.\n"
-                   "The SR is owned meanwhile, and other commands are sent here: vdi snapshot, vdi clone and "
-                   "gc run "
-                   "work below connected guests; vdi delete, vdi revert and vdi resize want the VDI without "
-                   "any. "
-                   "One SR a process.\n"
-                   "A line on standard output for each place that is listened on says that it is ready. "
-                   "SIGTERM and "
-                   "SIGINT drain: requests that came are answered, every disk is flushed and closed, and the "
-                   "exit "
-                   "code is 0. What a flush has acknowledged survives a kill.",
+        .summary = "Serves the VDIs of SRs to guests, by NBD, until it is told to stop",
+        .details =
+                "An export's name is a VDI's uuid, or its name where no other VDI has that; the empty name "
+                "is "
+                "the only VDI where there is just one. With several --sr that is over all of them. "
+                "Snapshots, "
+                "and VDIs that others read through, are read-only.\n"
+                "The SRs are owned meanwhile, and other commands are sent here: vdi snapshot, vdi clone and "
+                "gc "
+                "run work below connected guests; vdi delete, vdi revert and vdi resize want the VDI without "
+                "any.\n"
+                "A line on standard output for each place that is listened on says that it is ready. SIGTERM "
+                "and SIGINT drain: requests that came are answered, every disk is flushed and closed, and "
+                "the "
+                "exit code is 0. What a flush has acknowledged survives a kill.",
         .params = serve_params,
         .shape = SHAPE_TABLE,
         .rows = "listeners",
@@ -199,7 +269,7 @@ static const struct verb *const serve_verbs[] = {&serve_verb, NULL};
 
 const struct noun serve_noun = {
         .name = "serve",
-        .summary = "Serves the VDIs of an SR to guests, by NBD",
+        .summary = "Serves the VDIs of SRs to guests, by NBD",
         .details = "",
         .verbs = serve_verbs,
 };

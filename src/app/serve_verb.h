@@ -7,6 +7,7 @@
 #ifndef APP_SERVE_VERB_H
 #define APP_SERVE_VERB_H
 
+#include "doors.h"
 #include "verbs.h"
 
 extern const struct noun serve_noun;
@@ -15,6 +16,7 @@ extern const struct noun serve_noun;
 struct serve_program {
         bool is_json;
         const atomic_bool *stop; /* borrowed */
+        struct doors *doors;     /* borrowed; for the SRs */
 };
 
 #endif

@@ -9,9 +9,10 @@
 #include "mem.h"
 
 struct entry {
-        struct nbd_export export;    /* the first member: an export is its entry */
-        struct nbd_exports *exports; /* borrowed, outlives us */
-        unsigned n;                  /* who has it; 0: to be closed */
+        struct nbd_export export;      /* the first member: an export is its entry */
+        struct nbd_exports *exports;   /* borrowed, outlives us */
+        const struct nbd_shelf *shelf; /* borrowed, outlives us */
+        unsigned n;                    /* who has it; 0: to be closed */
         struct nbd_errand tick;
         bool is_ticking, did_fail;
 };
@@ -33,24 +34,21 @@ void nbd_ask_fini(struct nbd_exports *exports, struct nbd_ask *ask) {
         }
         if (ask->export)
                 nbd_export_release(exports, TAKE(ask->export));
-        VEC_EACH (&ask->list, each) {
-                free(each->name);
-                free(each->description);
-        }
-        vec_fini(&ask->list);
+        nbd_list_fini(&ask->list);
         vec_fini(&ask->offers);
         buf_fini(&ask->queries);
         ask->queries = (struct buf){0};
 }
 
-/* ---- opening: the thread, with the SR's turn --------------------------------------------------- */
+/* ---- opening: the thread, with the shelf's turn ------------------------------------------------- */
 
-static struct nbd_export *share_open(struct nbd_exports *exports, const struct uuid *vdi) {
+static struct nbd_export *share_open(struct nbd_exports *exports, const struct nbd_shelf *shelf,
+                                     const struct uuid *vdi) {
         struct nbd_export *found = NULL;
 
         pthread_mutex_lock(&exports->mutex);
         VEC_EACH (&exports->entries, each) {
-                if (!uuid_equal(&(*each)->export.vdi, vdi))
+                if ((*each)->shelf != shelf || !uuid_equal(&(*each)->export.vdi, vdi))
                         continue;
                 (*each)->n++;
                 found = &(*each)->export;
@@ -59,20 +57,20 @@ static struct nbd_export *share_open(struct nbd_exports *exports, const struct u
         return found;
 }
 
-static enum err open_vdi(struct nbd_exports *exports, const struct vdi *vdi, struct nbd_export **ret,
-                         struct err_note *note) {
+static enum err open_vdi(struct nbd_exports *exports, const struct nbd_shelf *shelf, const struct vdi *vdi,
+                         struct nbd_export **ret, struct err_note *note) {
         bool is_read_only = vdi->row.is_snapshot || vdi->is_read_only;
         struct entry *entry;
         struct chain *chain;
 
-        *ret = share_open(exports, &vdi->row.uuid);
+        *ret = share_open(exports, shelf, &vdi->row.uuid);
         if (*ret)
                 return ERR_NONE;
-        if (sr_open_chain(exports->options.sr, &vdi->row.uuid, is_read_only ? CHAIN_READ : CHAIN_WRITE,
-                          &chain, note))
+        if (sr_open_chain(shelf->sr, &vdi->row.uuid, is_read_only ? CHAIN_READ : CHAIN_WRITE, &chain, note))
                 return note->code;
         entry = mem_new(struct entry);
         entry->exports = exports;
+        entry->shelf = shelf;
         entry->n = 1;
         entry->export = (struct nbd_export){.vdi = vdi->row.uuid,
                                             .name = mem_text(vdi->row.name),
@@ -86,46 +84,6 @@ static enum err open_vdi(struct nbd_exports *exports, const struct vdi *vdi, str
         pthread_mutex_unlock(&exports->mutex);
         *ret = &entry->export;
         return ERR_NONE;
-}
-
-static enum err find_vdi(struct sr *sr, const char *name, const struct vdi **ret, struct err_note *note) {
-        if (*name)
-                return sr_find_vdi(sr, name, ret, note);
-        if (sr_n_vdis(sr) != 1)
-                return err_set(note, ERR_NOT_FOUND, "no export was named, and the SR has %zu VDIs",
-                               sr_n_vdis(sr));
-        *ret = sr_vdi_at(sr, 0);
-        return ERR_NONE;
-}
-
-static enum err answer_open(struct nbd_exports *exports, struct nbd_ask *ask, struct err_note *note) {
-        const struct vdi *vdi;
-
-        if (find_vdi(exports->options.sr, ask->name, &vdi, note))
-                return note->code;
-        return open_vdi(exports, vdi, &ask->export, note);
-}
-
-/* ---- listing --------------------------------------------------------------------------------- */
-
-/* VDIs are in the order of their names. */
-static bool is_name_of_one(const struct sr *sr, size_t i) {
-        const char *name = sr_vdi_at(sr, i)->row.name;
-
-        return *name && !(i > 0 && strcmp(sr_vdi_at(sr, i - 1)->row.name, name) == 0) &&
-               !(i + 1 < sr_n_vdis(sr) && strcmp(sr_vdi_at(sr, i + 1)->row.name, name) == 0);
-}
-
-static void answer_list(struct nbd_exports *exports, struct nbd_ask *ask) {
-        const struct sr *sr = exports->options.sr;
-
-        for (size_t i = 0; i < sr_n_vdis(sr); i++) {
-                const struct vdi_row *row = &sr_vdi_at(sr, i)->row;
-
-                *vec_add(&ask->list) = (struct nbd_listed){
-                        .name = mem_text(is_name_of_one(sr, i) ? row->name : uuid_format(&row->uuid).s),
-                        .description = mem_text(row->description)};
-        }
 }
 
 /* ---- contexts -------------------------------------------------------------------------------- */
@@ -150,53 +108,51 @@ static void offer_snapshots_of(struct sr *sr, const struct vdi *of, struct nbd_a
 }
 
 /* One that is not there, or is no snapshot, selects nothing. */
-static enum err offer_changed(struct nbd_exports *exports, const struct uuid *snapshot, struct nbd_ask *ask,
-                              struct err_note *note) {
-        const struct vdi *vdi = sr_get_vdi(exports->options.sr, snapshot);
+static enum err offer_changed(struct nbd_exports *exports, const struct nbd_shelf *shelf,
+                              const struct uuid *snapshot, struct nbd_ask *ask, struct err_note *note) {
+        const struct vdi *vdi = sr_get_vdi(shelf->sr, snapshot);
         struct nbd_export *base = NULL;
 
         if (!vdi || !vdi->row.is_snapshot)
                 return ERR_NONE;
-        if (!ask->is_list && open_vdi(exports, vdi, &base, note))
+        if (!ask->is_list && open_vdi(exports, shelf, vdi, &base, note))
                 return note->code;
         offer(ask, NBD_CONTEXT_CHANGED, snapshot, base);
         return ERR_NONE;
 }
 
-static enum err answer_query(struct nbd_exports *exports, const struct vdi *of, const struct nbd_query *query,
-                             struct nbd_ask *ask, struct err_note *note) {
+static enum err answer_query(struct nbd_exports *exports, const struct nbd_shelf *shelf, const struct vdi *of,
+                             const struct nbd_query *query, struct nbd_ask *ask, struct err_note *note) {
         switch (query->kind) {
         case NBD_QUERY_NOTHING:
                 break;
         case NBD_QUERY_ONE:
                 if (query->one.kind == NBD_CONTEXT_CHANGED)
-                        return offer_changed(exports, &query->one.snapshot, ask, note);
+                        return offer_changed(exports, shelf, &query->one.snapshot, ask, note);
                 offer(ask, NBD_CONTEXT_ALLOCATION, NULL, NULL);
                 break;
         case NBD_QUERY_ALL_BASE:
                 offer(ask, NBD_CONTEXT_ALLOCATION, NULL, NULL);
                 break;
         case NBD_QUERY_ALL_CHANGED:
-                offer_snapshots_of(exports->options.sr, of, ask);
+                offer_snapshots_of(shelf->sr, of, ask);
                 break;
         }
         return ERR_NONE;
 }
 
-static enum err answer_contexts(struct nbd_exports *exports, struct nbd_ask *ask, struct err_note *note) {
+static enum err answer_contexts(struct nbd_exports *exports, const struct nbd_shelf *shelf,
+                                const struct vdi *of, struct nbd_ask *ask, struct err_note *note) {
         struct span queries = {ask->queries.data, ask->queries.n};
-        const struct vdi *of;
 
-        if (find_vdi(exports->options.sr, ask->name, &of, note))
-                return note->code;
         if (ask->is_list && ask->n_queries == 0) {
                 offer(ask, NBD_CONTEXT_ALLOCATION, NULL, NULL);
-                offer_snapshots_of(exports->options.sr, of, ask);
+                offer_snapshots_of(shelf->sr, of, ask);
         }
         for (uint32_t i = 0; i < ask->n_queries; i++) {
                 struct nbd_query query = nbd_query_take(&queries);
 
-                if (answer_query(exports, of, &query, ask, note))
+                if (answer_query(exports, shelf, of, &query, ask, note))
                         return note->code;
         }
         return ERR_NONE;
@@ -208,12 +164,12 @@ static void close_entry(struct nbd_exports *exports, struct entry *entry) {
         struct err_note note = {0};
 
         nbd_lane_free(entry->export.lane);
-        turn_take(exports->options.turn, "close an NBD export");
-        if (sr_close_chain(exports->options.sr, entry->export.chain, &note)) {
+        turn_take(entry->shelf->turn, "close an NBD export");
+        if (sr_close_chain(entry->shelf->sr, entry->export.chain, &note)) {
                 (void)err_wrap(&note, "close %s", entry->export.name);
                 exports->options.failed(exports->options.user, note.text);
         }
-        turn_give(exports->options.turn);
+        turn_give(entry->shelf->turn);
         free(entry->export.name);
         free(entry->export.description);
         free(entry);
@@ -234,21 +190,36 @@ static struct entry *take_unused(struct nbd_exports *exports) {
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
+static enum err answer_found(struct nbd_exports *exports, const struct nbd_found *found, struct nbd_ask *ask,
+                             struct err_note *note) {
+        const struct vdi *vdi = sr_get_vdi(found->shelf->sr, &found->vdi);
+
+        if (!vdi)
+                return err_set(note, ERR_NOT_FOUND, "VDI %s was deleted just now",
+                               uuid_format(&found->vdi).s);
+        if (ask->kind == NBD_ASK_OPEN)
+                return open_vdi(exports, found->shelf, vdi, &ask->export, note);
+        return answer_contexts(exports, found->shelf, vdi, ask, note);
+}
+
+static enum err answer_named(struct nbd_exports *exports, struct nbd_ask *ask, struct err_note *note) {
+        struct nbd_found found;
+        enum err failed;
+
+        if (nbd_shelves_find(&exports->options.shelves, ask->name, &found, note))
+                return note->code;
+        turn_take(found.shelf->turn, "open an NBD export");
+        failed = answer_found(exports, &found, ask, note);
+        turn_give(found.shelf->turn);
+        return failed;
+}
+
 static void answer(struct nbd_exports *exports, struct nbd_ask *ask) {
-        turn_take(exports->options.turn, "open an NBD export");
-        switch (ask->kind) {
-        case NBD_ASK_LIST:
-                ask->failed = ERR_NONE;
-                answer_list(exports, ask);
-                break;
-        case NBD_ASK_OPEN:
-                ask->failed = answer_open(exports, ask, &ask->note);
-                break;
-        case NBD_ASK_CONTEXTS:
-                ask->failed = answer_contexts(exports, ask, &ask->note);
-                break;
-        }
-        turn_give(exports->options.turn);
+        ask->failed = ERR_NONE;
+        if (ask->kind == NBD_ASK_LIST)
+                nbd_shelves_list(&exports->options.shelves, &ask->list);
+        else
+                ask->failed = answer_named(exports, ask, &ask->note);
         ask->answered(ask);
 }
 

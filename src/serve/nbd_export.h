@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The VDIs of an SR as NBD exports: found by uuid or name, opened when the first client comes, shared by all
- * of them, closed when the last has gone.
+/* The VDIs of some SRs as NBD exports: found by uuid or name (nbd_shelf.h), opened when the first client
+ * comes, shared by all of them, closed when the last has gone.
  *
  *      nbd_exports_new(&options)
  *      ask->kind = NBD_ASK_OPEN; … nbd_exports_ask(exports, ask)  … ask->answered(ask), in another thread
@@ -8,15 +8,14 @@
  *      nbd_export_release(export)
  *      nbd_exports_free(exports)       once all are released: all are flushed and closed when it returns
  *
- * What needs the SR waits for its turn (turn.h) in a thread of our own, one question after the other, so
+ * What needs an SR waits for its turn (turn.h) in a thread of our own, one question after the other, so
  * whoever asks never waits.  While an export is open its chain counts as open with the SR: the VDI may be
  * snapshotted, cloned and coalesced below its clients, but not deleted, reverted or resized.
  *
- * A name is a VDI's uuid, or the name that it alone has; the empty name is the only VDI, where there is just
- * one.  Snapshots, and VDIs that others read through, are read-only.
+ * Snapshots, and VDIs that others read through, are read-only.
  *
- * Errors: in the answer: ERR_NOT_FOUND; ERR_INVALID where two VDIs have the name, with both uuids; those of
- * sr_open_chain.  What fails when a chain is closed, or between requests, is told to `failed`.
+ * Errors: in the answer: those of nbd_shelf.h and of sr_open_chain.  What fails when a chain is closed, or
+ * between requests, is told to `failed`.
  * Threads: any; free, the one that made it.  `answered` and `failed` are called in threads of ours.
  */
 #ifndef SERVE_NBD_EXPORT_H
@@ -24,15 +23,13 @@
 
 #include "nbd.h"
 #include "nbd_context.h"
+#include "nbd_shelf.h"
 #include "nbd_work.h"
-#include "sr.h"
-#include "turn.h"
 
 struct nbd_exports;
 
 struct nbd_exports_options {
-        struct sr *sr;                                /* borrowed */
-        struct turn *turn;                            /* borrowed; of the SR, and not held by the caller */
+        struct nbd_shelves shelves;                   /* borrowed; their turns are not held by the caller */
         struct nbd_work *work;                        /* borrowed */
         void (*failed)(void *user, const char *text); /* borrowed; for the log */
         void *user;                                   /* borrowed; handed to it */
@@ -61,9 +58,6 @@ enum nbd_ask_kind {
         NBD_ASK_CONTEXTS, /* name, queries; with is_list none of them is opened */
 };
 
-struct nbd_listed {
-        char *name, *description; /* owned */
-};
 struct nbd_offer {
         struct nbd_context context;
         struct nbd_export *base; /* shared, counted; catena:changed: the snapshot; NULL: not opened */
@@ -80,7 +74,7 @@ struct nbd_ask {
 
         enum err failed; /* the answer */
         struct err_note note;
-        VEC(struct nbd_listed) list;
+        struct nbd_list list;
         struct nbd_export *export; /* shared, counted */
         VEC(struct nbd_offer) offers;
 

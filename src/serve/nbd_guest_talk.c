@@ -77,7 +77,7 @@ static void answer_contexts(struct nbd_guest *guest) {
 static void answer_list(struct nbd_guest *guest) {
         uint8_t reply[NBD_OPTION_REPLY_MAX];
 
-        VEC_EACH (&guest->ask.list, each) {
+        VEC_EACH (&guest->ask.list.all, each) {
                 say(guest, reply,
                     nbd_put_server(span_of_text(each->name), span_of_text(each->description), reply));
         }

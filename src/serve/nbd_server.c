@@ -175,7 +175,7 @@ enum err nbd_server_open(const struct nbd_server_options *options, struct nbd_se
                          struct err_note *note) {
         AUTO(nbd_server_close) struct nbd_server *server = mem_new(struct nbd_server);
         struct nbd_exports_options of_exports = {
-                .sr = options->sr, .turn = options->turn, .failed = options->log, .user = options->user};
+                .shelves = options->shelves, .failed = options->log, .user = options->user};
 
         server->options = *options;
         if (!server->options.n_guests_max)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The data plane: the VDIs of one SR, served by NBD on a unix socket and over TCP.
+/* The data plane: the VDIs of some SRs, served by NBD on a unix socket and over TCP.
  *
  *      nbd_server_open(&options, &server, note)        it listens
  *      nbd_server_run(server, stop)                    until *stop; then it drains
@@ -33,8 +33,7 @@ enum { NBD_GUESTS_MAX = 1024 };
 
 struct nbd_server_options {
         struct io *io;                 /* borrowed */
-        struct sr *sr;                 /* borrowed */
-        struct turn *turn;             /* borrowed; of the SR, not held meanwhile */
+        struct nbd_shelves shelves;    /* borrowed; their turns are not held meanwhile */
         const char *unix_path;         /* borrowed; one of these two at least; the other may be NULL */
         const char *tcp_address;       /* borrowed */
         const struct tls_options *tls; /* borrowed; NULL: none is offered */

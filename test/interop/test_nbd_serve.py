@@ -57,5 +57,50 @@ class Told(Case):
         self.assertIsNotNone(xml.etree.ElementTree.fromstring(shown['libvirt']).find('readonly'))
 
 
+@needs_nbd
+class Several(Case):
+
+    def setUp(self):
+        super().setUp()
+        self.run_ok('sr', 'create', 'sr2')
+        self.other = self.run_ok('vdi', 'create', '--sr', 'sr2', '--name', 'b', '--size', str(8 * MIB))
+
+    def test_disks_of_two_srs_under_one_socket(self):
+        self.serve('--sr', 'sr2')
+        self.assertEqual(self.connect('a').get_size(), SIZE)
+        handle = self.connect('b')
+        self.assertEqual(handle.get_size(), 8 * MIB)
+        handle.pwrite(b'x' * 4096, 0)
+        with self.assertRaises(nbd.Error):
+            self.connect('')
+        # Each is owned, and its verbs are sent here.
+        for sr, name in (('sr', 'a'), ('sr2', 'b')):
+            self.run_ok('vdi', 'snapshot', '--sr', sr, name, '--name', 's')
+            code, _, err = self.call('serve', '--sr', sr, '--unix', 'other')
+            self.assertEqual((code, 'pid %d' % self.server.pid in err), (FAILED, True), err)
+        handle.pwrite(b'y' * 4096, 0)
+        told = json.loads(self.run_ok('vdi', 'show', '--sr', 'sr2', 'b', '--json'))
+        self.assertEqual(told['nbd_uris'], [self.uri(self.other)])
+        for name in 's', 'b':
+            listed = self.tool('nbdinfo', '--list', '--json', self.uri(''))
+            self.assertEqual([each['export-name'] for each in json.loads(listed)['exports']].count(name),
+                             0 if name == 's' else 1)
+        with self.assertRaises(nbd.Error):
+            self.connect('s')
+        snapshot = json.loads(self.run_ok('vdi', 'show', '--sr', 'sr2', 's', '--json'))['uuid']
+        self.assertEqual(self.connect(snapshot).pread(4096, 0), b'x' * 4096)
+        self.assertEqual(self.stop(), DONE)
+        self.assertEqual(self.log(), '')
+        for sr in 'sr', 'sr2':
+            self.run_ok('sr', 'check', sr)
+
+    def test_one_sr_twice_or_one_that_is_none_is_refused_and_nothing_stays_owned(self):
+        for words, code, wanted in ((('--sr', 'sr', '--sr', './sr'), USAGE, 'named twice'),
+                                    (('--sr', 'sr', '--sr', 'nowhere'), FAILED, 'nowhere')):
+            got, _, err = self.call('serve', *words, '--unix', 'sock')
+            self.assertEqual((got, wanted in err), (code, True), err)
+        self.run_ok('vdi', 'create', '--sr', 'sr', '--name', 'c', '--size', '8M')
+
+
 if __name__ == '__main__':
     unittest.main(verbosity=2)

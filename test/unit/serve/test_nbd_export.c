@@ -12,6 +12,7 @@ struct scene {
         struct io *io; /* owned */
         struct sr *sr; /* owned */
         struct turn turn;
+        struct nbd_shelf shelf;
         struct nbd_work *work;       /* owned */
         struct nbd_exports *exports; /* owned */
         struct uuid a, b, snapshot;
@@ -41,8 +42,9 @@ static void on_failed(void *user, const char *text) {
 }
 
 static void open_exports(struct scene *s) {
+        s->shelf = (struct nbd_shelf){s->sr, &s->turn};
         s->exports = nbd_exports_new(&(struct nbd_exports_options){
-                .sr = s->sr, .turn = &s->turn, .work = s->work, .failed = on_failed, .user = s});
+                .shelves = {&s->shelf, 1}, .work = s->work, .failed = on_failed, .user = s});
 }
 
 static int set_up(void **state) {
@@ -222,11 +224,11 @@ static void the_list_says_names_that_lead_to_one_and_else_uuids(void **state) {
         (void)kit_vdi(s->sr, "b");
         turn_give(&s->turn);
         ask(s, &one, NBD_ASK_LIST, "");
-        assert_int_equal(one.list.n, 4);
-        assert_string_equal(one.list.data[0].name, "a");
-        assert_string_equal(one.list.data[1].name, uuid_format(&sr_vdi_at(s->sr, 1)->row.uuid).s);
-        assert_string_equal(one.list.data[2].name, uuid_format(&sr_vdi_at(s->sr, 2)->row.uuid).s);
-        assert_string_equal(one.list.data[3].name, "c");
+        assert_int_equal(one.list.all.n, 4);
+        assert_string_equal(one.list.all.data[0].name, "a");
+        assert_string_equal(one.list.all.data[1].name, uuid_format(&sr_vdi_at(s->sr, 1)->row.uuid).s);
+        assert_string_equal(one.list.all.data[2].name, uuid_format(&sr_vdi_at(s->sr, 2)->row.uuid).s);
+        assert_string_equal(one.list.all.data[3].name, "c");
         nbd_ask_fini(s->exports, &one);
 }
 

@@ -22,6 +22,7 @@ struct scene {
         struct io *io; /* owned */
         struct sr *sr; /* owned */
         struct turn turn;
+        struct nbd_shelf shelf;
         struct nbd_work *work;       /* owned */
         struct nbd_reads *reads;     /* owned */
         struct nbd_exports *exports; /* owned */
@@ -216,8 +217,9 @@ static int set_up(void **state) {
         (void)kit_vdi(s->sr, "a");
         turn_init(&s->turn, s->io);
         s->work = nbd_work_new(4);
+        s->shelf = (struct nbd_shelf){s->sr, &s->turn};
         s->exports = nbd_exports_new(&(struct nbd_exports_options){
-                .sr = s->sr, .turn = &s->turn, .work = s->work, .failed = on_failed});
+                .shelves = {&s->shelf, 1}, .work = s->work, .failed = on_failed});
         assert_ok(loop_new(s->io, &s->loop, &note));
         assert_ok(nbd_reads_new(s->loop, &s->reads, &note));
         *state = s;

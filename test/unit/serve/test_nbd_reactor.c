@@ -20,6 +20,7 @@ struct scene {
         struct io *io; /* owned */
         struct sr *sr; /* owned */
         struct turn turn;
+        struct nbd_shelf shelf;
         struct nbd_work *work;                 /* owned */
         struct nbd_exports *exports;           /* owned */
         struct nbd_reactor *reactor[REACTORS]; /* owned */
@@ -56,9 +57,10 @@ static int set_up(void **state) {
         s->io = options.io = io_uring_new();
         make_disk(s);
         turn_init(&s->turn, s->io);
+        s->shelf = (struct nbd_shelf){s->sr, &s->turn};
         s->work = nbd_work_new(4);
         s->exports = house.exports = nbd_exports_new(&(struct nbd_exports_options){
-                .sr = s->sr, .turn = &s->turn, .work = s->work, .failed = on_log});
+                .shelves = {&s->shelf, 1}, .work = s->work, .failed = on_log});
         for (unsigned i = 0; i < REACTORS; i++)
                 assert_ok(nbd_reactor_new(&options, &s->reactor[i], &note));
         *state = s;

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nbd_shelf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+
+/* ---- finding --------------------------------------------------------------------------------- */
+
+struct search {
+        const char *name; /* borrowed */
+        struct uuid uuid; /* that the name is */
+        bool is_uuid;
+        struct nbd_found found[2]; /* the first two by the name */
+        size_t n;                  /* by the name */
+        struct nbd_found by_uuid[2];
+        size_t n_by_uuid;
+};
+
+static void note_match(struct nbd_found *found, size_t *n, const struct nbd_shelf *shelf,
+                       const struct uuid *vdi) {
+        if (*n < 2)
+                found[*n] = (struct nbd_found){shelf, *vdi};
+        ++*n;
+}
+
+static void look_at_shelf(struct search *search, const struct nbd_shelf *shelf) {
+        turn_take(shelf->turn, "find an NBD export");
+        for (size_t i = 0; i < sr_n_vdis(shelf->sr); i++) {
+                const struct vdi_row *row = &sr_vdi_at(shelf->sr, i)->row;
+
+                if (search->is_uuid && uuid_equal(&row->uuid, &search->uuid))
+                        note_match(search->by_uuid, &search->n_by_uuid, shelf, &row->uuid);
+                if (!*search->name || strcmp(row->name, search->name) == 0)
+                        note_match(search->found, &search->n, shelf, &row->uuid);
+        }
+        turn_give(shelf->turn);
+}
+
+static enum err refuse_two(const struct search *search, struct err_note *note) {
+        const struct nbd_found *one = &search->found[0], *other = &search->found[1];
+
+        if (one->shelf == other->shelf)
+                return err_set(note, ERR_INVALID,
+                               "two VDIs are named \"%s\": %s and %s; say which by its uuid", search->name,
+                               uuid_format(&one->vdi).s, uuid_format(&other->vdi).s);
+        return err_set(note, ERR_INVALID,
+                       "two VDIs are named \"%s\": %s in %s and %s in %s; say which by its uuid",
+                       search->name, uuid_format(&one->vdi).s, sr_where(one->shelf->sr),
+                       uuid_format(&other->vdi).s, sr_where(other->shelf->sr));
+}
+
+static enum err refuse_none(const struct nbd_shelves *shelves, const struct search *search,
+                            struct err_note *note) {
+        if (!*search->name)
+                return err_set(note, ERR_NOT_FOUND, "no export was named, and there are %zu VDIs", search->n);
+        if (shelves->n == 1)
+                return err_set(note, ERR_NOT_FOUND, "no VDI in SR %s has the name or uuid \"%s\"",
+                               sr_where(shelves->each[0].sr), search->name);
+        return err_set(note, ERR_NOT_FOUND, "no VDI in any of the %zu SRs has the name or uuid \"%s\"",
+                       shelves->n, search->name);
+}
+
+enum err nbd_shelves_find(const struct nbd_shelves *shelves, const char *name, struct nbd_found *ret,
+                          struct err_note *note) {
+        struct search search = {.name = name};
+
+        search.is_uuid = uuid_parse(name, &search.uuid);
+        for (size_t i = 0; i < shelves->n; i++)
+                look_at_shelf(&search, &shelves->each[i]);
+        if (search.n_by_uuid > 1)
+                return err_set(note, ERR_INVALID, "VDI %s is in two SRs, %s and %s: serve one of them", name,
+                               sr_where(search.by_uuid[0].shelf->sr), sr_where(search.by_uuid[1].shelf->sr));
+        if (search.n_by_uuid == 0 && search.n > 1 && *name)
+                return refuse_two(&search, note);
+        if (search.n_by_uuid == 0 && search.n != 1)
+                return refuse_none(shelves, &search, note);
+        *ret = search.n_by_uuid ? search.by_uuid[0] : search.found[0];
+        return ERR_NONE;
+}
+
+/* ---- listing --------------------------------------------------------------------------------- */
+
+struct row {
+        struct nbd_listed listed;
+        struct uuid uuid;
+};
+struct rows {
+        VEC(struct row) all;
+};
+
+static void add_shelf(struct rows *rows, const struct nbd_shelf *shelf) {
+        turn_take(shelf->turn, "list NBD exports");
+        for (size_t i = 0; i < sr_n_vdis(shelf->sr); i++) {
+                const struct vdi_row *row = &sr_vdi_at(shelf->sr, i)->row;
+
+                *vec_add(&rows->all) =
+                        (struct row){{mem_text(row->name), mem_text(row->description)}, row->uuid};
+        }
+        turn_give(shelf->turn);
+}
+
+static int compare_rows(const void *a, const void *b) {
+        const struct row *one = a, *other = b;
+        int by_name = strcmp(one->listed.name, other->listed.name);
+
+        return by_name ? by_name : memcmp(&one->uuid, &other->uuid, sizeof one->uuid);
+}
+
+/* Rows are in the order of their names. */
+static bool leads_there(const struct rows *rows, size_t i) {
+        const char *name = rows->all.data[i].listed.name;
+        struct uuid unused;
+
+        return *name && !uuid_parse(name, &unused) &&
+               !(i > 0 && strcmp(rows->all.data[i - 1].listed.name, name) == 0) &&
+               !(i + 1 < rows->all.n && strcmp(rows->all.data[i + 1].listed.name, name) == 0);
+}
+
+void nbd_shelves_list(const struct nbd_shelves *shelves, struct nbd_list *ret) {
+        struct rows rows = {0};
+
+        for (size_t i = 0; i < shelves->n; i++)
+                add_shelf(&rows, &shelves->each[i]);
+        if (rows.all.n > 0)
+                qsort(rows.all.data, rows.all.n, sizeof *rows.all.data, compare_rows);
+        for (size_t i = 0; i < rows.all.n; i++) {
+                const struct row *row = &rows.all.data[i];
+
+                *vec_add(&ret->all) = (struct nbd_listed){
+                        mem_text(leads_there(&rows, i) ? row->listed.name : uuid_format(&row->uuid).s),
+                        row->listed.description};
+        }
+        VEC_EACH (&rows.all, each)
+                free(each->listed.name);
+        vec_fini(&rows.all);
+}
+
+void nbd_list_fini(struct nbd_list *list) {
+        VEC_EACH (&list->all, each) {
+                free(each->name);
+                free(each->description);
+        }
+        vec_fini(&list->all);
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The SRs of one server, and which of their VDIs the name of an export means.
+ *
+ * A name is a VDI's uuid, or the name that it alone has over all shelves; the empty name is the only VDI,
+ * where there is just one.  Each shelf is looked at in its SR's turn, one after the other and never two at
+ * once: what was found may be gone when it is opened.
+ *
+ * Errors: ERR_NOT_FOUND; ERR_INVALID where two VDIs have the name, with both uuids, or two SRs the uuid.
+ * Threads: any that holds none of the turns.
+ */
+#ifndef SERVE_NBD_SHELF_H
+#define SERVE_NBD_SHELF_H
+
+#include "sr.h"
+#include "turn.h"
+
+struct nbd_shelf {
+        struct sr *sr;     /* borrowed */
+        struct turn *turn; /* borrowed; of the SR */
+};
+
+struct nbd_shelves {
+        const struct nbd_shelf *each; /* borrowed */
+        size_t n;
+};
+
+struct nbd_found {
+        const struct nbd_shelf *shelf; /* borrowed */
+        struct uuid vdi;
+};
+MUST_USE enum err nbd_shelves_find(const struct nbd_shelves *, const char *name, struct nbd_found *ret,
+                                   struct err_note *);
+
+struct nbd_listed {
+        char *name;        /* owned; one that leads to it: its uuid, where its own does not */
+        char *description; /* owned */
+};
+struct nbd_list {
+        VEC(struct nbd_listed) all; /* owned, and what each holds; by name */
+};
+void nbd_list_fini(struct nbd_list *);
+DEFINE_AUTO_IN_PLACE(struct nbd_list, nbd_list_fini);
+
+void nbd_shelves_list(const struct nbd_shelves *, struct nbd_list *ret);
+
+#endif

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check.h"
+
+#include "nbd_shelf.h"
+#include "sr/sr_kit.h"
+
+struct scene {
+        struct io *io;             /* owned */
+        struct sr *first, *second; /* owned */
+        struct turn turns[2];
+        struct nbd_shelf each[2];
+        struct nbd_shelves both, one; /* the second has no more than the first */
+};
+
+static int set_up(void **state) {
+        struct scene *s = calloc(1, sizeof *s);
+        struct err_note note = {0};
+        struct uuid unused;
+
+        s->io = io_sim_new(1, 0);
+        s->first = kit_create(s->io);
+        assert_ok(sr_create(s->io, "/other", "other", NULL, &unused, &note));
+        assert_ok(sr_open(s->io, "/other", NULL, &s->second, &note));
+        for (unsigned i = 0; i < 2; i++) {
+                turn_init(&s->turns[i], s->io);
+                s->each[i] = (struct nbd_shelf){i ? s->second : s->first, &s->turns[i]};
+        }
+        s->both = (struct nbd_shelves){s->each, 2};
+        s->one = (struct nbd_shelves){s->each, 1};
+        *state = s;
+        return 0;
+}
+
+static int tear_down(void **state) {
+        struct scene *s = *state;
+
+        sr_close(s->first);
+        sr_close(s->second);
+        turn_fini(&s->turns[0]);
+        turn_fini(&s->turns[1]);
+        io_free(s->io);
+        free(s);
+        return 0;
+}
+
+static void assert_found(const struct nbd_shelves *shelves, const char *name, const struct nbd_shelf *shelf,
+                         const struct uuid *vdi) {
+        struct err_note note = {0};
+        struct nbd_found found;
+
+        assert_ok(nbd_shelves_find(shelves, name, &found, &note));
+        assert_ptr_equal(found.shelf, shelf);
+        assert_true(uuid_equal(&found.vdi, vdi));
+}
+
+static void assert_refused(const struct nbd_shelves *shelves, const char *name, enum err code,
+                           const char *words, const char *more) {
+        struct err_note note = {0};
+        struct nbd_found found;
+
+        assert_err(nbd_shelves_find(shelves, name, &found, &note), code, words);
+        assert_non_null(strstr(note.text, more));
+}
+
+static void a_disk_is_found_in_whichever_sr_it_is(void **state) {
+        struct scene *s = *state;
+        struct uuid a, b;
+
+        assert_refused(&s->both, "", ERR_NOT_FOUND, "0 VDIs", "");
+        b = kit_vdi(s->second, "b");
+        assert_found(&s->both, "", &s->each[1], &b);
+        assert_refused(&s->one, "b", ERR_NOT_FOUND, "in SR /sr", "\"b\"");
+        a = kit_vdi(s->first, "a");
+        assert_found(&s->both, "a", &s->each[0], &a);
+        assert_found(&s->both, "b", &s->each[1], &b);
+        assert_found(&s->both, uuid_format(&b).s, &s->each[1], &b);
+        assert_refused(&s->both, "", ERR_NOT_FOUND, "2 VDIs", "");
+        assert_found(&s->one, "", &s->each[0], &a);
+        assert_refused(&s->both, "c", ERR_NOT_FOUND, "any of the 2 SRs", "\"c\"");
+}
+
+static void a_name_of_two_is_refused_with_both_uuids_and_where_they_are(void **state) {
+        struct scene *s = *state;
+        struct uuid a = kit_vdi(s->first, "a"), other = kit_vdi(s->second, "a"), third;
+
+        assert_refused(&s->both, "a", ERR_INVALID, uuid_format(&a).s, uuid_format(&other).s);
+        assert_refused(&s->both, "a", ERR_INVALID, " in /sr and ", " in /other;");
+        assert_found(&s->one, "a", &s->each[0], &a);
+        assert_found(&s->both, uuid_format(&other).s, &s->each[1], &other);
+        third = kit_vdi(s->first, "a");
+        assert_refused(&s->one, "a", ERR_INVALID, uuid_format(&a).s, uuid_format(&third).s);
+}
+
+static void a_uuid_goes_before_a_name(void **state) {
+        struct scene *s = *state;
+        struct uuid b = kit_vdi(s->second, "b");
+
+        (void)kit_vdi(s->first, uuid_format(&b).s);
+        assert_found(&s->both, uuid_format(&b).s, &s->each[1], &b);
+}
+
+/* A folder that was copied, with the copy opened besides. */
+static void a_disk_of_two_srs_is_refused(void **state) {
+        struct scene *s = *state;
+        struct uuid a = kit_vdi(s->first, "a");
+        AUTO_FREE char *from = mem_format("/sr/%s.vhd", uuid_format(&a).s);
+        AUTO_FREE char *to = mem_format("/other/%s.vhd", uuid_format(&a).s);
+        AUTO(io_close) struct io_file *in = NULL, *out = NULL;
+        struct err_note note = {0};
+        AUTO_FREE char *bytes = NULL;
+        struct io_stat stat;
+
+        assert_ok(io_open(s->io, from, IO_READ, &in, &note));
+        assert_ok(io_stat(in, &stat, &note));
+        bytes = mem_zero((size_t)stat.size);
+        assert_ok(io_read(in, bytes, (size_t)stat.size, 0, &note));
+        assert_ok(io_open(s->io, to, IO_CREATE, &out, &note));
+        assert_ok(io_write(out, bytes, (size_t)stat.size, 0, &note));
+        assert_ok(sr_scan(s->second, &note));
+        assert_refused(&s->both, uuid_format(&a).s, ERR_INVALID, "in two SRs", "/sr and /other");
+        assert_found(&s->both, "a", &s->each[0], &a);
+}
+
+static void assert_listed(const struct nbd_shelves *shelves, const char *want) {
+        AUTO(nbd_list_fini) struct nbd_list list = {0};
+        AUTO(buf_fini) struct buf all = {0};
+
+        nbd_shelves_list(shelves, &list);
+        VEC_EACH (&list.all, each)
+                buf_print(&all, "%s ", each->name);
+        assert_string_equal(buf_text(&all), want);
+}
+
+static void the_list_has_names_that_lead_to_one_and_else_uuids(void **state) {
+        struct scene *s = *state;
+        struct uuid b[2];
+        AUTO_FREE char *want = NULL;
+        bool is_first;
+
+        assert_listed(&s->both, "");
+        (void)kit_vdi(s->first, "c");
+        b[0] = kit_vdi(s->first, "b");
+        (void)kit_vdi(s->second, "a");
+        assert_listed(&s->both, "a b c ");
+        b[1] = kit_vdi(s->second, "b");
+        assert_listed(&s->one, "b c ");
+        is_first = memcmp(&b[0], &b[1], sizeof b[0]) < 0;
+        want = mem_format("a %s %s c ", uuid_format(&b[!is_first]).s, uuid_format(&b[is_first]).s);
+        assert_listed(&s->both, want);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                CASE(a_disk_is_found_in_whichever_sr_it_is),
+                CASE(a_name_of_two_is_refused_with_both_uuids_and_where_they_are),
+                CASE(a_uuid_goes_before_a_name),
+                CASE(a_disk_of_two_srs_is_refused),
+                CASE(the_list_has_names_that_lead_to_one_and_else_uuids),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
