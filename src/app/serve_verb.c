@@ -17,6 +17,14 @@ static const struct param serve_params[] = {
          .flags = PARAM_REQUIRED | PARAM_REPEATED,
          .shown = "SR",
          .help = "An SR: its directory, name or uuid; may be given several times."},
+        {.name = "read-only",
+         .kind = PARAM_FLAG,
+         .help = "Lets nobody write to any disk by way of this server."},
+        {.name = "read-only-vdi",
+         .kind = PARAM_TEXT,
+         .flags = PARAM_REPEATED,
+         .shown = "VDI",
+         .help = "Lets nobody write to this disk: its uuid or name; may be given several times."},
         {.name = "unix",
          .kind = PARAM_PATH,
          .shown = "SOCKET",
@@ -119,7 +127,9 @@ static const struct verb open_verb = {.name = "serve", .params = open_params};
 
 struct house {
         VEC(struct verb_call) calls; /* owned, and the params of each */
-        VEC(struct nbd_shelf) shelves;
+        VEC(struct nbd_shelf) each;
+        VEC(struct uuid) read_only;
+        struct nbd_shelves shelves; /* of these */
 };
 
 static void house_fini(struct house *house) {
@@ -129,7 +139,8 @@ static void house_fini(struct house *house) {
                 json_decref(call->params);
         }
         vec_fini(&house->calls);
-        vec_fini(&house->shelves);
+        vec_fini(&house->each);
+        vec_fini(&house->read_only);
 }
 DEFINE_AUTO_IN_PLACE(struct house, house_fini);
 
@@ -163,7 +174,7 @@ static enum err add_sr(struct house *house, struct verb_call *call, const char *
                 (void)err_set(note, ERR_READ_ONLY, "%s was adopted read-only: its disks are not served",
                               text);
         else if (sr) {
-                *vec_add(&house->shelves) = (struct nbd_shelf){sr, one.turn};
+                *vec_add(&house->each) = (struct nbd_shelf){sr, one.turn};
                 *vec_add(&house->calls) = one;
                 sr_call_rest(&one);
                 return ERR_NONE;
@@ -181,6 +192,24 @@ static enum err open_srs(struct house *house, struct verb_call *call, struct err
                 if (add_sr(house, call, json_string_value(each), note))
                         return note->code;
         }
+        house->shelves = (struct nbd_shelves){.each = house->each.data, .n = house->each.n};
+        return ERR_NONE;
+}
+
+/* Whoever is renamed later stays what was meant. */
+static enum err find_read_only(struct house *house, struct verb_call *call, struct err_note *note) {
+        struct nbd_found found;
+        json_t *each;
+        size_t i;
+
+        json_array_foreach(call_list(call, "read-only-vdi"), i, each) {
+                if (nbd_shelves_find(&house->shelves, json_string_value(each), &found, note))
+                        return err_wrap(note, "--read-only-vdi");
+                *vec_add(&house->read_only) = found.vdi;
+        }
+        house->shelves.are_read_only = call_flag(call, "read-only");
+        house->shelves.read_only = house->read_only.data;
+        house->shelves.n_read_only = house->read_only.n;
         return ERR_NONE;
 }
 
@@ -206,7 +235,10 @@ static enum err run_server(struct house *house, struct verb_call *call, struct n
                                        : call_has(call, "tls-psk") ? SERVED_PSK
                                                                    : SERVED_PLAIN,
                                 .requires_tls = call_flag(call, "tls-required"),
-                                .knows_names = house->calls.n == 1};
+                                .knows_names = house->calls.n == 1,
+                                .is_read_only = house->shelves.are_read_only,
+                                .read_only = house->shelves.read_only,
+                                .n_read_only = house->shelves.n_read_only};
 
         if (call_has(call, "unix") && io_canonical(call->io, call_text(call, "unix"), &path, note))
                 return note->code;
@@ -233,9 +265,9 @@ static enum err run_serve(struct verb_call *call, struct err_note *note) {
         AUTO(house_fini) struct house house = {0};
         AUTO(nbd_server_close) struct nbd_server *server = NULL;
 
-        if (check_options(call, note) || open_srs(&house, call, note))
+        if (check_options(call, note) || open_srs(&house, call, note) || find_read_only(&house, call, note))
                 return note->code;
-        options.shelves = (struct nbd_shelves){house.shelves.data, house.shelves.n};
+        options.shelves = house.shelves;
         if (nbd_server_open(&options, &server, note))
                 return note->code;
         return run_server(&house, call, server, note);

@@ -59,7 +59,7 @@ static struct nbd_export *share_open(struct nbd_exports *exports, const struct n
 
 static enum err open_vdi(struct nbd_exports *exports, const struct nbd_shelf *shelf, const struct vdi *vdi,
                          struct nbd_export **ret, struct err_note *note) {
-        bool is_read_only = vdi->row.is_snapshot || vdi->is_read_only;
+        bool is_read_only = nbd_shelves_forbid_writing(&exports->options.shelves, vdi);
         struct entry *entry;
         struct chain *chain;
 

@@ -12,7 +12,8 @@
  * whoever asks never waits.  While an export is open its chain counts as open with the SR: the VDI may be
  * snapshotted, cloned and coalesced below its clients, but not deleted, reverted or resized.
  *
- * Snapshots, and VDIs that others read through, are read-only.
+ * Snapshots, VDIs that others read through, and those that the shelves say, are read-only: their chains are
+ * opened for reading [D5].
  *
  * Errors: in the answer: those of nbd_shelf.h and of sr_open_chain.  What fails when a chain is closed, or
  * between requests, is told to `failed`.

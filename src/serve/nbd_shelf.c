@@ -80,6 +80,14 @@ enum err nbd_shelves_find(const struct nbd_shelves *shelves, const char *name, s
         return ERR_NONE;
 }
 
+bool nbd_shelves_forbid_writing(const struct nbd_shelves *shelves, const struct vdi *vdi) {
+        bool is_named = false;
+
+        for (size_t i = 0; i < shelves->n_read_only; i++)
+                is_named = is_named || uuid_equal(&shelves->read_only[i], &vdi->row.uuid);
+        return is_named || shelves->are_read_only || vdi->row.is_snapshot || vdi->is_read_only;
+}
+
 /* ---- listing --------------------------------------------------------------------------------- */
 
 struct row {

@@ -22,6 +22,9 @@ struct nbd_shelf {
 struct nbd_shelves {
         const struct nbd_shelf *each; /* borrowed */
         size_t n;
+        bool are_read_only;           /* all VDIs */
+        const struct uuid *read_only; /* borrowed; only these, and what is so by itself */
+        size_t n_read_only;
 };
 
 struct nbd_found {
@@ -30,6 +33,9 @@ struct nbd_found {
 };
 MUST_USE enum err nbd_shelves_find(const struct nbd_shelves *, const char *name, struct nbd_found *ret,
                                    struct err_note *);
+
+/* Whether nobody may write to it by way of this server, or at all. */
+bool nbd_shelves_forbid_writing(const struct nbd_shelves *, const struct vdi *);
 
 struct nbd_listed {
         char *name;        /* owned; one that leads to it: its uuid, where its own does not */

@@ -47,6 +47,15 @@ static void put_value(struct buf *buf, const char *text) {
         }
 }
 
+/* ---- disks ----------------------------------------------------------------------------------- */
+
+bool served_forbids_writing(const struct served *served, const struct uuid *vdi) {
+        for (size_t i = 0; i < served->n_read_only; i++)
+                if (uuid_equal(&served->read_only[i], vdi))
+                        return true;
+        return served->is_read_only;
+}
+
 /* ---- places ---------------------------------------------------------------------------------- */
 
 struct place {

@@ -24,7 +24,10 @@ struct served {
         const char *host; /* borrowed; what others call this host, for an address that is all of its own */
         enum served_tls tls;
         bool requires_tls;
-        bool knows_names; /* a name that is one VDI's in the SR leads to it, and not only its uuid */
+        bool knows_names;  /* a name that is one VDI's in the SR leads to it, and not only its uuid */
+        bool is_read_only; /* all of it */
+        const struct uuid *read_only; /* borrowed; only these, and what is so by itself */
+        size_t n_read_only;
 };
 
 struct served_disk {
@@ -32,6 +35,8 @@ struct served_disk {
         const char *name; /* borrowed; NULL: only its uuid leads to it */
         bool is_read_only;
 };
+
+bool served_forbids_writing(const struct served *, const struct uuid *vdi);
 
 enum served_way { SERVED_UNIX, SERVED_TCP };
 

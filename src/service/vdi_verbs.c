@@ -87,6 +87,7 @@ static void put_served(struct verb_call *call, struct sr *sr, const struct vdi *
 
         if (!served)
                 return;
+        disk.is_read_only = disk.is_read_only || served_forbids_writing(served, &vdi->row.uuid);
         if (!sr_find_vdi(sr, vdi->row.name, &named, &unused) && named == vdi)
                 disk.name = vdi->row.name;
         qemu = served_qemu(served, &disk);

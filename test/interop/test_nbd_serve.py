@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What catena serve does beside moving bytes: it tells where disks are, serves several SRs, some disks
 read-only, and lets disks be deleted, reverted and resized while guests are connected."""
+import errno
 import hashlib
 import json
 import os
@@ -100,6 +101,68 @@ class Several(Case):
             got, _, err = self.call('serve', *words, '--unix', 'sock')
             self.assertEqual((got, wanted in err), (code, True), err)
         self.run_ok('vdi', 'create', '--sr', 'sr', '--name', 'c', '--size', '8M')
+
+
+@needs_nbd
+class ReadOnly(Case):
+
+    def state(self):
+        """Of the SR's disks, byte for byte, and when they were written last."""
+        seen = {}
+        for name in os.listdir(self.path('sr')):
+            if name.endswith('.vhd'):
+                with open(self.path('sr/' + name), 'rb') as f:
+                    seen[name] = hashlib.sha256(f.read()).hexdigest(), os.fstat(f.fileno()).st_mtime_ns
+        return seen
+
+    def assert_is_read_only(self, handle):
+        self.assertTrue(handle.is_read_only())
+        for change in (lambda: handle.pwrite(b'x', 0), lambda: handle.zero(1, 0), lambda: handle.trim(1, 0)):
+            with self.assertRaises(nbd.Error) as raised:
+                change()
+            self.assertEqual(raised.exception.errnum, errno.EPERM)
+
+    def test_all_disks_for_all_clients_and_not_a_byte_is_written(self):
+        self.serve()
+        self.connect().pwrite(b'before' * 1000, 0)
+        self.assertEqual(self.stop(), DONE)
+        before = self.state()
+        self.serve('--read-only')
+        handles = [self.connect() for _ in range(3)]
+        for handle in handles:
+            self.assert_is_read_only(handle)
+            self.assertEqual(handle.pread(6000, 0), b'before' * 1000)
+            handle.flush()
+        shown = json.loads(self.run_ok('vdi', 'show', '--sr', 'sr', 'a', '--json'))
+        self.assertIn('readonly=on', shown['qemu'])
+        self.assertFalse(shown['read_only'])
+        time.sleep(1.1)  # ticks flush what is written
+        code, _, err = self.call('vdi', 'write', '--sr', 'sr', 'a', '--offset', '0', stdin=b'x')
+        self.assertEqual(code, FAILED, err)
+        self.assertEqual(self.stop(), DONE)
+        self.assertEqual(self.state(), before)
+
+    def test_one_disk_whatever_it_is_called_later(self):
+        self.create('b')
+        self.serve('--read-only-vdi', 'a')
+        self.run_ok('vdi', 'set', '--sr', 'sr', 'a', '--name', 'c')
+        self.assert_is_read_only(self.connect('c'))
+        self.assertFalse(self.connect('b').is_read_only())
+        self.assertIn('readonly=on', self.run_ok('vdi', 'show', '--sr', 'sr', 'c'))
+        self.assertNotIn('readonly=on', self.run_ok('vdi', 'show', '--sr', 'sr', 'b'))
+        self.assertEqual(self.stop(), DONE)
+        code, _, err = self.call('serve', '--sr', 'sr', '--unix', 'sock', '--read-only-vdi', 'nobody')
+        self.assertEqual((code, '--read-only-vdi' in err, 'nobody' in err), (FAILED, True, True), err)
+
+    def test_a_snapshot_below_a_reader(self):
+        self.serve('--read-only')
+        handle = self.connect()
+        self.run_ok('vdi', 'snapshot', '--sr', 'sr', 'a', '--name', 's')
+        self.assertEqual(handle.pread(4096, 0), bytes(4096))
+        self.assert_is_read_only(self.connect())
+        self.run_ok('vdi', 'delete', '--sr', 'sr', 's')
+        self.run_ok('gc', 'run', '--sr', 'sr')
+        self.assertEqual(handle.pread(4096, 0), bytes(4096))
 
 
 if __name__ == '__main__':

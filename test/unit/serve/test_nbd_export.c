@@ -44,7 +44,7 @@ static void on_failed(void *user, const char *text) {
 static void open_exports(struct scene *s) {
         s->shelf = (struct nbd_shelf){s->sr, &s->turn};
         s->exports = nbd_exports_new(&(struct nbd_exports_options){
-                .shelves = {&s->shelf, 1}, .work = s->work, .failed = on_failed, .user = s});
+                .shelves = {.each = &s->shelf, .n = 1}, .work = s->work, .failed = on_failed, .user = s});
 }
 
 static int set_up(void **state) {
@@ -214,6 +214,46 @@ static void a_snapshot_is_read_only_and_a_base_of_contexts(void **state) {
         nbd_ask_fini(s->exports, &one);
 }
 
+/* [D5] Several clients share it; all that has changed at the end is what it does not write. */
+static void what_the_server_says_is_read_only_is_not_written(void **state) {
+        struct scene *s = *state;
+        struct err_note note = {0};
+        struct nbd_export *first, *second, *other;
+        uint64_t n_changes;
+
+        s->b = kit_vdi(s->sr, "b");
+        nbd_exports_free(TAKE(s->exports));
+        s->exports = nbd_exports_new(&(struct nbd_exports_options){
+                .shelves = {.each = &s->shelf, .n = 1, .read_only = &s->a, .n_read_only = 1},
+                .work = s->work,
+                .failed = on_failed,
+                .user = s});
+        n_changes = io_sim_count(s->io).changing;
+        first = open_one(s, "a");
+        second = open_one(s, "a");
+        assert_ptr_equal(first, second);
+        assert_true(first->is_read_only);
+        assert_err(chain_write(first->chain, "x", 1, 0, &note), ERR_READ_ONLY, "");
+        assert_err(chain_trim(first->chain, 512, 0, &note), ERR_READ_ONLY, "");
+        nbd_exports_tick(s->exports);
+        nbd_export_release(s->exports, first);
+        nbd_export_release(s->exports, second);
+        assert_true(is_closed(s, &s->a));
+        assert_int_equal(io_sim_count(s->io).changing, n_changes);
+        other = open_one(s, "b");
+        assert_false(other->is_read_only);
+        nbd_export_release(s->exports, other);
+        nbd_exports_free(TAKE(s->exports));
+        s->exports = nbd_exports_new(
+                &(struct nbd_exports_options){.shelves = {.each = &s->shelf, .n = 1, .are_read_only = true},
+                                              .work = s->work,
+                                              .failed = on_failed,
+                                              .user = s});
+        other = open_one(s, "b");
+        assert_true(other->is_read_only);
+        nbd_export_release(s->exports, other);
+}
+
 static void the_list_says_names_that_lead_to_one_and_else_uuids(void **state) {
         struct scene *s = *state;
         struct nbd_ask one = {0};
@@ -286,6 +326,7 @@ int main(void) {
                 CASE(a_name_leads_to_one_vdi_or_says_why_not),
                 CASE(what_is_shared_is_closed_when_the_last_leaves),
                 CASE(a_snapshot_is_read_only_and_a_base_of_contexts),
+                CASE(what_the_server_says_is_read_only_is_not_written),
                 CASE(the_list_says_names_that_lead_to_one_and_else_uuids),
                 CASE(whoever_asks_waits_for_the_turn_and_nobody_else),
                 CASE(what_waits_too_long_is_flushed_by_ticks),

@@ -219,7 +219,7 @@ static int set_up(void **state) {
         s->work = nbd_work_new(4);
         s->shelf = (struct nbd_shelf){s->sr, &s->turn};
         s->exports = nbd_exports_new(&(struct nbd_exports_options){
-                .shelves = {&s->shelf, 1}, .work = s->work, .failed = on_failed});
+                .shelves = {.each = &s->shelf, .n = 1}, .work = s->work, .failed = on_failed});
         assert_ok(loop_new(s->io, &s->loop, &note));
         assert_ok(nbd_reads_new(s->loop, &s->reads, &note));
         *state = s;

@@ -25,8 +25,8 @@ static int set_up(void **state) {
                 turn_init(&s->turns[i], s->io);
                 s->each[i] = (struct nbd_shelf){i ? s->second : s->first, &s->turns[i]};
         }
-        s->both = (struct nbd_shelves){s->each, 2};
-        s->one = (struct nbd_shelves){s->each, 1};
+        s->both = (struct nbd_shelves){.each = s->each, .n = 2};
+        s->one = (struct nbd_shelves){.each = s->each, .n = 1};
         *state = s;
         return 0;
 }

@@ -104,11 +104,16 @@ static void all_addresses_of_a_host_are_its_name(void **state) {
 }
 
 static void what_cannot_be_written_is_given_read_only(void **state) {
-        const struct served served = {.unix_path = "/s"};
-        struct served_disk disk = disk_of(NULL);
+        struct served_disk disk = disk_of(NULL), other = {0};
+        const struct served served = {.unix_path = "/s"}, all = {.is_read_only = true},
+                            some = {.read_only = &disk.uuid, .n_read_only = 1};
         AUTO_FREE char *qemu = NULL, *libvirt = NULL;
 
         (void)state;
+        assert_false(served_forbids_writing(&served, &disk.uuid));
+        assert_true(served_forbids_writing(&all, &disk.uuid));
+        assert_true(served_forbids_writing(&some, &disk.uuid));
+        assert_false(served_forbids_writing(&some, &other.uuid));
         disk.is_read_only = true;
         qemu = served_qemu(&served, &disk);
         libvirt = served_libvirt(&served, &disk);
