@@ -14,7 +14,9 @@ struct entry {
         const struct nbd_shelf *shelf; /* borrowed, outlives us */
         unsigned n;                    /* who has it; 0: to be closed */
         struct nbd_errand tick;
-        bool is_ticking, did_fail;
+        bool is_ticking;
+        bool is_lost, shall_retry; /* it could not be opened again; to be tried now */
+        bool did_fail;             /* which was logged; the thread's, or of an errand of the lane */
 };
 
 struct nbd_exports {
@@ -40,48 +42,151 @@ void nbd_ask_fini(struct nbd_exports *exports, struct nbd_ask *ask) {
         ask->queries = (struct buf){0};
 }
 
+/* ---- the chain: with the shelf's turn ------------------------------------------------------------ */
+
+static const struct sr_opener opener;
+
+static void say_failure(struct entry *entry, const char *what, struct err_note *note) {
+        (void)err_wrap(note, "%s %s", what, entry->export.name);
+        entry->exports->options.failed(entry->exports->options.user, note->text);
+}
+
+static void set_lost(struct entry *entry, bool is_lost) {
+        pthread_mutex_lock(&entry->exports->mutex);
+        entry->is_lost = is_lost;
+        pthread_mutex_unlock(&entry->exports->mutex);
+}
+
+/* Nothing of the lane runs. */
+static enum err open_chain(struct entry *entry, struct err_note *note) {
+        struct sr_opener us = opener;
+        enum err failed;
+
+        us.user = entry;
+        failed = sr_open_chain(entry->shelf->sr, &entry->export.vdi,
+                               entry->export.is_read_only ? CHAIN_READ : CHAIN_WRITE, &entry->export.chain,
+                               note);
+        if (!failed)
+                sr_set_opener(entry->shelf->sr, entry->export.chain, &us);
+        set_lost(entry, failed != ERR_NONE);
+        return failed;
+}
+
+static enum err close_chain(struct entry *entry, struct err_note *note) {
+        if (!entry->export.chain)
+                return ERR_NONE;
+        return sr_close_chain(entry->shelf->sr, TAKE(entry->export.chain), note);
+}
+
+static void open_again(struct entry *entry) {
+        struct err_note note = {0};
+        bool failed;
+
+        nbd_lane_freeze(entry->export.lane);
+        failed = !entry->export.chain && open_chain(entry, &note) != ERR_NONE;
+        if (failed && !entry->did_fail)
+                say_failure(entry, "open again", &note);
+        entry->did_fail = failed;
+        nbd_lane_thaw(entry->export.lane);
+}
+
+/* ---- stepping aside: in the thread of a verb, with the shelf's turn ------------------------------ */
+
+static bool is_wanted(void *user, char *ret_who, size_t size) {
+        struct entry *entry = user;
+        struct err_note note = {0};
+        unsigned n;
+
+        pthread_mutex_lock(&entry->exports->mutex);
+        n = entry->n - entry->is_ticking;
+        pthread_mutex_unlock(&entry->exports->mutex);
+        if (n > 0) {
+                snprintf(ret_who, size, "%u NBD client%s connected", n, n == 1 ? " is" : "s are");
+                return true;
+        }
+        nbd_lane_freeze(entry->export.lane);
+        if (close_chain(entry, &note))
+                say_failure(entry, "close", &note);
+        nbd_lane_thaw(entry->export.lane);
+        return false;
+}
+
+/* What was acknowledged and not flushed must be there when the chain is another: a flush that comes later
+ * cannot speak for the one before [D6]. */
+static enum err step_aside(void *user, struct err_note *note) {
+        struct entry *entry = user;
+
+        nbd_lane_freeze(entry->export.lane);
+        if ((entry->export.is_read_only || !chain_settle(entry->export.chain, note)) &&
+            !close_chain(entry, note))
+                return ERR_NONE;
+        if (entry->export.chain)
+                nbd_lane_thaw(entry->export.lane);
+        else
+                open_again(entry);
+        return err_wrap(note, "flush %s", entry->export.name);
+}
+
+static void step_back(void *user) {
+        open_again(user);
+}
+
+static const struct sr_opener opener = {
+        .is_wanted = is_wanted, .step_aside = step_aside, .step_back = step_back};
+
 /* ---- opening: the thread, with the shelf's turn ------------------------------------------------- */
 
-static struct nbd_export *share_open(struct nbd_exports *exports, const struct nbd_shelf *shelf,
-                                     const struct uuid *vdi) {
-        struct nbd_export *found = NULL;
+static struct entry *share_open(struct nbd_exports *exports, const struct nbd_shelf *shelf,
+                                const struct uuid *vdi) {
+        struct entry *found = NULL;
 
         pthread_mutex_lock(&exports->mutex);
         VEC_EACH (&exports->entries, each) {
                 if ((*each)->shelf != shelf || !uuid_equal(&(*each)->export.vdi, vdi))
                         continue;
                 (*each)->n++;
-                found = &(*each)->export;
+                found = *each;
         }
         pthread_mutex_unlock(&exports->mutex);
         return found;
 }
 
-static enum err open_vdi(struct nbd_exports *exports, const struct nbd_shelf *shelf, const struct vdi *vdi,
-                         struct nbd_export **ret, struct err_note *note) {
-        bool is_read_only = nbd_shelves_forbid_writing(&exports->options.shelves, vdi);
-        struct entry *entry;
-        struct chain *chain;
+static struct entry *add_entry(struct nbd_exports *exports, const struct nbd_shelf *shelf,
+                               const struct vdi *vdi) {
+        struct entry *entry = mem_new(struct entry);
 
-        *ret = share_open(exports, shelf, &vdi->row.uuid);
-        if (*ret)
-                return ERR_NONE;
-        if (sr_open_chain(shelf->sr, &vdi->row.uuid, is_read_only ? CHAIN_READ : CHAIN_WRITE, &chain, note))
-                return note->code;
-        entry = mem_new(struct entry);
         entry->exports = exports;
         entry->shelf = shelf;
         entry->n = 1;
-        entry->export = (struct nbd_export){.vdi = vdi->row.uuid,
-                                            .name = mem_text(vdi->row.name),
-                                            .description = mem_text(vdi->row.description),
-                                            .chain = chain,
-                                            .lane = nbd_lane_new(exports->options.work),
-                                            .size = chain_size(chain),
-                                            .is_read_only = is_read_only};
+        entry->export = (struct nbd_export){
+                .vdi = vdi->row.uuid,
+                .name = mem_text(vdi->row.name),
+                .description = mem_text(vdi->row.description),
+                .lane = nbd_lane_new(exports->options.work),
+                .is_read_only = nbd_shelves_forbid_writing(&exports->options.shelves, vdi)};
         pthread_mutex_lock(&exports->mutex);
         *vec_add(&exports->entries) = entry;
         pthread_mutex_unlock(&exports->mutex);
+        return entry;
+}
+
+static enum err open_vdi(struct nbd_exports *exports, const struct nbd_shelf *shelf, const struct vdi *vdi,
+                         struct nbd_export **ret, struct err_note *note) {
+        struct entry *entry = share_open(exports, shelf, &vdi->row.uuid);
+
+        if (!entry)
+                entry = add_entry(exports, shelf, vdi);
+        if (!entry->export.chain) {
+                enum err failed;
+
+                nbd_lane_freeze(entry->export.lane);
+                failed = open_chain(entry, note);
+                nbd_lane_thaw(entry->export.lane);
+                if (failed) {
+                        nbd_export_release(exports, &entry->export);
+                        return failed;
+                }
+        }
         *ret = &entry->export;
         return ERR_NONE;
 }
@@ -160,16 +265,15 @@ static enum err answer_contexts(struct nbd_exports *exports, const struct nbd_sh
 
 /* ---- closing --------------------------------------------------------------------------------- */
 
-static void close_entry(struct nbd_exports *exports, struct entry *entry) {
+static void close_entry(struct entry *entry) {
         struct err_note note = {0};
 
-        nbd_lane_free(entry->export.lane);
+        /* Whoever has the turn may ask us to step aside until the chain is closed. */
         turn_take(entry->shelf->turn, "close an NBD export");
-        if (sr_close_chain(entry->shelf->sr, entry->export.chain, &note)) {
-                (void)err_wrap(&note, "close %s", entry->export.name);
-                exports->options.failed(exports->options.user, note.text);
-        }
+        if (close_chain(entry, &note))
+                say_failure(entry, "close", &note);
         turn_give(entry->shelf->turn);
+        nbd_lane_free(entry->export.lane);
         free(entry->export.name);
         free(entry->export.description);
         free(entry);
@@ -188,6 +292,23 @@ static struct entry *take_unused(struct nbd_exports *exports) {
         return NULL;
 }
 
+/* The mutex is held. */
+static struct entry *take_lost(struct nbd_exports *exports) {
+        VEC_EACH (&exports->entries, each) {
+                if (!(*each)->is_lost || !(*each)->shall_retry)
+                        continue;
+                (*each)->shall_retry = false;
+                return *each;
+        }
+        return NULL;
+}
+
+static void retry(struct entry *entry) {
+        turn_take(entry->shelf->turn, "open an NBD export");
+        open_again(entry);
+        turn_give(entry->shelf->turn);
+}
+
 /* ---- the thread ------------------------------------------------------------------------------ */
 
 static enum err answer_found(struct nbd_exports *exports, const struct nbd_found *found, struct nbd_ask *ask,
@@ -197,9 +318,12 @@ static enum err answer_found(struct nbd_exports *exports, const struct nbd_found
         if (!vdi)
                 return err_set(note, ERR_NOT_FOUND, "VDI %s was deleted just now",
                                uuid_format(&found->vdi).s);
-        if (ask->kind == NBD_ASK_OPEN)
-                return open_vdi(exports, found->shelf, vdi, &ask->export, note);
-        return answer_contexts(exports, found->shelf, vdi, ask, note);
+        if (ask->kind == NBD_ASK_CONTEXTS)
+                return answer_contexts(exports, found->shelf, vdi, ask, note);
+        if (open_vdi(exports, found->shelf, vdi, &ask->export, note))
+                return note->code;
+        ask->size = chain_size(ask->export->chain);
+        return ERR_NONE;
 }
 
 static enum err answer_named(struct nbd_exports *exports, struct nbd_ask *ask, struct err_note *note) {
@@ -230,10 +354,11 @@ static void *run(void *user) {
         for (;;) {
                 struct nbd_ask *ask = exports->first;
                 struct entry *unused = ask ? NULL : take_unused(exports);
+                struct entry *lost = ask || unused ? NULL : take_lost(exports);
 
-                if (!ask && !unused && exports->is_ending && exports->entries.n == 0)
+                if (!ask && !unused && !lost && exports->is_ending && exports->entries.n == 0)
                         break;
-                if (!ask && !unused) {
+                if (!ask && !unused && !lost) {
                         pthread_cond_wait(&exports->came, &exports->mutex);
                         continue;
                 }
@@ -245,8 +370,10 @@ static void *run(void *user) {
                 pthread_mutex_unlock(&exports->mutex);
                 if (ask)
                         answer(exports, ask);
+                else if (unused)
+                        close_entry(unused);
                 else
-                        close_entry(exports, unused);
+                        retry(lost);
                 pthread_mutex_lock(&exports->mutex);
         }
         pthread_mutex_unlock(&exports->mutex);
@@ -308,13 +435,12 @@ static void tick(void *user) {
         struct entry *entry = user;
         struct nbd_exports *exports = entry->exports;
         struct err_note note;
-        bool failed = chain_tick(entry->export.chain, &note) != ERR_NONE, says = failed && !entry->did_fail;
+        struct chain *chain = entry->export.chain;
+        bool failed = chain && chain_tick(chain, &note) != ERR_NONE, says = failed && !entry->did_fail;
 
         entry->did_fail |= failed;
-        if (says) {
-                (void)err_wrap(&note, "flush %s", entry->export.name);
-                exports->options.failed(exports->options.user, note.text);
-        }
+        if (says)
+                say_failure(entry, "flush", &note);
         pthread_mutex_lock(&exports->mutex);
         entry->is_ticking = false;
         pthread_mutex_unlock(&exports->mutex);
@@ -326,6 +452,10 @@ void nbd_exports_tick(struct nbd_exports *exports) {
         VEC_EACH (&exports->entries, each) {
                 struct entry *entry = *each;
 
+                if (entry->is_lost) {
+                        entry->shall_retry = true;
+                        pthread_cond_signal(&exports->came);
+                }
                 if (entry->n == 0 || entry->is_ticking || entry->export.is_read_only)
                         continue;
                 entry->is_ticking = true;

@@ -10,7 +10,9 @@
  *
  * What needs an SR waits for its turn (turn.h) in a thread of our own, one question after the other, so
  * whoever asks never waits.  While an export is open its chain counts as open with the SR: the VDI may be
- * snapshotted, cloned and coalesced below its clients, but not deleted, reverted or resized.
+ * snapshotted, cloned and coalesced below its clients, but not deleted or reverted.  For a resize we step
+ * aside (sr.h): requests wait, the chain is closed, and opened again at its new size.  Who is connected then
+ * keeps the size that he was told.
  *
  * Snapshots, VDIs that others read through, and those that the shelves say, are read-only: their chains are
  * opened for reading [D5].
@@ -36,14 +38,15 @@ struct nbd_exports_options {
         void *user;                                   /* borrowed; handed to it */
 };
 
-/* One that is open; it does not change until it is released. */
+/* One that is open; nothing of it but the chain changes until it is released. */
 struct nbd_export {
         struct uuid vdi;
-        char *name;            /* owned; the VDI's, for people */
-        char *description;     /* owned */
-        struct chain *chain;   /* owned */
+        char *name;        /* owned; the VDI's, for people */
+        char *description; /* owned */
+        /* owned; for errands of the lane alone, which ask for it when they run: it is another after a resize,
+         * and NULL where it could not be opened again */
+        struct chain *chain;
         struct nbd_lane *lane; /* owned; for all that is done with the chain */
-        uint64_t size;         /* bytes */
         bool is_read_only;
 };
 
@@ -77,6 +80,7 @@ struct nbd_ask {
         struct err_note note;
         struct nbd_list list;
         struct nbd_export *export; /* shared, counted */
+        uint64_t size;             /* of the export, bytes: for as long as whoever asked is connected */
         VEC(struct nbd_offer) offers;
 
         struct nbd_ask *next; /* borrowed; the table's */

@@ -313,6 +313,7 @@ static void run_job(void *user) {
         struct nbd_guest *guest = slot->guest;
         bool posts;
 
+        slot->job.chain = guest->export->chain; /* which may be another than when it came */
         nbd_job_run(&slot->job);
         pthread_mutex_lock(&guest->mutex);
         slot->next = NULL;
@@ -342,6 +343,7 @@ static void on_read_ended(void *user, struct nbd_read *read, bool is_ok) {
         struct nbd_guest *guest = user;
         struct nbd_slot *slot = (struct nbd_slot *)((char *)read - offsetof(struct nbd_slot, read));
 
+        nbd_lane_leave(guest->export->lane);
         if (!is_ok) {
                 begin_errand(guest, slot);
                 return;
@@ -368,17 +370,29 @@ static bool may_begin_read(struct nbd_guest *guest, struct nbd_slot *slot) {
         return (guest->ahead == 0 || guest->ahead + n <= AHEAD_MAX) && give_piece(guest, slot, n);
 }
 
+/* The chain is the one that it is now, and stays so from enter to leave. */
+static bool begin_in_reactor(struct nbd_guest *guest, struct nbd_slot *slot) {
+        const struct nbd_export *export = guest->export;
+
+        if (!nbd_lane_enter(export->lane))
+                return false;
+        slot->read.chain = export->chain;
+        if (export->chain && nbd_reads_begin(guest->house.reads, &slot->read))
+                return true;
+        nbd_lane_leave(export->lane);
+        return false;
+}
+
 static void begin_read(struct nbd_guest *guest, struct nbd_slot *slot) {
         const struct nbd_request *request = &slot->job.request;
 
         guest->ahead += request->length;
         guest->n_running++;
         slot->read.reader = &guest->reader;
-        slot->read.chain = slot->job.chain;
         slot->read.data = slot->job.data;
         slot->read.at = request->offset;
         slot->read.n = request->length;
-        if (!nbd_reads_begin(guest->house.reads, &slot->read))
+        if (!begin_in_reactor(guest, slot))
                 begin_errand(guest, slot);
 }
 
@@ -429,7 +443,6 @@ static void fill_slot(struct nbd_guest *guest, struct nbd_slot *slot, const stru
         slot->n_blocks = 0;
         slot->left = 0;
         slot->job.request = *request;
-        slot->job.chain = guest->export->chain;
         slot->job.may_have_holes = guest->session.has_structured && !(request->flags & NBD_CMD_DF);
         slot->job.contexts = guest->contexts;
         slot->job.n_contexts = guest->n_contexts;

@@ -87,7 +87,7 @@ static void answer_list(struct nbd_guest *guest) {
 static void say_infos(struct nbd_guest *guest, const struct nbd_export *export, uint16_t flags) {
         uint8_t reply[NBD_OPTION_REPLY_MAX];
 
-        say(guest, reply, nbd_put_info_export(guest->option, export->size, flags, reply));
+        say(guest, reply, nbd_put_info_export(guest->option, guest->ask.size, flags, reply));
         if (guest->infos & 1u << NBD_INFO_BLOCK_SIZE)
                 say(guest, reply, nbd_put_info_block_size(guest->option, reply));
         if (guest->infos & 1u << NBD_INFO_NAME)
@@ -106,7 +106,7 @@ static void answer_open(struct nbd_guest *guest) {
         uint8_t reply[NBD_EXPORT_REPLY_MAX];
 
         if (guest->option == NBD_OPT_EXPORT_NAME)
-                say(guest, reply, nbd_put_export(export->size, flags, guest->wire.no_zeroes, reply));
+                say(guest, reply, nbd_put_export(guest->ask.size, flags, guest->wire.no_zeroes, reply));
         else
                 say_infos(guest, export, flags);
         if (guest->looked_at)
@@ -116,7 +116,7 @@ static void answer_open(struct nbd_guest *guest) {
                 return;
         }
         guest->export = export;
-        guest->session = (struct nbd_session){.size = export->size,
+        guest->session = (struct nbd_session){.size = guest->ask.size,
                                               .flags = flags,
                                               .has_structured = guest->wire.has_structured,
                                               .n_contexts = guest->n_contexts};

@@ -226,5 +226,7 @@ static enum err run(struct nbd_job *job, struct err_note *note) {
 void nbd_job_run(struct nbd_job *job) {
         job->n_parts = 0;
         job->note.code = ERR_NONE;
-        job->error = nbd_error_of(run(job, &job->note));
+        job->error =
+                nbd_error_of(job->chain ? run(job, &job->note)
+                                        : err_set(&job->note, ERR_IO, "the disk could not be opened again"));
 }

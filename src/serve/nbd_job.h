@@ -36,7 +36,7 @@ struct nbd_asked {
 
 struct nbd_job {
         struct nbd_request request; /* checked: nbd_request.h */
-        struct chain *chain;        /* borrowed */
+        struct chain *chain;        /* borrowed; NULL: there is none, which is EIO */
         uint8_t *data;              /* borrowed; READ, WRITE: the bytes; BLOCK_STATUS: room for extents */
         bool may_have_holes;
         const struct nbd_asked *contexts; /* borrowed; BLOCK_STATUS */

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <sys/sysinfo.h>
 
 #include "mem.h"
@@ -18,6 +18,8 @@ struct nbd_lane {
         struct nbd_lane *next;    /* borrowed; of those that could begin something */
         unsigned n_running;
         bool is_in_line;
+        _Atomic bool is_frozen;
+        _Atomic unsigned n_inside; /* who entered; changed without the mutex */
 };
 
 struct nbd_work {
@@ -40,7 +42,7 @@ unsigned nbd_work_threads(void) {
 static void join_line(struct nbd_lane *lane) {
         struct nbd_work *work = lane->work;
 
-        if (lane->is_in_line || !lane->first || lane->n_running + 1 >= work->n_threads)
+        if (lane->is_in_line || lane->is_frozen || !lane->first || lane->n_running + 1 >= work->n_threads)
                 return;
         lane->is_in_line = true;
         lane->next = NULL;
@@ -72,8 +74,11 @@ static struct nbd_errand *take_errand(struct nbd_lane *lane) {
 
 static void run_one(struct nbd_work *work) {
         struct nbd_lane *lane = leave_line(work);
-        struct nbd_errand *errand = take_errand(lane);
+        struct nbd_errand *errand;
 
+        if (atomic_load(&lane->is_frozen))
+                return;
+        errand = take_errand(lane);
         lane->n_running++;
         join_line(lane);
         pthread_mutex_unlock(&work->mutex);
@@ -165,6 +170,38 @@ void nbd_work_add(struct nbd_lane *lane, struct nbd_errand *errand) {
         errand->next = NULL;
         *lane->last = errand;
         lane->last = &errand->next;
+        join_line(lane);
+        pthread_mutex_unlock(&lane->work->mutex);
+}
+
+/* Who enters says so before he looks, and who freezes before he counts: one of the two sees the other. */
+bool nbd_lane_enter(struct nbd_lane *lane) {
+        atomic_fetch_add(&lane->n_inside, 1);
+        if (!atomic_load(&lane->is_frozen))
+                return true;
+        nbd_lane_leave(lane);
+        return false;
+}
+
+void nbd_lane_leave(struct nbd_lane *lane) {
+        if (atomic_fetch_sub(&lane->n_inside, 1) != 1 || !atomic_load(&lane->is_frozen))
+                return;
+        pthread_mutex_lock(&lane->work->mutex);
+        pthread_cond_broadcast(&lane->work->idle);
+        pthread_mutex_unlock(&lane->work->mutex);
+}
+
+void nbd_lane_freeze(struct nbd_lane *lane) {
+        pthread_mutex_lock(&lane->work->mutex);
+        atomic_store(&lane->is_frozen, true);
+        while (lane->n_running > 0 || atomic_load(&lane->n_inside) > 0)
+                pthread_cond_wait(&lane->work->idle, &lane->work->mutex);
+        pthread_mutex_unlock(&lane->work->mutex);
+}
+
+void nbd_lane_thaw(struct nbd_lane *lane) {
+        pthread_mutex_lock(&lane->work->mutex);
+        atomic_store(&lane->is_frozen, false);
         join_line(lane);
         pthread_mutex_unlock(&lane->work->mutex);
 }

@@ -15,6 +15,8 @@
 #ifndef SERVE_NBD_WORK_H
 #define SERVE_NBD_WORK_H
 
+#include <stdbool.h>
+
 #include "cleanup.h"
 
 struct nbd_work;
@@ -37,5 +39,15 @@ struct nbd_lane *nbd_lane_new(struct nbd_work *);
 void nbd_lane_free(struct nbd_lane *); /* waits for what runs; nothing waits to begin */
 
 void nbd_work_add(struct nbd_lane *, struct nbd_errand *);
+
+/* For what never waits and needs no thread: from enter to leave it counts as running.  False: the lane is
+ * frozen, and an errand is to be added, which waits. */
+bool nbd_lane_enter(struct nbd_lane *);
+void nbd_lane_leave(struct nbd_lane *);
+
+/* From freeze to thaw nothing of the lane begins, and what is added waits.  freeze returns when nothing of it
+ * runs. */
+void nbd_lane_freeze(struct nbd_lane *);
+void nbd_lane_thaw(struct nbd_lane *);
 
 #endif

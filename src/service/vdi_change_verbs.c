@@ -136,6 +136,7 @@ static enum err run_revert(struct verb_call *call, struct err_note *note) {
 const struct verb vdi_revert_verb = {
         .name = "revert",
         .summary = "Makes a disk read as a snapshot does.",
+        .details = "Nobody may have it open: what is connected to it is named.",
         .params = revert_params,
         .shape = SHAPE_NOTHING,
         .fields = vdi_fields,
@@ -160,7 +161,8 @@ static enum err run_delete(struct verb_call *call, struct err_note *note) {
 const struct verb vdi_delete_verb = {
         .name = "delete",
         .summary = "Deletes a disk or snapshot.",
-        .details = "It is gone at once for users. Bytes that others stand on stay, in a hidden node.",
+        .details = "It is gone at once for users. Bytes that others stand on stay, in a hidden node. "
+                   "Nobody may have it open: what is connected to it is named.",
         .params = delete_params,
         .shape = SHAPE_NOTHING,
         .fields = vdi_fields,
@@ -197,6 +199,9 @@ static enum err run_resize(struct verb_call *call, struct err_note *note) {
 const struct verb vdi_resize_verb = {
         .name = "resize",
         .summary = "Makes a disk larger.",
+        .details = "Guests that 'catena serve' has connected to it go on with the size that they know, and "
+                   "see the "
+                   "new one when they connect again.",
         .params = resize_params,
         .shape = SHAPE_NOTHING,
         .fields = resize_fields,

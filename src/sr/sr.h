@@ -133,6 +133,20 @@ MUST_USE enum err sr_open_chain(struct sr *, const struct uuid *vdi, enum chain_
                                 struct err_note *);
 /* Flushes and closes.  The chain is gone also where that failed. */
 MUST_USE enum err sr_close_chain(struct sr *, struct chain *, struct err_note *);
+/* Who has a chain open for as long as others want it: he can tell of them, and do without it for a moment.
+ * All three are called by the owner of the SR, within verbs on the VDI. */
+struct sr_opener {
+        /* Says who wants it, as "2 clients are connected"; where nobody does any more, closes the chain and
+         * says false. */
+        bool (*is_wanted)(void *user, char *ret_who, size_t size); /* borrowed */
+        /* What uses the chain waits from then on, all that it was told is durable, and the chain is closed.
+         * Where that fails all is as it was. */
+        enum err (*step_aside)(void *user, struct err_note *); /* borrowed */
+        void (*step_back)(void *user);                         /* borrowed; opens it again */
+        void *user;                                            /* borrowed; handed to all three */
+};
+/* Copied; until the chain is closed. */
+void sr_set_opener(struct sr *, struct chain *, const struct sr_opener *);
 /* How long requests of users of its VDIs took, all that were made through chains of this SR. */
 void sr_latency(const struct sr *, struct latency_counts *ret);
 /* Remembers the footer uuid of what a VDI gave out or took in, until it is written to.  Forgotten at once
@@ -168,6 +182,7 @@ MUST_USE enum err sr_vdi_revert(struct sr *, const struct uuid *vdi, const struc
                                 struct err_note *);
 /* Hides it, and removes it where nothing needs it. */
 MUST_USE enum err sr_vdi_delete(struct sr *, const struct uuid *vdi, struct err_note *);
+/* Whoever has it open must be one who steps aside. */
 MUST_USE enum err sr_vdi_resize(struct sr *, const struct uuid *vdi, uint64_t size, struct err_note *);
 
 struct vdi_settings {            /* NULL: as it is */

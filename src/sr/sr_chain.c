@@ -3,12 +3,25 @@
 #include "coalesce.h"
 #include "sr_state.h"
 
+static enum err need_unwanted(const struct sr_open_chain *open, const struct vdi *vdi, const char *verb,
+                              struct err_note *note) {
+        char who[ERR_TEXT_SIZE / 2] = "";
+
+        if (!open->opener.is_wanted)
+                return err_set(note, ERR_BUSY, "VDI %s is open for %s: close it before you %s it",
+                               vdi->row.name, open->mode == CHAIN_WRITE ? "writing" : "reading", verb);
+        if (open->opener.is_wanted(open->opener.user, who, sizeof who))
+                return err_set(note, ERR_BUSY, "VDI %s is in use: %s; disconnect before you %s it",
+                               vdi->row.name, who, verb);
+        return ERR_NONE;
+}
+
 enum err sr_need_closed(struct sr *sr, const struct vdi *vdi, const char *verb, struct err_note *note) {
-        VEC_EACH (&sr->chains, each) {
-                if (uuid_equal(&each->vdi, &vdi->row.uuid))
-                        return err_set(note, ERR_BUSY, "VDI %s is open for %s: close it before you %s it",
-                                       vdi->row.name, each->mode == CHAIN_WRITE ? "writing" : "reading",
-                                       verb);
+        for (size_t i = sr->chains.n; i-- > 0;) {
+                const struct sr_open_chain open = sr->chains.data[i];
+
+                if (uuid_equal(&open.vdi, &vdi->row.uuid) && need_unwanted(&open, vdi, verb, note))
+                        return note->code;
         }
         VEC_EACH (&sr->imports, each) {
                 if (sr_import_is_onto(*each, &vdi->row.uuid))
@@ -104,6 +117,13 @@ enum err sr_open_chain(struct sr *sr, const struct uuid *uuid, enum chain_mode m
         ((struct vdi *)vdi)->is_open = true;
         *ret = TAKE(chain);
         return ERR_NONE;
+}
+
+void sr_set_opener(struct sr *sr, struct chain *chain, const struct sr_opener *opener) {
+        VEC_EACH (&sr->chains, each) {
+                if (each->chain == chain)
+                        each->opener = *opener;
+        }
 }
 
 static void forget_chain(struct sr *sr, const struct chain *chain) {

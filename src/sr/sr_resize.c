@@ -67,19 +67,47 @@ enum err sr_resize_node(struct sr *sr, const struct node *node, uint64_t size, s
                                        : resize_raw(file, size, note);
 }
 
-static enum err resize(struct sr *sr, const struct uuid *uuid, uint64_t size, struct err_note *note) {
+/* ---- who has it open ---- */
+
+struct aside {
+        VEC(struct sr_opener) all;
+};
+
+static enum err step_aside(struct sr *sr, const struct vdi *vdi, struct aside *aside, struct err_note *note) {
+        for (size_t i = sr->chains.n; i-- > 0;) {
+                const struct sr_open_chain open = sr->chains.data[i];
+
+                if (!uuid_equal(&open.vdi, &vdi->row.uuid) || !open.opener.step_aside)
+                        continue;
+                if (open.opener.step_aside(open.opener.user, note))
+                        return note->code;
+                *vec_add(&aside->all) = open.opener;
+        }
+        return sr_need_closed(sr, vdi, "resize", note);
+}
+
+static void step_back(struct aside *aside) {
+        VEC_EACH (&aside->all, each)
+                each->step_back(each->user);
+        vec_fini(&aside->all);
+}
+
+/* ---- a VDI ---- */
+
+static enum err resize(struct sr *sr, const struct uuid *uuid, uint64_t size, struct aside *aside,
+                       struct err_note *note) {
         AUTO(io_close) struct io_file *file = NULL;
         const struct vdi *vdi;
 
         if (sr_begin_change(sr, note) || coalesce_make_way(sr, uuid, "resize", note) ||
-            sr_need_vdi(sr, uuid, &vdi, note) || sr_vdi_need_replaceable(sr, vdi, "resize", note))
+            sr_need_vdi(sr, uuid, &vdi, note) || sr_vdi_need_leaf(vdi, note))
                 return note->code;
         if (size < vdi->node->size)
                 return err_set(note, ERR_INVALID, "it has %s, and a disk can only grow",
                                text_size(vdi->node->size).s);
         if (size == vdi->node->size)
                 return ERR_NONE;
-        if (open_alone(sr, vdi->node, &file, note) ||
+        if (step_aside(sr, vdi, aside, note) || open_alone(sr, vdi->node, &file, note) ||
             (!uuid_is_null(&vdi->row.stream_uuid) && forget_stream(sr, vdi, note)))
                 return note->code;
         return vdi->node->kind == IMAGE_VHD ? resize_vhd(sr, vdi->node, file, size, note)
@@ -88,9 +116,12 @@ static enum err resize(struct sr *sr, const struct uuid *uuid, uint64_t size, st
 
 enum err sr_vdi_resize(struct sr *sr, const struct uuid *uuid, uint64_t size, struct err_note *note) {
         struct uuid_text room;
-        enum err err = resize(sr, uuid, size, note);
+        struct aside aside = {0};
+        enum err err = resize(sr, uuid, size, &aside, note);
 
-        if (sr_refresh_after(sr, err, note))
+        err = sr_refresh_after(sr, err, note);
+        step_back(&aside);
+        if (err)
                 return err_wrap(note, "resize VDI %s to %s", sr_called(sr, uuid, &room), text_size(size).s);
         return ERR_NONE;
 }

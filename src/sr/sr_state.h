@@ -20,7 +20,8 @@ struct vhd_meta;
 struct sr_open_chain {
         struct uuid vdi;
         enum chain_mode mode;
-        struct chain *chain; /* borrowed; its opener's, until sr_close_chain */
+        struct chain *chain;     /* borrowed; its opener's, until sr_close_chain */
+        struct sr_opener opener; /* zeros: one who cannot be asked */
 };
 
 struct sr {
@@ -53,7 +54,7 @@ enum err sr_refresh_after(struct sr *, enum err, struct err_note *);
 
 /* A VDI whose chain is whole. */
 MUST_USE enum err sr_need_vdi(struct sr *, const struct uuid *, const struct vdi **ret, struct err_note *);
-/* … that nobody of us has open, or is importing onto. */
+/* … that nobody of us has open, or is importing onto.  What nobody wants any more is closed. */
 MUST_USE enum err sr_need_closed(struct sr *, const struct vdi *, const char *verb, struct err_note *);
 struct sr_open_chain *sr_writer_of(struct sr *, const struct uuid *vdi); /* NULL: nobody writes to it */
 
@@ -97,7 +98,9 @@ MUST_USE enum err sr_file_is_empty(struct io_file *, const struct vhd_meta *, bo
 void sr_abandon_chain(struct sr *, struct chain *);
 bool sr_import_is_onto(const struct sr_import *, const struct uuid *vdi);
 
-/* A closed VDI that may be given other content. */
+/* A leaf that is a disk of its own: no snapshot, nobody's parent. */
+MUST_USE enum err sr_vdi_need_leaf(const struct vdi *, struct err_note *);
+/* … that is closed, and may be given other content. */
 MUST_USE enum err sr_vdi_need_replaceable(struct sr *, const struct vdi *, const char *verb,
                                           struct err_note *);
 /* The prepared file under vdi's temporary name takes its place; what it held becomes garbage.  row is put. */

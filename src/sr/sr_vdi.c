@@ -77,8 +77,7 @@ enum err sr_vdi_clone(struct sr *sr, const struct uuid *vdi, const struct vdi_op
 
 /* ---- replacing what a VDI holds: revert, and the end of an import onto it ---- */
 
-enum err sr_vdi_need_replaceable(struct sr *sr, const struct vdi *vdi, const char *verb,
-                                 struct err_note *note) {
+enum err sr_vdi_need_leaf(const struct vdi *vdi, struct err_note *note) {
         if (vdi->row.is_snapshot)
                 return err_set(note, ERR_READ_ONLY, "VDI %s is a snapshot", vdi->row.name);
         if (vdi->node->n_children > 0)
@@ -88,6 +87,13 @@ enum err sr_vdi_need_replaceable(struct sr *sr, const struct vdi *vdi, const cha
                 return err_set(note, ERR_BUSY,
                                "%s is one of two names of the same file: find out which to remove",
                                vdi->node->name);
+        return ERR_NONE;
+}
+
+enum err sr_vdi_need_replaceable(struct sr *sr, const struct vdi *vdi, const char *verb,
+                                 struct err_note *note) {
+        if (sr_vdi_need_leaf(vdi, note))
+                return note->code;
         return sr_need_closed(sr, vdi, verb, note);
 }
 

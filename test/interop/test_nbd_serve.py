@@ -6,7 +6,11 @@ import errno
 import hashlib
 import json
 import os
+import random
 import shlex
+import signal
+import subprocess
+import threading
 import time
 import unittest
 import xml.etree.ElementTree
@@ -163,6 +167,129 @@ class ReadOnly(Case):
         self.run_ok('vdi', 'delete', '--sr', 'sr', 's')
         self.run_ok('gc', 'run', '--sr', 'sr')
         self.assertEqual(handle.pread(4096, 0), bytes(4096))
+
+
+@needs_nbd
+class Under(Case):
+    """What is done to disks while clients are connected."""
+
+    def refused(self, *words):
+        code, _, err = self.call(*words)
+        self.assertEqual(code, FAILED, err)
+        return err
+
+    def test_who_is_connected_is_named_and_nobody_else_is_in_the_way(self):
+        self.create('b')
+        for name in 'a', 'b':
+            self.run_ok('vdi', 'snapshot', '--sr', 'sr', name, '--name', name + '-snap')
+        self.serve()
+        one, two = self.connect('a'), self.connect('a')
+        three = self.connect('a-snap')
+        for words in (('delete', 'a'), ('revert', 'a', 'a-snap')):
+            err = self.refused('vdi', words[0], '--sr', 'sr', *words[1:])
+            self.assertIn('2 NBD clients are connected', err)
+            self.assertIn('disconnect before you ' + words[0], err)
+        self.assertIn('1 NBD client is connected', self.refused('vdi', 'delete', '--sr', 'sr', 'a-snap'))
+        # Of another disk, beside them.
+        self.run_ok('vdi', 'revert', '--sr', 'sr', 'b', 'b-snap')
+        self.run_ok('vdi', 'resize', '--sr', 'sr', 'b', '32M')
+        self.run_ok('vdi', 'delete', '--sr', 'sr', 'b-snap')
+        self.run_ok('vdi', 'delete', '--sr', 'sr', 'b')
+        one.pwrite(b'x' * 4096, 0)
+        self.assertEqual(two.pread(4096, 0), b'x' * 4096)
+        self.assertEqual(three.pread(4096, 0), bytes(4096))
+        for handle in one, two, three:
+            handle.shutdown()
+        for words in (('revert', '--sr', 'sr', 'a', 'a-snap'), ('delete', '--sr', 'sr', 'a-snap'),
+                      ('delete', '--sr', 'sr', 'a')):
+            for _ in range(100):
+                if self.call('vdi', *words)[0] == DONE:
+                    break
+                time.sleep(0.05)
+            else:
+                self.fail(words)
+        self.assertEqual(self.stop(), DONE)
+        self.assertEqual(self.log(), '')
+
+    def test_a_disk_grows_under_writers(self):
+        self.serve()
+        handles = [self.connect(), self.connect()]
+        model = [bytearray(SIZE), bytearray(SIZE)]
+        done, failed = threading.Event(), []
+
+        def write(which):
+            """Its own half of each sector pair, so that both know what they must read."""
+            dice = random.Random(which)
+            try:
+                while not done.is_set():
+                    at = dice.randrange(SIZE // 1024) * 1024 + 512 * which
+                    data = dice.randbytes(512)
+                    handles[which].pwrite(data, at)
+                    model[which][at:at + 512] = data
+                    if dice.randrange(20) == 0:
+                        handles[which].flush()
+                    if handles[which].pread(512, at) != data:
+                        failed.append(at)
+            except nbd.Error as error:
+                failed.append(error)
+        writers = [threading.Thread(target=write, args=(i,)) for i in range(2)]
+        for writer in writers:
+            writer.start()
+        try:
+            for mib in 32, 64, 4096:
+                self.run_ok('vdi', 'resize', '--sr', 'sr', 'a', '%dM' % mib)
+                self.run_ok('vdi', 'snapshot', '--sr', 'sr', 'a', '--name', 's%d' % mib)
+                time.sleep(0.2)
+            for mib in 32, 64, 4096:
+                self.run_ok('vdi', 'delete', '--sr', 'sr', 's%d' % mib)
+            running = self.start('gc', 'run', '--sr', 'sr')
+            for mib in 5000, 6000, 7000:
+                self.run_ok('vdi', 'resize', '--sr', 'sr', 'a', '%dM' % mib)
+            self.assertEqual(running.wait(60), DONE)
+        finally:
+            done.set()
+            for writer in writers:
+                writer.join()
+        self.assertEqual(failed, [])
+        self.assertEqual([handle.get_size() for handle in handles], [SIZE, SIZE])
+        late = self.connect()
+        self.assertEqual(late.get_size(), 7000 * MIB)
+        late.pwrite(b'end', 7000 * MIB - 3)
+        want = b''.join(model[0][at:at + 512] + model[1][at + 512:at + 1024] for at in range(0, SIZE, 1024))
+        self.assertEqual(b''.join(late.pread(8 * MIB, at) for at in range(0, SIZE, 8 * MIB)), want)
+        with self.assertRaises(nbd.Error):
+            handles[0].pread(1, SIZE)
+        self.assertEqual(self.stop(), DONE)
+        self.assertEqual(self.log(), '')
+        self.run_ok('sr', 'check', 'sr')
+
+    def start(self, *words):
+        running = subprocess.Popen([test_nbd.CATENA] + list(words), cwd=self.dir, env=self.env,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        self.addCleanup(running.wait)
+        return running
+
+    def test_kills_while_it_grows_lose_nothing_that_was_flushed(self):
+        size, flushed = SIZE, {}
+        for round_ in range(max(6, test_nbd.KILLS // 8)):
+            self.serve()
+            handle = self.connect()
+            self.assertIn(handle.get_size(), (size, size + MIB))
+            size = handle.get_size()
+            for at, data in flushed.items():
+                self.assertEqual(handle.pread(512, at), data)
+            dice = random.Random(round_)
+            for _ in range(20):
+                at = dice.randrange(size // 512) * 512
+                flushed[at] = dice.randbytes(512)
+                handle.pwrite(flushed[at], at)
+            handle.flush()
+            running = self.start('vdi', 'resize', '--sr', 'sr', 'a', str(size + MIB))
+            time.sleep(dice.uniform(0, 0.06))
+            self.stop(signal.SIGKILL)
+            running.wait(60)  # it goes on by itself, where it had not begun
+        self.run_ok('sr', 'check', 'sr')
 
 
 if __name__ == '__main__':

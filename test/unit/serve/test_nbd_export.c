@@ -141,7 +141,7 @@ static void a_name_leads_to_one_vdi_or_says_why_not(void **state) {
         assert_ptr_equal(by_name, by_uuid);
         assert_ptr_equal(by_name, only);
         assert_true(uuid_equal(&by_name->vdi, &s->a));
-        assert_int_equal(by_name->size, KIT_SIZE);
+        assert_int_equal(chain_size(by_name->chain), KIT_SIZE);
         assert_false(by_name->is_read_only);
         assert_refused(s, "nobody", ERR_NOT_FOUND, "nobody", "");
         turn_take(&s->turn, "test");
@@ -167,7 +167,7 @@ static void what_is_shared_is_closed_when_the_last_leaves(void **state) {
         nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
         turn_take(&s->turn, "test");
         assert_true(sr_get_vdi(s->sr, &s->a)->is_open);
-        assert_err(sr_vdi_delete(s->sr, &s->a, &note), ERR_BUSY, "open for writing");
+        assert_err(sr_vdi_delete(s->sr, &s->a, &note), ERR_BUSY, "1 NBD client is connected");
         turn_give(&s->turn);
         nbd_export_release(s->exports, second);
         assert_true(is_closed(s, &s->a));
@@ -212,6 +212,128 @@ static void a_snapshot_is_read_only_and_a_base_of_contexts(void **state) {
         assert_true(uuid_equal(&one.offers.data[1].context.snapshot, &s->snapshot));
         assert_null(one.offers.data[1].base);
         nbd_ask_fini(s->exports, &one);
+}
+
+static void write_letter(void *user) {
+        struct nbd_export *export = user;
+        struct err_note note = {0};
+
+        assert_ok(chain_write(export->chain, "y", 1, 78, &note));
+}
+
+/* What came while it is resized is done to the chain that is there then. */
+static void a_resize_is_stepped_aside_for(void **state) {
+        struct scene *s = *state;
+        struct nbd_ask one = {0}, two = {0};
+        struct nbd_export *export = open_one(s, "a");
+        struct nbd_errand errand = {.run = write_letter, .user = export};
+        struct err_note note = {0};
+        char read[2] = "";
+
+        ask(s, &one, NBD_ASK_OPEN, "a");
+        assert_int_equal(one.size, KIT_SIZE);
+        assert_ok(chain_write(export->chain, "x", 1, 77, &note));
+        turn_take(&s->turn, "test");
+        assert_err(sr_vdi_resize(s->sr, &s->a, KIT_SIZE / 2, &note), ERR_INVALID, "can only grow");
+        assert_ok(sr_vdi_resize(s->sr, &s->a, 2 * KIT_SIZE, &note));
+        assert_true(sr_get_vdi(s->sr, &s->a)->is_open);
+        assert_err(sr_vdi_delete(s->sr, &s->a, &note), ERR_BUSY, "2 NBD clients are connected");
+        turn_give(&s->turn);
+        nbd_work_add(export->lane, &errand);
+        ask(s, &two, NBD_ASK_OPEN, "a");
+        assert_int_equal(two.size, 2 * KIT_SIZE);
+        assert_ptr_equal(two.export, export);
+        nbd_lane_freeze(export->lane);
+        while (read[1] != 'y') {
+                nbd_lane_thaw(export->lane);
+                nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+                nbd_lane_freeze(export->lane);
+                assert_ok(chain_read(export->chain, read, 2, 77, &note));
+        }
+        nbd_lane_thaw(export->lane);
+        assert_memory_equal(read, "xy", 2);
+        assert_ok(chain_write(export->chain, "z", 1, 2 * KIT_SIZE - 1, &note));
+        nbd_export_release(s->exports, export);
+        nbd_ask_fini(s->exports, &one);
+        nbd_ask_fini(s->exports, &two);
+        assert_true(is_closed(s, &s->a));
+        assert_int_equal(s->n_failed, 0);
+}
+
+/* [D6] A later flush cannot speak for what an earlier chain acknowledged. */
+static void a_disk_that_cannot_be_flushed_is_not_stepped_aside_from(void **state) {
+        struct scene *s = *state;
+        struct nbd_export *export = open_one(s, "a");
+        struct chain *chain = export->chain;
+        struct err_note note = {0};
+
+        assert_ok(chain_write(chain, "x", 1, 77, &note));
+        turn_take(&s->turn, "test");
+        io_sim_fail_at(s->io, 1, ERR_IO, false);
+        assert_int_equal(sr_vdi_resize(s->sr, &s->a, 2 * KIT_SIZE, &note), ERR_IO);
+        assert_ptr_equal(export->chain, chain);
+        assert_int_equal(sr_get_vdi(s->sr, &s->a)->node->size, KIT_SIZE);
+        turn_give(&s->turn);
+        nbd_export_release(s->exports, export);
+        assert_true(is_closed(s, &s->a));
+}
+
+static void what_nobody_wants_any_more_is_closed_for_a_verb(void **state) {
+        struct scene *s = *state;
+        struct nbd_export *export = open_one(s, "a");
+        struct err_note note = {0};
+
+        turn_take(&s->turn, "test");
+        nbd_export_release(s->exports, export);
+        assert_true(sr_get_vdi(s->sr, &s->a)->is_open);
+        assert_ok(sr_vdi_delete(s->sr, &s->a, &note));
+        turn_give(&s->turn);
+        assert_refused(s, "a", ERR_NOT_FOUND, "a", "");
+}
+
+/* All that fails from the resize on, one call at a time: whatever it is, in the end the disk is there. */
+static void a_disk_that_could_not_be_opened_again_is_tried_again(void **state) {
+        struct scene *s = *state;
+        struct nbd_export *export = open_one(s, "a");
+        struct err_note note = {0};
+        unsigned n_lost = 0;
+        bool did_fail = true;
+        char read = 0;
+
+        for (unsigned n = 1; did_fail; n++) {
+                nbd_lane_freeze(export->lane);
+                assert_ok(chain_write(export->chain, "x", 1, 77, &note));
+                assert_ok(chain_flush(export->chain, &note));
+                nbd_lane_thaw(export->lane);
+                turn_take(&s->turn, "test");
+                io_sim_fail_at(s->io, n, ERR_IO, false);
+                (void)!sr_vdi_resize(s->sr, &s->a, KIT_SIZE + n * MIB, &note);
+                did_fail = io_sim_fired(s->io);
+                io_sim_heal(s->io);
+                n_lost += !export->chain;
+                turn_give(&s->turn);
+                for (unsigned i = 0; i < 3000; i++) {
+                        bool is_there;
+
+                        turn_take(&s->turn, "test");
+                        is_there = export->chain != NULL;
+                        turn_give(&s->turn);
+                        if (is_there)
+                                break;
+                        nbd_exports_tick(s->exports);
+                        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+                }
+                assert_non_null(export->chain);
+                if (atomic_load(&chain_layer(export->chain, 0)->has_failed)) {
+                        nbd_export_release(s->exports, export);
+                        assert_true(is_closed(s, &s->a));
+                        export = open_one(s, "a");
+                }
+        }
+        assert_true(n_lost > 0);
+        assert_ok(chain_read(export->chain, &read, 1, 77, &note));
+        assert_int_equal(read, 'x');
+        nbd_export_release(s->exports, export);
 }
 
 /* [D5] Several clients share it; all that has changed at the end is what it does not write. */
@@ -326,6 +448,10 @@ int main(void) {
                 CASE(a_name_leads_to_one_vdi_or_says_why_not),
                 CASE(what_is_shared_is_closed_when_the_last_leaves),
                 CASE(a_snapshot_is_read_only_and_a_base_of_contexts),
+                CASE(a_resize_is_stepped_aside_for),
+                CASE(a_disk_that_cannot_be_flushed_is_not_stepped_aside_from),
+                CASE(what_nobody_wants_any_more_is_closed_for_a_verb),
+                CASE(a_disk_that_could_not_be_opened_again_is_tried_again),
                 CASE(what_the_server_says_is_read_only_is_not_written),
                 CASE(the_list_says_names_that_lead_to_one_and_else_uuids),
                 CASE(whoever_asks_waits_for_the_turn_and_nobody_else),

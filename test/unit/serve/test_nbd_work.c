@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "nbd_work.h"
@@ -145,10 +146,96 @@ static void errands_of_a_lane_begin_in_their_order_and_the_lane_waits_for_them(v
         assert_true(nbd_work_threads() >= 8);
 }
 
+static void *thaw_later(void *user) {
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        gate_open(user);
+        return NULL;
+}
+
+static void a_frozen_lane_begins_nothing_and_what_ran_has_ended(void **state) {
+        struct nbd_work *work = nbd_work_new(2);
+        struct nbd_lane *lane = nbd_lane_new(work), *other = nbd_lane_new(work);
+        struct task first, more[4], one;
+        struct gate gate;
+        pthread_t thread;
+
+        (void)state;
+        gate_init(&gate);
+        add(lane, &first, 1, &gate, 'a');
+        wait_for(&gate, &gate.n_inside, 1);
+        add(lane, more, 2, &gate, 'b');
+        assert_int_equal(pthread_create(&thread, NULL, thaw_later, &gate), 0);
+        nbd_lane_freeze(lane);
+        assert_memory_equal(gate.order, "a", 1);
+        assert_int_equal(gate.n_ran, 1);
+        add(lane, &more[2], 2, &gate, 'b');
+        add(other, &one, 1, &gate, 'c');
+        wait_for(&gate, &gate.n_ran, 2);
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        assert_memory_equal(gate.order, "ac", 2);
+        assert_int_equal(gate.n_ran, 2);
+        nbd_lane_thaw(lane);
+        wait_for(&gate, &gate.n_ran, 6);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        nbd_lane_free(lane);
+        nbd_lane_free(other);
+        nbd_work_free(work);
+}
+
+/* Two threads that enter and leave all the time, and a third that freezes and finds nobody inside. */
+struct visit {
+        struct nbd_lane *lane; /* borrowed */
+        atomic_uint n_inside, n_refused;
+        atomic_bool is_over;
+};
+
+static void *visit_often(void *user) {
+        struct visit *visit = user;
+
+        while (!atomic_load(&visit->is_over)) {
+                if (!nbd_lane_enter(visit->lane)) {
+                        atomic_fetch_add(&visit->n_refused, 1);
+                        continue;
+                }
+                atomic_fetch_add(&visit->n_inside, 1);
+                atomic_fetch_sub(&visit->n_inside, 1);
+                nbd_lane_leave(visit->lane);
+        }
+        return NULL;
+}
+
+static void nobody_is_inside_a_frozen_lane(void **state) {
+        struct nbd_work *work = nbd_work_new(2);
+        struct visit visit = {.lane = nbd_lane_new(work)};
+        pthread_t threads[2];
+
+        (void)state;
+        for (unsigned i = 0; i < 2; i++)
+                assert_int_equal(pthread_create(&threads[i], NULL, visit_often, &visit), 0);
+        for (unsigned round = 0; round < 300; round++) {
+                unsigned before = atomic_load(&visit.n_refused);
+
+                nbd_lane_freeze(visit.lane);
+                assert_false(nbd_lane_enter(visit.lane));
+                while (atomic_load(&visit.n_refused) == before)
+                        assert_int_equal(atomic_load(&visit.n_inside), 0);
+                nbd_lane_thaw(visit.lane);
+                assert_true(nbd_lane_enter(visit.lane));
+                nbd_lane_leave(visit.lane);
+        }
+        atomic_store(&visit.is_over, true);
+        for (unsigned i = 0; i < 2; i++)
+                assert_int_equal(pthread_join(threads[i], NULL), 0);
+        nbd_lane_free(visit.lane);
+        nbd_work_free(work);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(who_has_little_to_do_does_not_wait_for_who_has_much),
                 cmocka_unit_test(one_lane_never_has_all_threads),
+                cmocka_unit_test(a_frozen_lane_begins_nothing_and_what_ran_has_ended),
+                cmocka_unit_test(nobody_is_inside_a_frozen_lane),
                 cmocka_unit_test(errands_of_a_lane_begin_in_their_order_and_the_lane_waits_for_them),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

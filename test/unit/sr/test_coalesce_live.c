@@ -15,6 +15,7 @@ struct world {
         struct coalesce *c;
         char want[KIT_BLOCKS + 1]; /* flushed */
         unsigned turn;
+        bool has_grown;
 };
 
 static bool pulls; /* the coalesces of a test */
@@ -55,7 +56,8 @@ static void begin(struct world *w) {
         struct err_note note = {0};
 
         assert_ok(coalesce_begin(w->sr, &w->run, &options, &w->c, &note));
-        assert_int_equal(chain_is_moving(w->chain), !pulls);
+        if (w->chain)
+                assert_int_equal(chain_is_moving(w->chain), !pulls);
 }
 
 /* Another letter in another block, and it is durable. */
@@ -79,7 +81,8 @@ static bool step(struct world *w) {
 
 static void run_to_end(struct world *w) {
         while (step(w))
-                write_on(w);
+                if (w->chain)
+                        write_on(w);
         coalesce_end(TAKE(w->c));
 }
 
@@ -194,6 +197,31 @@ static void clone_it(struct world *w) {
         kit_delete(w->sr, &clone);
 }
 
+static enum err step_aside(void *user, struct err_note *note) {
+        struct world *w = user;
+
+        return sr_close_chain(w->sr, TAKE(w->chain), note);
+}
+
+static void step_back(void *user) {
+        struct world *w = user;
+        struct err_note note = {0};
+
+        assert_ok(sr_open_chain(w->sr, &w->vdi, CHAIN_WRITE, &w->chain, &note));
+}
+
+static void grow_it(struct world *w) {
+        const struct sr_opener opener = {.step_aside = step_aside, .step_back = step_back, .user = w};
+        struct err_note note = {0};
+
+        sr_set_opener(w->sr, w->chain, &opener);
+        assert_ok(sr_vdi_resize(w->sr, &w->vdi, 1 * GIB, &note));
+        assert_int_equal(chain_size(w->chain), 1 * GIB);
+        assert_string_equal(kit_read_chain(w->chain).s, w->want);
+        kit_put(w->chain, 511, 'Z');
+        w->has_grown = true;
+}
+
 /* The next coalesce of what is left goes to the end. */
 static void coalesce_again(struct world *w) {
         struct err_note note = {0};
@@ -211,8 +239,13 @@ static void coalesce_again(struct world *w) {
         w->run.target = node->uuid;
         if (w->run.n < 2)
                 return;
+        /* What lies below is made larger first, and is not while somebody reads it. */
+        if (w->has_grown)
+                assert_ok(sr_close_chain(w->sr, TAKE(w->chain), &note));
         begin(w);
         run_to_end(w);
+        if (w->has_grown)
+                assert_ok(sr_open_chain(w->sr, &w->vdi, CHAIN_WRITE, &w->chain, &note));
         assert_int_equal(kit_n_files(w->io), 1);
 }
 
@@ -257,6 +290,11 @@ static void a_lease_may_come_at_any_step(void **state) {
 static void a_clone_may_be_made_at_any_step(void **state) {
         (void)state;
         comes_at_any_step(clone_it);
+}
+
+static void the_vdi_may_grow_at_any_step(void **state) {
+        (void)state;
+        comes_at_any_step(grow_it);
 }
 
 /* One call fails: the disk reads what was flushed, and the SR works. */
@@ -505,6 +543,7 @@ static int run_both_ways(void) {
                 cmocka_unit_test(it_may_be_ended_at_any_step),
                 cmocka_unit_test(a_lease_may_come_at_any_step),
                 cmocka_unit_test(a_clone_may_be_made_at_any_step),
+                cmocka_unit_test(the_vdi_may_grow_at_any_step),
                 cmocka_unit_test(an_error_at_any_call_costs_no_byte),
                 cmocka_unit_test(what_is_seen_after_a_kill_stays),
         };
