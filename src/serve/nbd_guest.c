@@ -57,6 +57,7 @@ static void release(void *user) {
 /* May be called from any callback of the connection. */
 void nbd_guest_go(struct nbd_guest *guest) {
         stop_timers(guest);
+        nbd_guest_stop_patience(guest);
         if (guest->conn)
                 conn_free(TAKE(guest->conn));
         guest->state = GUEST_GONE;

@@ -9,10 +9,13 @@
  * Small reads are done where they arrive (nbd_reads.h), all else by threads that may wait (nbd_work.h).
  *
  * Memory is bounded: NBD_REQUESTS_MAX requests and their data in a pool had at the beginning, and what the
- * connection may hold.  Where there is no room for a request nothing more is read until one was answered, and
- * an answer's bytes lie in the pool, and nowhere else, until the client reads: one who does not read stands
- * still, and costs no more.  Nobody is dropped for being slow; and nobody is heard for long without a break:
- * the loop's other clients come in between.
+ * connection may hold.  Where there is no room for a request nothing more is read until one was answered.  Of
+ * reads no more is done than the client takes: what is ready for it lies in the pool, and nowhere else, and
+ * while that is 1 MiB nothing more is begun; one who does not read stands still, and costs no more.
+ *
+ * Nobody is heard for long without a break: the loop's other clients come in between.  Nobody is dropped for
+ * being slow once it is served; who has not come so far in NBD_BEGIN_NS, without the time in which it waited
+ * for us, is dropped: a place is for who uses it.
  *
  * Errors: the client is told; of disks also the log.  Threads: the loop's.
  * Ownership: a guest frees itself, and says so by `gone`.
@@ -31,6 +34,8 @@ struct nbd_guest;
 enum { NBD_REQUESTS_MAX = 128 };
 /* How long, when we leave, a client may take to read what was answered. */
 #define NBD_DRAIN_NS UINT64_C(5000000000)
+/* How long a client may take from its greeting until it is served. */
+#define NBD_BEGIN_NS UINT64_C(60000000000)
 
 /* What all guests of a server share. */
 struct nbd_house {
@@ -39,6 +44,7 @@ struct nbd_house {
         struct nbd_exports *exports; /* borrowed */
         const struct tls_keys *keys; /* borrowed; NULL where tls is NBD_TLS_NONE */
         enum nbd_tls tls;
+        uint64_t begin_ns;                            /* 0: NBD_BEGIN_NS */
         void (*log)(void *user, const char *text);    /* borrowed */
         void *user;                                   /* borrowed; handed to log */
         void (*gone)(void *host, struct nbd_guest *); /* borrowed; it is freed after that */

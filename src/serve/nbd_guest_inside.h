@@ -43,6 +43,9 @@ struct nbd_guest {
         struct loop_timer *timer; /* owned; while we wait for it to read, leaving */
         bool is_finishing, is_released;
 
+        struct loop_timer *patience; /* owned; until it is served */
+        uint64_t begin_by_ns, asked_ns;
+
         struct nbd_ask ask; /* the exports have it while is_asking */
         bool is_asking;
         uint32_t option; /* that is being answered */
@@ -84,7 +87,8 @@ struct nbd_guest {
 
 void nbd_guest_take_option(struct nbd_guest *, const struct nbd_option *);
 void nbd_guest_refuse_option(struct nbd_guest *, const struct nbd_refusal *);
-void nbd_guest_greet(struct nbd_guest *);
+void nbd_guest_greet(struct nbd_guest *); /* and waits for it to begin */
+void nbd_guest_stop_patience(struct nbd_guest *);
 void nbd_guest_forget_contexts(struct nbd_guest *);
 
 /* ---- nbd_guest.c ---- */

@@ -3,16 +3,66 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mem.h"
 #include "nbd_guest_inside.h"
+#include "text.h"
 
 static void say(struct nbd_guest *guest, const uint8_t *reply, size_t n) {
         buf_add(&guest->talk, reply, n);
+}
+
+/* ---- patience -------------------------------------------------------------------------------- */
+
+enum { LOOK_AGAIN_NS = 1000000000 };
+
+static uint64_t now_ns(const struct nbd_guest *guest) {
+        return io_now_ns(loop_io(guest->house.loop));
+}
+
+static uint64_t begin_ns(const struct nbd_guest *guest) {
+        return guest->house.begin_ns ? guest->house.begin_ns : NBD_BEGIN_NS;
+}
+
+static void drop(struct nbd_guest *guest) {
+        AUTO_FREE char *text = mem_format("%s has not chosen an export in %s: dropped", guest->peer,
+                                          text_duration(begin_ns(guest)).s);
+
+        guest->house.log(guest->house.user, text);
+        nbd_guest_go(guest);
+}
+
+static void on_patience(void *user);
+
+static void wait_to_begin(struct nbd_guest *guest, uint64_t ns) {
+        guest->patience = loop_after(guest->house.loop, ns, on_patience, guest);
+}
+
+static void on_patience(void *user) {
+        struct nbd_guest *guest = user;
+        uint64_t now = now_ns(guest);
+
+        guest->patience = NULL;
+        if (guest->state != GUEST_TALKING && guest->state != GUEST_SECURING)
+                return;
+        if (guest->is_asking)
+                wait_to_begin(guest, LOOK_AGAIN_NS);
+        else if (now < guest->begin_by_ns)
+                wait_to_begin(guest, guest->begin_by_ns - now);
+        else
+                drop(guest);
+}
+
+void nbd_guest_stop_patience(struct nbd_guest *guest) {
+        if (guest->patience)
+                loop_cancel(TAKE(guest->patience));
 }
 
 void nbd_guest_greet(struct nbd_guest *guest) {
         uint8_t greeting[sizeof(struct nbd_greeting_wire)];
 
         nbd_put_greeting(greeting);
+        guest->begin_by_ns = now_ns(guest) + begin_ns(guest);
+        wait_to_begin(guest, begin_ns(guest));
         say(guest, greeting, sizeof greeting);
         nbd_guest_pump(guest);
 }
@@ -120,6 +170,7 @@ static void answer_open(struct nbd_guest *guest) {
                                               .flags = flags,
                                               .has_structured = guest->wire.has_structured,
                                               .n_contexts = guest->n_contexts};
+        nbd_guest_stop_patience(guest);
         nbd_guest_start(guest);
 }
 
@@ -148,6 +199,7 @@ static void on_answered(void *user) {
         struct nbd_guest *guest = user;
 
         guest->is_asking = false;
+        guest->begin_by_ns += now_ns(guest) - guest->asked_ns;
         if (guest->state == GUEST_TALKING && guest->ask.failed)
                 refuse(guest);
         else if (guest->state == GUEST_TALKING && guest->ask.kind == NBD_ASK_LIST)
@@ -179,6 +231,7 @@ static void ask_exports(struct nbd_guest *guest, enum nbd_ask_kind kind, const s
         snprintf(ask->name, sizeof ask->name, "%.*s", (int)option->name.n, (const char *)option->name.data);
         buf_add(&ask->queries, option->queries.data, option->queries.n);
         guest->is_asking = true;
+        guest->asked_ns = now_ns(guest);
         nbd_exports_ask(guest->house.exports, ask);
 }
 

@@ -10,8 +10,8 @@
  * out by threads that may (nbd_work.h); disks are opened and closed by another (nbd_export.h).
  *
  * Who may come is said by the mode of the socket's file (0600) and by TLS.  At most n_guests_max are
- * connected; more wait in the kernel.  A peer that has vanished is noticed by TCP's keepalive; nobody is
- * dropped for being slow.
+ * connected; more wait in the kernel.  A peer that has vanished is noticed by TCP's keepalive; nobody who is
+ * served is dropped for being slow (nbd_guest.h).
  *
  * Draining: nobody is let in any more, requests that have come whole are carried out and answered, and what
  * a client does not read within NBD_DRAIN_NS is lost.

@@ -427,7 +427,7 @@ static void name_the_old_way(struct scene *s, const char *name) {
         connect_guest(s, 1, &net_weather_bad);
         nbd_ask_flags(&bytes, NBD_FIXED_NEWSTYLE);
         nbd_ask_option(&bytes, NBD_OPT_EXPORT_NAME, (struct span){(const uint8_t *)name, strlen(name)});
-        run(s, 60 * NET_SIM_SECOND);
+        run(s, 20 * NET_SIM_SECOND);
         nbd_client_named(&s->client, false);
         say(s, &bytes);
         run(s, 60 * NET_SIM_SECOND);
@@ -508,6 +508,99 @@ static void a_disk_that_fails_is_told_to_the_client_and_once_to_the_log(void **s
         assert_non_null(strstr(s->logged, ".vhd"));
 }
 
+/* ---- those who do not begin ---- */
+
+enum { SECONDS_TO_BEGIN = NBD_BEGIN_NS / NET_SIM_SECOND };
+
+static void say_option(struct scene *s, uint32_t code, bool is_first) {
+        AUTO(buf_fini) struct buf bytes = {0};
+
+        if (is_first)
+                nbd_ask_flags(&bytes, NBD_FIXED_NEWSTYLE | NBD_NO_ZEROES);
+        if (code == NBD_OPT_GO)
+                nbd_ask_export(&bytes, code, (struct span){(const uint8_t *)"a", 1}, 0);
+        else
+                nbd_ask_option(&bytes, code, (struct span){0});
+        say(s, &bytes);
+}
+
+static void one_who_says_nothing_loses_its_place(void **state) {
+        struct scene *s = *state;
+
+        connect_guest(s, 1, &net_weather_fine);
+        net_sim_run(s->loop, (SECONDS_TO_BEGIN - 5) * NET_SIM_SECOND);
+        assert_non_null(s->guest);
+        net_sim_run(s->loop, 10 * NET_SIM_SECOND);
+        assert_null(s->guest);
+        assert_true(s->has_ended);
+        assert_int_equal(s->n_logged, 1);
+        assert_non_null(strstr(s->logged, "a test has not chosen an export"));
+        assert_non_null(strstr(s->logged, "1m"));
+}
+
+static void one_who_haggles_without_end_does_too(void **state) {
+        struct scene *s = *state;
+        unsigned n = 0;
+
+        connect_guest(s, 1, &net_weather_fine);
+        for (; s->guest && n < 10 * SECONDS_TO_BEGIN; n++) {
+                say_option(s, NBD_OPT_LIST, n == 0);
+                run(s, NET_SIM_SECOND);
+        }
+        assert_null(s->guest);
+        assert_int_equal(s->n_logged, 1);
+}
+
+static void one_who_is_served_may_be_silent_for_a_day(void **state) {
+        struct scene *s = *state;
+
+        connect_guest(s, 1, &net_weather_fine);
+        go(s, true);
+        net_sim_run(s->loop, 86400 * NET_SIM_SECOND);
+        assert_non_null(s->guest);
+        ask(s, 1, NBD_CMD_FLUSH, 0, 0, 0);
+        run_until_answered(s, 1);
+        assert_int_equal(s->answers[1].error, NBD_OK);
+        assert_int_equal(s->n_logged, 0);
+}
+
+static void the_time_in_which_it_waits_for_us_is_not_its_own(void **state) {
+        struct scene *s = *state;
+
+        for (unsigned i = 0; i < 2; i++) {
+                connect_guest(s, 1, &net_weather_fine);
+                turn_take(&s->turn, "test");
+                say_option(s, i ? NBD_OPT_LIST : NBD_OPT_GO, true);
+                net_sim_run(s->loop, 10 * SECONDS_TO_BEGIN * NET_SIM_SECOND);
+                assert_non_null(s->guest);
+                assert_true(s->guest->is_asking);
+                turn_give(&s->turn);
+                run(s, 10 * NET_SIM_SECOND);
+                assert_non_null(s->guest);
+                assert_int_equal(s->guest->state, i ? GUEST_TALKING : GUEST_SERVING);
+                net_sim_run(s->loop, (SECONDS_TO_BEGIN + 10) * NET_SIM_SECOND);
+                assert_int_equal(s->n_logged, i);
+                if (i == 0)
+                        disconnect(s);
+        }
+        assert_null(s->guest);
+}
+
+/* A drop, a break and a drain all leave no timer behind. */
+static void whoever_goes_before_it_begins_is_not_dropped_later(void **state) {
+        struct scene *s = *state;
+
+        connect_guest(s, 1, &net_weather_fine);
+        run(s, NET_SIM_SECOND);
+        disconnect(s);
+        connect_guest(s, 2, &net_weather_fine);
+        run(s, NET_SIM_SECOND);
+        nbd_guest_drain(s->guest);
+        net_sim_run(s->loop, 2 * SECONDS_TO_BEGIN * NET_SIM_SECOND);
+        assert_null(s->guest);
+        assert_int_equal(s->n_logged, 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -521,6 +614,11 @@ int main(void) {
                 CASE(the_old_way_to_name_an_export_works_and_its_refusal_is_the_end),
                 CASE(a_drain_answers_what_came_and_then_goes),
                 CASE(a_drain_does_not_wait_for_ever_for_one_who_does_not_read),
+                CASE(one_who_says_nothing_loses_its_place),
+                CASE(one_who_haggles_without_end_does_too),
+                CASE(one_who_is_served_may_be_silent_for_a_day),
+                CASE(the_time_in_which_it_waits_for_us_is_not_its_own),
+                CASE(whoever_goes_before_it_begins_is_not_dropped_later),
                 CASE(a_disk_that_fails_is_told_to_the_client_and_once_to_the_log),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
