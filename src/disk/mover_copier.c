@@ -269,12 +269,25 @@ static void write_next(struct mover_copier *copier, struct piece *piece) {
         copier->at_work -= piece->n;
 }
 
+/* One that is written to meanwhile may say that it holds what a failed sync has lost [D6]: that is not to go
+ * where what it covers is. */
+static void check_trust(struct mover_copier *copier, const struct mover_run *run) {
+        const struct image *from = copier->run[run->layer];
+        struct err_note note;
+
+        if (!atomic_load(&from->has_failed))
+                return;
+        (void)err_set(&note, ERR_IO, "a sync of it failed");
+        fail(copier, run, "read", from, &note);
+}
+
 static void finish_read(struct mover_copier *copier, struct piece *piece) {
         const struct mover_run *run = &copier->batch->runs.data[piece->first];
 
         piece->is_read = true;
         if (piece->request.result)
                 fail(copier, run, "read", copier->run[run->layer], &piece->request.note);
+        check_trust(copier, run);
         write_next(copier, piece);
 }
 
@@ -374,6 +387,7 @@ static void read_piece(struct mover_copier *copier, struct piece *piece) {
         memset(piece->memory + in_page(piece->from_at) + n, 0, piece->n - n);
         if (n == 0) {
                 piece->is_read = true;
+                check_trust(copier, &copier->batch->runs.data[piece->first]);
                 write_next(copier, piece);
                 return;
         }
@@ -392,6 +406,9 @@ static bool clone_next(struct mover_copier *copier) {
         if (!copier->may_clone || copier->next_offset || !mover_run_sharable(run, &first, &n) || n < run->n ||
             run->from_at + run_bytes(run) > from->data_end)
                 return false;
+        check_trust(copier, run);
+        if (copier->failure.code)
+                return true;
         e = io_clone_range(from->file, run->from_at, copier->run[copier->into]->file, run->to_at,
                            run_bytes(run), &note);
         if (e == ERR_UNSUPPORTED) {

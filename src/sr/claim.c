@@ -94,6 +94,11 @@ static enum err check_open(struct claim *claim, const struct node *node, struct 
                 if (uuid_equal(&each->vdi, &node->uuid) &&
                     !(is_leaf(claim, node) && each->mode == CHAIN_WRITE))
                         return err_set(note, ERR_BUSY, "%s is open", node->name);
+                /* It says that it holds what a failed sync lost; what is below it does hold it. */
+                if (uuid_equal(&each->vdi, &node->uuid) &&
+                    atomic_load(&chain_layer(each->chain, 0)->has_failed))
+                        return err_set(note, ERR_BUSY,
+                                       "%s is open, and a sync of it failed: it must be closed", node->name);
         }
         VEC_EACH (&claim->sr->imports, each) {
                 if (sr_import_is_onto(*each, &node->uuid))

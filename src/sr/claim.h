@@ -9,7 +9,7 @@
  *   - the next node of the run is all that names it as its parent; of the top whole children do, and nothing
  *     else
  *   - or it is the top and a leaf: a VDI that nothing names as its parent, and that nobody has open, or one
- *     chain of ours for writing
+ *     chain of ours for writing, no sync of which has failed: such a one may say that it holds what was lost
  * Nodes right above and below must not be of another coalesce: it would change their headers.  No node is
  * larger than the top; where one is smaller, nothing below it is larger than itself, so that it can be grown,
  * or left out, without a byte showing that did not show before.  A pull's top may be a VDI that has children.

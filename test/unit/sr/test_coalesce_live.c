@@ -326,6 +326,76 @@ static void an_error_at_any_call_costs_no_byte(void **state) {
         }
 }
 
+/* What a failed sync lost is not moved over what is below it: old or new, and never neither [D1] [C1]. */
+static void lose_a_write(struct world *w, unsigned block, char letter) {
+        struct err_note note = {0};
+
+        for (unsigned n = 1;; n++) {
+                char data[4096];
+
+                memset(data, letter, sizeof data);
+                assert_true(n < 200);
+                /* Refused once a sync has failed. */
+                if (chain_write(w->chain, data, sizeof data, block * 2 * MIB, &note))
+                        return;
+                kit_put(w->chain, block, letter);
+                io_sim_fail_at(w->io, n, ERR_IO, false);
+                if (!chain_flush(w->chain, &note))
+                        w->want[block] = letter;
+                io_sim_heal(w->io);
+        }
+}
+
+/* Each of its sectors for itself. */
+static void reads_old_or_new(struct world *w, unsigned block, char letter) {
+        const uint64_t places[] = {0, 512, 4096 - 512, MIB + 77, MIB + 1000};
+        struct err_note note = {0};
+        struct chain *chain;
+
+        (void)!sr_close_chain(w->sr, TAKE(w->chain), &note);
+        assert_ok(sr_open_chain(w->sr, &w->vdi, CHAIN_WRITE, &chain, &note));
+        for (unsigned i = 0; i < sizeof places / sizeof *places; i++) {
+                char is = 0;
+
+                assert_ok(chain_read(chain, &is, 1, block * 2 * MIB + places[i], &note));
+                assert_true(is == w->want[block] || is == letter);
+        }
+        kit_put(chain, block, letter);
+        w->want[block] = letter;
+        assert_string_equal(kit_read_chain(chain).s, w->want);
+        assert_ok(sr_close_chain(w->sr, chain, &note));
+}
+
+static void what_a_failed_sync_lost_is_not_moved(void **state) {
+        bool was_done = false;
+
+        (void)state;
+        for (unsigned stop = 0; !was_done; stop++) {
+                struct err_note note = {0};
+                struct world w;
+                bool is_done = false;
+
+                world_init(&w, 300 + stop, 3);
+                if (stop > 0)
+                        begin(&w);
+                for (unsigned i = 1; i < stop && !was_done; i++)
+                        was_done = !step(&w);
+                lose_a_write(&w, 1, 'x');
+                if (stop == 0)
+                        assert_err(coalesce_begin(w.sr, &w.run, NULL, &w.c, &note), ERR_BUSY,
+                                   "a sync of it failed");
+                else
+                        while (!is_done && !coalesce_step(w.c, &is_done, &note))
+                                ;
+                if (stop == 0)
+                        w.c = NULL;
+                else
+                        coalesce_end(TAKE(w.c));
+                reads_old_or_new(&w, 1, 'x');
+                world_fini(&w);
+        }
+}
+
 static void step_until(struct world *w, enum coalesce_state state) {
         struct coalesce_progress progress;
 
@@ -544,6 +614,7 @@ static int run_both_ways(void) {
                 cmocka_unit_test(a_lease_may_come_at_any_step),
                 cmocka_unit_test(a_clone_may_be_made_at_any_step),
                 cmocka_unit_test(the_vdi_may_grow_at_any_step),
+                cmocka_unit_test(what_a_failed_sync_lost_is_not_moved),
                 cmocka_unit_test(an_error_at_any_call_costs_no_byte),
                 cmocka_unit_test(what_is_seen_after_a_kill_stays),
         };
