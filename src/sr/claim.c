@@ -296,13 +296,50 @@ enum err claim_recover(struct sr *sr, const struct intent *intent, struct err_no
 
 /* ---- sizes ---- */
 
+/* NULL: nobody has it open. */
+static const struct image *image_of(const struct sr *sr, const struct node *node) {
+        return map_get(&sr->images.open, (struct map_key){node->device, node->inode});
+}
+
 static enum err grow_node(struct sr *sr, const struct node *node, uint64_t size, struct err_note *note) {
         /* Its blocks may have to make room for a larger table, under the maps of chains that read them. */
-        if (map_get(&sr->images.open, (struct map_key){node->device, node->inode}))
+        if (image_of(sr, node))
                 return err_set(note, ERR_BUSY,
                                "%s must be grown from %s to %s first, and is read by a disk that is open",
                                node->name, text_size(node->size).s, text_size(size).s);
         return sr_resize_node(sr, node, size, note);
+}
+
+static bool passes(const struct sr_open_chain *open, const void *image) {
+        return chain_passes(open->chain, image);
+}
+
+static bool can_all_step_aside(const struct sr *sr, const struct image *image) {
+        VEC_EACH (&sr->chains, each) {
+                if (passes(each, image) && !each->opener.step_aside)
+                        return false;
+        }
+        return true;
+}
+
+enum err claim_ask_aside(struct sr *sr, const struct intent *intent, struct sr_aside *aside,
+                         struct err_note *note) {
+        uint64_t size = tree_find(&sr->tree, &intent->vdi)->size;
+
+        for (unsigned asks = 0; asks < 2; asks++) {
+                VEC_EACH (&intent->nodes, each) {
+                        const struct node *node = tree_find(&sr->tree, each);
+                        const struct image *image = image_of(sr, node);
+
+                        if (node->size == size || !image)
+                                continue;
+                        if (!asks && !can_all_step_aside(sr, image))
+                                return ERR_NONE;
+                        if (asks && sr_ask_aside(sr, passes, image, aside, note))
+                                return note->code;
+                }
+        }
+        return ERR_NONE;
 }
 
 enum err claim_grow(struct sr *sr, const struct intent *intent, bool *ret_did_grow, struct err_note *note) {

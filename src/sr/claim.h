@@ -34,6 +34,9 @@ struct coalesce_run {
 /* sr was refreshed.  ret: of INTENT_COALESCE or INTENT_PULL, complete, not yet put. */
 MUST_USE enum err claim_check(struct sr *, const struct coalesce_run *, struct intent *ret,
                               struct err_note *);
+/* Whoever of us reads a node that claim_grow will make larger steps aside, where all of them can; else none.
+ */
+MUST_USE enum err claim_ask_aside(struct sr *, const struct intent *, struct sr_aside *, struct err_note *);
 /* Nodes that are smaller than the top are made as large.  ERR_BUSY where somebody has one open. */
 MUST_USE enum err claim_grow(struct sr *, const struct intent *, bool *ret_did_grow, struct err_note *);
 

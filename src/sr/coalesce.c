@@ -412,11 +412,28 @@ static void coalesce_free(struct coalesce *c) {
         free(c);
 }
 
+/* Who reads what must grow does without it meanwhile.  In the turn in which it is claimed, and under the
+ * intent of the resize: so nobody comes between [C4]. */
+static enum err grow_below_guests(struct sr *sr, struct coalesce *c, struct err_note *note) {
+        struct sr_aside aside = {0};
+        enum err err = claim_ask_aside(sr, &c->intent, &aside, note);
+        bool did_grow;
+
+        if (aside.all.n == 0)
+                return err;
+        if (!err)
+                err = claim_grow(sr, &c->intent, &did_grow, note);
+        err = sr_refresh_after(sr, err, note);
+        sr_step_back(&aside);
+        return err;
+}
+
 static enum err begin(struct sr *sr, struct coalesce *c, struct err_note *note) {
         struct err_note unused;
         enum err err;
 
-        if (sr_begin_change(sr, note) || sr_refresh(sr, note) || claim_check(sr, &c->run, &c->intent, note))
+        if (sr_begin_change(sr, note) || sr_refresh(sr, note) || claim_check(sr, &c->run, &c->intent, note) ||
+            (!c->run.is_pull && grow_below_guests(sr, c, note)))
                 return note->code;
         *vec_add(&sr->coalesces) = c;
         c->sr = sr;

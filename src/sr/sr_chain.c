@@ -126,6 +126,26 @@ void sr_set_opener(struct sr *sr, struct chain *chain, const struct sr_opener *o
         }
 }
 
+enum err sr_ask_aside(struct sr *sr, bool (*has)(const struct sr_open_chain *, const void *what),
+                      const void *what, struct sr_aside *aside, struct err_note *note) {
+        for (size_t i = sr->chains.n; i-- > 0;) {
+                const struct sr_open_chain open = sr->chains.data[i];
+
+                if (!open.opener.step_aside || !has(&open, what))
+                        continue;
+                if (open.opener.step_aside(open.opener.user, note))
+                        return note->code;
+                *vec_add(&aside->all) = open.opener;
+        }
+        return ERR_NONE;
+}
+
+void sr_step_back(struct sr_aside *aside) {
+        VEC_EACH (&aside->all, each)
+                each->step_back(each->user);
+        vec_fini(&aside->all);
+}
+
 static void forget_chain(struct sr *sr, const struct chain *chain) {
         struct latency_counts latency;
         struct uuid uuid = {0};

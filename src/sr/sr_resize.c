@@ -67,34 +67,20 @@ enum err sr_resize_node(struct sr *sr, const struct node *node, uint64_t size, s
                                        : resize_raw(file, size, note);
 }
 
-/* ---- who has it open ---- */
+/* ---- a VDI ---- */
 
-struct aside {
-        VEC(struct sr_opener) all;
-};
+static bool has_vdi(const struct sr_open_chain *open, const void *vdi) {
+        return uuid_equal(&open->vdi, vdi);
+}
 
-static enum err step_aside(struct sr *sr, const struct vdi *vdi, struct aside *aside, struct err_note *note) {
-        for (size_t i = sr->chains.n; i-- > 0;) {
-                const struct sr_open_chain open = sr->chains.data[i];
-
-                if (!uuid_equal(&open.vdi, &vdi->row.uuid) || !open.opener.step_aside)
-                        continue;
-                if (open.opener.step_aside(open.opener.user, note))
-                        return note->code;
-                *vec_add(&aside->all) = open.opener;
-        }
+static enum err ask_aside(struct sr *sr, const struct vdi *vdi, struct sr_aside *aside,
+                          struct err_note *note) {
+        if (sr_ask_aside(sr, has_vdi, &vdi->row.uuid, aside, note))
+                return note->code;
         return sr_need_closed(sr, vdi, "resize", note);
 }
 
-static void step_back(struct aside *aside) {
-        VEC_EACH (&aside->all, each)
-                each->step_back(each->user);
-        vec_fini(&aside->all);
-}
-
-/* ---- a VDI ---- */
-
-static enum err resize(struct sr *sr, const struct uuid *uuid, uint64_t size, struct aside *aside,
+static enum err resize(struct sr *sr, const struct uuid *uuid, uint64_t size, struct sr_aside *aside,
                        struct err_note *note) {
         AUTO(io_close) struct io_file *file = NULL;
         const struct vdi *vdi;
@@ -107,7 +93,7 @@ static enum err resize(struct sr *sr, const struct uuid *uuid, uint64_t size, st
                                text_size(vdi->node->size).s);
         if (size == vdi->node->size)
                 return ERR_NONE;
-        if (step_aside(sr, vdi, aside, note) || open_alone(sr, vdi->node, &file, note) ||
+        if (ask_aside(sr, vdi, aside, note) || open_alone(sr, vdi->node, &file, note) ||
             (!uuid_is_null(&vdi->row.stream_uuid) && forget_stream(sr, vdi, note)))
                 return note->code;
         return vdi->node->kind == IMAGE_VHD ? resize_vhd(sr, vdi->node, file, size, note)
@@ -116,11 +102,11 @@ static enum err resize(struct sr *sr, const struct uuid *uuid, uint64_t size, st
 
 enum err sr_vdi_resize(struct sr *sr, const struct uuid *uuid, uint64_t size, struct err_note *note) {
         struct uuid_text room;
-        struct aside aside = {0};
+        struct sr_aside aside = {0};
         enum err err = resize(sr, uuid, size, &aside, note);
 
         err = sr_refresh_after(sr, err, note);
-        step_back(&aside);
+        sr_step_back(&aside);
         if (err)
                 return err_wrap(note, "resize VDI %s to %s", sr_called(sr, uuid, &room), text_size(size).s);
         return ERR_NONE;

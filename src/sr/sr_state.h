@@ -56,6 +56,15 @@ enum err sr_refresh_after(struct sr *, enum err, struct err_note *);
 MUST_USE enum err sr_need_vdi(struct sr *, const struct uuid *, const struct vdi **ret, struct err_note *);
 /* … that nobody of us has open, or is importing onto.  What nobody wants any more is closed. */
 MUST_USE enum err sr_need_closed(struct sr *, const struct vdi *, const char *verb, struct err_note *);
+/* Those who stepped aside, to be called back by sr_step_back. */
+struct sr_aside {
+        VEC(struct sr_opener) all; /* owned */
+};
+/* Asks all whose chains `has` says yes of.  Where one refuses, those that stepped aside are still to be
+ * called back. */
+MUST_USE enum err sr_ask_aside(struct sr *, bool (*has)(const struct sr_open_chain *, const void *what),
+                               const void *what, struct sr_aside *, struct err_note *);
+void sr_step_back(struct sr_aside *);
 struct sr_open_chain *sr_writer_of(struct sr *, const struct uuid *vdi); /* NULL: nobody writes to it */
 
 /* Makes .catena and opens it once; refuses nothing.  What sr_create and sr_adopt have in common. */

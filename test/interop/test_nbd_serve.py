@@ -246,6 +246,9 @@ class Under(Case):
             for mib in 5000, 6000, 7000:
                 self.run_ok('vdi', 'resize', '--sr', 'sr', 'a', '%dM' % mib)
             self.assertEqual(running.wait(60), DONE)
+            self.run_ok('gc', 'run', '--sr', 'sr')  # what a resize ended goes on, into what must grow for it
+            shown = json.loads(self.run_ok('vdi', 'show', '--sr', 'sr', 'a', '--json'))
+            self.assertLessEqual(shown['depth'], 2, shown)
         finally:
             done.set()
             for writer in writers:

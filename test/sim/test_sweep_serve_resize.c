@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 
+#include "coalesce.h"
 #include "nbd_export.h"
 
 #define LARGE (1024 * MIB)
@@ -29,6 +30,7 @@ static const struct spot {
 
 struct serving {
         bool has_parent, is_raw;
+        bool is_coalesced; /* its parent is hidden, and takes it in after the resize: it must grow first */
 
         bool is_written[SPOTS]; /* it was attempted */
         bool is_in[SPOTS];      /* it was done */
@@ -142,6 +144,35 @@ static void grow(struct serving *s) {
         turn_give(&s->turn);
 }
 
+static enum err push_all(struct sr *sr, const struct uuid *vdi, struct err_note *note) {
+        const struct node *node = tree_find(sr_tree(sr), vdi);
+        const struct coalesce_options options = {.batch_bytes = BLOCK};
+        struct coalesce_run run = {.top = *vdi, .n = 2, .is_leaf = true};
+        struct coalesce *c;
+        enum err failed = ERR_NONE;
+        bool is_done = false;
+
+        if (!node || !node->parent)
+                return err_set(note, ERR_NOT_FOUND, "it has no parent");
+        run.target = node->parent->uuid;
+        if (coalesce_begin(sr, &run, &options, &c, note))
+                return note->code;
+        while (!is_done && !failed)
+                failed = coalesce_step(c, &is_done, note);
+        coalesce_end(c);
+        return failed;
+}
+
+static void coalesce(struct serving *s) {
+        struct err_note note;
+        struct uuid uuid;
+
+        turn_take(&s->turn, "coalesce");
+        if (find(s->sr, "a", &uuid, &note) || push_all(s->sr, &uuid, &note))
+                note_error(s, &note);
+        turn_give(&s->turn);
+}
+
 static void serve_one(struct serving *s) {
         struct nbd_ask ask = {.kind = NBD_ASK_OPEN, .name = "a", .answered = on_answered, .user = s};
 
@@ -153,6 +184,8 @@ static void serve_one(struct serving *s) {
                 s->export = TAKE(ask.export);
                 write_spot(s, 0);
                 grow(s);
+                if (s->is_coalesced)
+                        coalesce(s);
                 write_spot(s, 1);
                 if (s->is_large)
                         write_spot(s, 2);
@@ -168,7 +201,10 @@ static enum err operate(struct io *io, void *ctx, struct err_note *note) {
         struct nbd_shelf shelf;
         struct nbd_work *work;
 
-        *s = (struct serving){.has_parent = s->has_parent, .is_raw = s->is_raw, .note = note};
+        *s = (struct serving){.has_parent = s->has_parent,
+                              .is_raw = s->is_raw,
+                              .is_coalesced = s->is_coalesced,
+                              .note = note};
         if (open_sr(io, &sr, note))
                 return note->code;
         s->sr = sr;
@@ -194,7 +230,9 @@ static enum err setup(struct io *io, void *ctx, struct err_note *note) {
         if (sr_create(io, DIR, "main", NULL, &unused, note) || open_sr(io, &sr, note) ||
             create(sr, "a", s->is_raw ? IMAGE_RAW : IMAGE_VHD, note) || fill(sr, "a", "AB", note))
                 return note->code;
-        return s->has_parent ? snapshot(sr, "a", "s", note) : ERR_NONE;
+        if (s->has_parent && snapshot(sr, "a", "s", note))
+                return note->code;
+        return s->is_coalesced ? delete (sr, "s", note) : ERR_NONE;
 }
 
 /* ---- what must hold ---- */
@@ -254,8 +292,8 @@ static enum err check(struct io *io, void *ctx, enum sweep_outcome outcome, stru
 
 /* ---- the sweeps ---- */
 
-static unsigned sweep_serving(const char *name, bool has_parent, bool is_raw) {
-        struct serving serving = {.has_parent = has_parent, .is_raw = is_raw};
+static unsigned sweep_serving(const char *name, const struct serving *how) {
+        struct serving serving = *how;
         struct sweep sweep = {.name = name,
                               .ctx = &serving,
                               .setup = setup,
@@ -268,17 +306,24 @@ static unsigned sweep_serving(const char *name, bool has_parent, bool is_raw) {
 
 static void a_served_disk_grows_whatever_happens(void **state) {
         (void)state;
-        assert_int_equal(sweep_serving("serve-resize", false, false), 0);
+        assert_int_equal(sweep_serving("serve-resize", &(struct serving){0}), 0);
 }
 
 static void and_one_over_a_snapshot(void **state) {
         (void)state;
-        assert_int_equal(sweep_serving("serve-resize-child", true, false), 0);
+        assert_int_equal(sweep_serving("serve-resize-child", &(struct serving){.has_parent = true}), 0);
 }
 
 static void and_a_raw_one(void **state) {
         (void)state;
-        assert_int_equal(sweep_serving("serve-resize-raw", false, true), 0);
+        assert_int_equal(sweep_serving("serve-resize-raw", &(struct serving){.is_raw = true}), 0);
+}
+
+static void and_one_that_is_then_pushed_into_a_parent_that_must_grow(void **state) {
+        const struct serving how = {.has_parent = true, .is_coalesced = true};
+
+        (void)state;
+        assert_int_equal(sweep_serving("serve-resize-push", &how), 0);
 }
 
 int main(void) {
@@ -286,6 +331,7 @@ int main(void) {
                 cmocka_unit_test(a_served_disk_grows_whatever_happens),
                 cmocka_unit_test(and_one_over_a_snapshot),
                 cmocka_unit_test(and_a_raw_one),
+                cmocka_unit_test(and_one_that_is_then_pushed_into_a_parent_that_must_grow),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
