@@ -42,7 +42,7 @@ unsigned nbd_work_threads(void) {
 static void join_line(struct nbd_lane *lane) {
         struct nbd_work *work = lane->work;
 
-        if (lane->is_in_line || lane->is_frozen || !lane->first || lane->n_running + 1 >= work->n_threads)
+        if (lane->is_in_line || !lane->first || lane->n_running + 1 >= work->n_threads)
                 return;
         lane->is_in_line = true;
         lane->next = NULL;

@@ -403,12 +403,15 @@ static void what_a_failed_sync_lost_is_not_moved(void **state) {
                 struct world w;
                 bool is_done = false;
 
-                world_init(&w, 300 + stop, 3);
+                /* Its block holds other sectors already: what is lost is bits that say more than there is. */
+                world_init(&w, 300 + stop, 2);
+                assert_ok(chain_write(w.chain, "other", 5, 65536, &note));
+                assert_ok(chain_flush(w.chain, &note));
                 if (stop > 0)
                         begin(&w);
                 for (unsigned i = 1; i < stop && !was_done; i++)
                         was_done = !step(&w);
-                lose_a_write(&w, 1, 'x');
+                lose_a_write(&w, 0, 'x');
                 if (stop == 0)
                         assert_err(coalesce_begin(w.sr, &w.run, NULL, &w.c, &note), ERR_BUSY,
                                    "a sync of it failed");
@@ -419,7 +422,7 @@ static void what_a_failed_sync_lost_is_not_moved(void **state) {
                         w.c = NULL;
                 else
                         coalesce_end(TAKE(w.c));
-                reads_old_or_new(&w, 1, 'x');
+                reads_old_or_new(&w, 0, 'x');
                 world_fini(&w);
         }
 }
