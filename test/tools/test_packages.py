@@ -50,6 +50,13 @@ class Packages(unittest.TestCase):
         self.assertIn('are skipped without', done.stdout)
         self.assertIn('nosuch-run', done.stdout)
 
+    def test_one_of_several_ways_to_find_it_is_enough(self):
+        with tempfile.TemporaryDirectory() as folder:
+            row = 'nosuch-way build cmd:nosuch-program,begins:%s/kernel-,pc:nosuch found so' % folder
+            self.assertEqual(packages([row], 'build').returncode, 1)
+            open(os.path.join(folder, 'kernel-6.1'), 'w').close()
+            self.assertEqual(packages([row], 'build').returncode, 0)
+
     def test_a_system_that_is_not_debian_is_told_the_names(self):
         with tempfile.TemporaryDirectory() as folder:
             for name in ('sed', 'tr', 'cut', 'id', 'dirname', 'cat'):
@@ -71,7 +78,8 @@ class Packages(unittest.TestCase):
             self.assertEqual(len(row), 4, row)
             for job in row[1].split(','):
                 self.assertIn(job.rstrip('?'), ('build', 'test', 'run', 'bench'))
-            self.assertTrue(row[2] == '-' or row[2].startswith(('cmd:', 'pc:')), row)
+            for way in row[2].split(','):
+                self.assertTrue(way == '-' or way.startswith(('cmd:', 'pc:', 'begins:/')), row)
         self.assertEqual(len(rows), len({row[0] for row in rows}))
 
 
