@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""tools/run, small: it ends well; it does not when a backup, a restore or a write is not what it should be.
+"""tools/run, small: it ends well; it does not when a backup, a restore, a write or a coalesce is not what it
+should be.
 
 Between tools/run and catena stands, where a test wants it, a liar: a script that passes each call on but
 spoils one.
@@ -25,6 +26,14 @@ ABSENT = [name for name in ('mke2fs', 'debugfs', 'e2fsck') if not shutil.which(n
 
 NOBODY = 65534
 
+def has_nbd():
+    return any(os.access(python, os.X_OK) and
+               subprocess.run([python, '-c', 'import nbd'], stderr=subprocess.DEVNULL).returncode == 0
+               for python in (sys.executable, '/usr/bin/python3'))
+
+
+needs_nbd = unittest.skipUnless(has_nbd(), 'python3-libnbd is not installed')
+
 LIAR = '''#!/bin/sh
 lie=%s catena=%s
 case "$lie $*" in
@@ -33,6 +42,12 @@ case "$lie $*" in
 "no-write vdi write "*" --offset 0") ;;
 "no-write vdi write "*) exit 0 ;;
 "no-gc gc run "*) exit 0 ;;
+"no-live-gc gc run "*) [ ! -S "$RUN_DIR/nbd.sock" ] || exit 0 ;;
+"live-wait gc run "*) while [ -S "$RUN_DIR/nbd.sock" ]; do sleep 0.1; done ;;
+"live-flip vdi export "*)
+        [ ! -e "$RUN_DIR/written.json" ] || { "$catena" "$@" | tr '\\000' '\\001'; exit; } ;;
+"no-serve serve "*) exit 5 ;;
+"bad-end serve "*) trap 'kill $!' TERM; "$catena" "$@" & wait; wait; exit 6 ;;
 *" --base "*) "$catena" "$@" && exec %s %s --spoil "$lie" "$RUN_DIR/delta.vhd" ;;
 esac
 exec "$catena" "$@"
@@ -96,6 +111,7 @@ class Run(unittest.TestCase):
         done = self.run_it()
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn('bytes, file system and files are equal.', done.stdout)
+        self.assertIn('what was written last.' if has_nbd() else 'Not shown: ', done.stdout)
         self.assertEqual(os.listdir(self.folder), ['run'])
         left = os.listdir(self.place)
         for name in ('disk.raw', 'full.vhd', 'delta.vhd', 'restored.raw', 'sr', 'table.txt'):
@@ -131,6 +147,70 @@ class Run(unittest.TestCase):
 
     def test_writes_that_are_lost_are_noticed(self):
         self.notices('no-write', 'differs from what was backed up, first at byte')
+
+    def test_without_libnbd_the_rest_is_shown(self):
+        hidden = tempfile.TemporaryDirectory(prefix='catena-run-')
+        self.addCleanup(hidden.cleanup)
+        with open(os.path.join(hidden.name, 'nbd.py'), 'w') as f:
+            f.write('raise ImportError\n')
+        done = self.run_it(PYTHONPATH=hidden.name)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn('are equal.', done.stdout)
+        self.assertIn('python3-libnbd is not installed', done.stdout)
+
+    @needs_nbd
+    def test_a_chain_that_stays_long_below_a_writer_is_noticed(self):
+        self.notices('no-live-gc', 'gc run below a writer left 5 files in the chain, of 5')
+
+    @needs_nbd
+    def test_a_served_disk_that_is_not_what_was_written_is_noticed(self):
+        self.notices('live-flip', 'differs from what was backed up, first at byte')
+
+    @needs_nbd
+    def test_a_server_that_does_not_begin_or_end_well_is_noticed(self):
+        self.notices('no-serve', 'serve ended with exit status 5')
+        self.notices('bad-end', 'serve ended with exit status 6')
+
+    def begin_and_serve(self):
+        """A run that coalesces for ever below a writer, and what else it runs: (pid, birth) of each."""
+        run = subprocess.Popen([os.path.join(TOP, 'tools', 'run')], env=self.environment('live-wait'),
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(run.stdout.close)
+        self.addCleanup(run.wait)
+        self.addCleanup(run.kill)
+        for line in run.stdout:
+            if 'gc run' in line and os.path.exists(os.path.join(self.place, 'nbd.sock')):
+                break
+        with open(os.path.join(self.place, 'pid')) as f:
+            pids = [line.split() for line in f]
+        self.assertEqual(len(pids), 3)
+        return run, pids[1:]
+
+    def runs(self, pid, birth):
+        try:
+            with open('/proc/%s/stat' % pid) as f:
+                fields = f.read().rpartition(')')[2].split()
+        except OSError:
+            return False
+        return fields[0] != 'Z' and fields[19] == birth
+
+    @needs_nbd
+    def test_a_run_that_is_stopped_stops_its_server(self):
+        run, pids = self.begin_and_serve()
+        run.terminate()
+        self.assertIn('stopped by signal %d' % signal.SIGTERM, run.communicate(timeout=60)[0])
+        self.assertEqual(run.returncode, 1)
+        self.assertEqual([pid for pid in pids if self.runs(*pid)], [])
+
+    @needs_nbd
+    def test_a_second_run_stops_the_server_of_one_that_was_killed(self):
+        run, pids = self.begin_and_serve()
+        run.kill()
+        run.wait()
+        self.assertTrue(self.runs(*pids[0]))
+        done = self.run_it(CATENA='/bin/false')
+        self.assertIn('stopping the run under way (process %s)' % pids[0][0], done.stdout)
+        self.assertEqual([pid for pid in pids if self.runs(*pid)], [])
 
     def test_a_second_run_stops_the_first_and_starts_afresh(self):
         first = subprocess.Popen([os.path.join(TOP, 'tools', 'run')], env=self.environment('wait'),
