@@ -7,6 +7,7 @@ import re
 import select
 import shlex
 import shutil
+import struct
 import subprocess
 import threading
 import time
@@ -15,6 +16,8 @@ MIB = 1 << 20
 DISK = 96 * MIB
 PATIENCE = 200  # seconds without a word from a guest, on a machine that is busy with other things
 BUSYBOX = shutil.which('busybox') or '/bin/busybox'
+GRUB = '/usr/lib/grub/i386-pc'
+QUIET = ' quiet loglevel=2 printk.time=0 printk.devkmsg=on panic=-1'  # nothing but what the writer says
 APPLETS = ('cat', 'dd', 'head', 'mount', 'mv', 'poweroff', 'rm', 'sh', 'sha256sum', 'sync')
 MODULES = ('crc32c_generic', 'virtio_pci', 'virtio_blk', 'ext4')
 
@@ -33,7 +36,7 @@ exec /bin/busybox switch_root /root /sbin/init
 
 # In the root. /dev/kmsg: printk has said it when the write returns, whatever happens next. FIRST and SEED are
 # from the kernel's command line. A file that is about to change is named before it does (TOUCH), and with its
-# sum when a sync has made it durable (SYNCED). Each turn reads another file from the disk again.
+# sum when a sync has made it durable (SYNCED). Then it is read from the disk again, and so is another one.
 WRITER = '''#!/bin/sh
 mount -t proc proc /proc
 mount -t devtmpfs dev /dev
@@ -62,12 +65,13 @@ while [ ! -e /tmp/stop ]; do
         say SYNCED $FIRST $name $1
         echo $1 >/tmp/$name
         dice 24
-        name=f$d
-        if [ -e /tmp/$name -a -e $name ]; then
-                echo 3 >/proc/sys/vm/drop_caches
-                set -- $(sha256sum $name)
-                [ $1 = $(cat /tmp/$name) ] || say WRONG $name $1
-        fi
+        echo 3 >/proc/sys/vm/drop_caches
+        for name in $name f$d; do
+                if [ -e /tmp/$name -a -e $name ]; then
+                        set -- $(sha256sum $name)
+                        [ $1 = $(cat /tmp/$name) ] || say WRONG $name $1
+                fi
+        done
 done
 cd /
 sync
@@ -155,8 +159,8 @@ def make_initramfs(path, modules):
         f.write(cpio(entries))
 
 
-def make_root(folder, image):
-    """An ext4 image with busybox and the writer."""
+def make_root(folder, image, *more):
+    """An ext4 image with busybox and the writer, and more files."""
     for name in ('bin', 'data', 'dev', 'proc', 'sbin', 'tmp'):
         os.makedirs(os.path.join(folder, name))
     shutil.copy(BUSYBOX, os.path.join(folder, 'bin', 'busybox'))
@@ -165,17 +169,38 @@ def make_root(folder, image):
     with open(os.path.join(folder, 'sbin', 'init'), 'w') as f:
         f.write(WRITER)
     os.chmod(os.path.join(folder, 'sbin', 'init'), 0o755)
+    for name in more:
+        shutil.copy(name, folder)
     subprocess.run(['mke2fs', '-q', '-t', 'ext4', '-b', '4096', '-E',
                     'root_owner=0:0,lazy_itable_init=0,lazy_journal_init=0', '-d', folder, image,
                     '%dk' % (DISK // 1024)], check=True, capture_output=True)
 
 
+def add_boot_loader(root, disk):
+    """Makes a disk of a file system with vmlinuz and initrd.img in it: GRUB stands before the partition."""
+    folder = os.path.dirname(disk)
+    core, config = os.path.join(folder, 'core.img'), os.path.join(folder, 'grub.cfg')
+    with open(config, 'w') as f:
+        f.write('linux (hd0,msdos1)/vmlinuz root=/dev/vda1 rw console=ttyS0%s FIRST=0 SEED=1\n'
+                'initrd (hd0,msdos1)/initrd.img\nboot\n' % QUIET)
+    subprocess.run(['grub-mkimage', '-O', 'i386-pc', '-d', GRUB, '-c', config, '-p', '/', '-o', core,
+                    'biosdisk', 'part_msdos', 'ext2', 'linux'], check=True, capture_output=True)
+    with open(os.path.join(GRUB, 'boot.img'), 'rb') as f:
+        first = f.read(440)  # finds the rest in the sectors behind it
+    with open(core, 'rb') as f:
+        rest = f.read()
+    table = struct.pack('<B3sB3sII', 0x80, b'', 0x83, b'', MIB // 512, os.path.getsize(root) // 512)
+    with open(disk, 'wb') as to, open(root, 'rb') as f:
+        to.write(first.ljust(446, b'\0') + table.ljust(64, b'\0') + b'\x55\xaa' + rest)
+        to.seek(MIB)
+        shutil.copyfileobj(f, to)
+
+
 def command_of(readme):
-    """How the README starts a guest, as words."""
+    """How the README starts a guest, as words: what every disk needs, and what one without a boot loader."""
     with open(readme) as f:
-        text = f.read().replace('\\\n', ' ')
-    line, = re.findall(r'^qemu-system-x86_64 .*-append .*$', text, re.M)
-    return shlex.split(line, comments=True)
+        (first, second), = re.findall(r'^(qemu-system-x86_64 .*) \\\n +(-nographic .*)$', f.read(), re.M)
+    return shlex.split(first), shlex.split(second)
 
 
 # ---- a guest that runs -----------------------------------------------------------------------------
