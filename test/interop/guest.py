@@ -37,12 +37,14 @@ exec /bin/busybox switch_root /root /sbin/init
 # In the root. /dev/kmsg: printk has said it when the write returns, whatever happens next. FIRST and SEED are
 # from the kernel's command line. A file that is about to change is named before it does (TOUCH), and with its
 # sum when a sync has made it durable (SYNCED). Then it is read from the disk again, and so is another one.
+# Each boot begins a line of the manifest, whatever the one before was killed in.
 WRITER = '''#!/bin/sh
 mount -t proc proc /proc
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
 mount -o remount,discard /
 cd /data
+echo >>manifest
 say() { echo "<1>@ $*" >/dev/kmsg; }
 dice() { SEED=$(((SEED * 1103515245 + 12345) & 2147483647)); d=$(((SEED >> 8) % $1)); }
 (read -r line; : >/tmp/stop) </dev/console &

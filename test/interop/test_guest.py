@@ -123,9 +123,9 @@ class Guest(Case):
                     found = hashlib.sha256(f.read()).hexdigest()
             self.assertEqual(found, wanted, '%s: %s' % (name, file))
         if told.manifest:
-            with open(os.path.join(out, 'data', 'manifest')) as f:
-                lines = f.read().split('\n')
-            self.assertEqual(lines[:len(told.manifest)], told.manifest, name)
+            with open(os.path.join(out, 'data', 'manifest'), errors='replace') as f:
+                lines = set(f.read().split('\n'))
+            self.assertEqual([line for line in told.manifest if line not in lines], [], name)
         shutil.rmtree(out)
         os.unlink(raw)
         self.looked += 1
