@@ -120,6 +120,8 @@ def main(socket, export, record):
     except (nbd.Error, ValueError, OSError) as problem:
         print(json.dumps({'error': str(problem)}), flush=True)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

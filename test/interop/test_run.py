@@ -46,6 +46,7 @@ case "$lie $*" in
 "live-wait gc run "*) while [ -S "$RUN_DIR/nbd.sock" ]; do sleep 0.1; done ;;
 "live-flip vdi export "*)
         [ ! -e "$RUN_DIR/written.json" ] || { "$catena" "$@" | tr '\\000' '\\001'; exit; } ;;
+"live-kill gc run "*) [ ! -S "$RUN_DIR/nbd.sock" ] || kill -9 "$(sed -n '2s/ .*//p' "$RUN_DIR/pid")" ;;
 "no-serve serve "*) exit 5 ;;
 "bad-end serve "*) trap 'kill $!' TERM; "$catena" "$@" & wait; wait; exit 6 ;;
 *" --base "*) "$catena" "$@" && exec %s %s --spoil "$lie" "$RUN_DIR/delta.vhd" ;;
@@ -170,6 +171,10 @@ class Run(unittest.TestCase):
     def test_a_server_that_does_not_begin_or_end_well_is_noticed(self):
         self.notices('no-serve', 'serve ended with exit status 5')
         self.notices('bad-end', 'serve ended with exit status 6')
+
+    @needs_nbd
+    def test_a_server_that_dies_below_a_writer_is_noticed(self):
+        self.notices('live-kill', 'the writer: nbd_')
 
     def begin_and_serve(self):
         """A run that coalesces for ever below a writer, and what else it runs: (pid, birth) of each."""
