@@ -277,10 +277,13 @@ class Guest:
     def run_snapshot(self, take):
         """What take() gives, and what a snapshot that it took must hold: files not touched meanwhile."""
         self.pump()
-        before, n = self.told.copy(), len(self.words)
+        with self.lock:  # another thread may hear that a file is touched
+            before, n = self.told.copy(), len(self.words)
         taken = take()
         self.pump()
-        for words in self.words[n:]:
+        with self.lock:
+            meanwhile = self.words[n:]
+        for words in meanwhile:
             if words[0] == 'TOUCH':
                 before.sums.pop(words[1], None)
         return taken, before

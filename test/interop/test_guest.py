@@ -233,7 +233,8 @@ class Guest(Case):
         os.waitpid(self.server.pid, os.WUNTRACED)
         try:
             self.guest.pump()
-            told, snapshots = self.told.copy(), dict(self.snapshots)
+            with self.guest.lock:
+                told, snapshots = self.told.copy(), dict(self.snapshots)
             self.tool('cp', '-a', '--sparse=always', 'sr', 'stopped')
         finally:
             self.server.send_signal(signal.SIGCONT)
