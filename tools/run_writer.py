@@ -15,6 +15,7 @@ An answer tells what was done since the last one: writes, bytes, and how long re
 slowest, in seconds). {"error": …} tells what went wrong.
 """
 import json
+import os
 import random
 import select
 import statistics
@@ -113,8 +114,10 @@ def main(socket, export, record):
     import nbd  # not at the top: tools/run knows the content of blocks also where there is none
     handle = nbd.NBD()
     handle.set_export_name(export)
+    record = os.path.abspath(record)
     try:
-        handle.connect_unix(socket)
+        os.chdir(os.path.dirname(socket) or '.')  # the name of a socket may have some 100 bytes
+        handle.connect_unix(os.path.basename(socket))
         serve(Writer(handle), record)
         handle.shutdown()
     except (nbd.Error, ValueError, OSError) as problem:
