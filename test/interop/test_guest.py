@@ -23,7 +23,7 @@ from test_nbd import CATENA, DONE, TOP, Case
 os.environ['PATH'] += ':/usr/sbin:/sbin'
 SOAK = os.environ.get('CATENA_SOAK', '') not in ('', '0')
 KILLS = 20 if SOAK else 2
-STOPS = 5      # before each kill, looked at as if it came then
+STOPS = 4      # before each kill, looked at as if it came then
 RATE = '4M'  # of coalesces, so that they last while the guest does something
 README = os.path.join(TOP, 'README.md')
 TOTALS = re.compile(r'Free (blocks|inodes) count wrong \(\d+, counted=\d+\)\.\nFix\? yes\n')
