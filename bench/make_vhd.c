@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* bench_make_vhd FILE SIZE [PERCENT]: a dynamic VHD of which every block is allocated, or so many of a hundred,
- * in random order, and whole; what is in the blocks is a hole of the file. */
+/* bench_make_vhd FILE SIZE [PERCENT]: a dynamic VHD of which every block is allocated, or so many of a
+ * hundred, in random order, and whole; what is in the blocks is a hole of the file. */
 #include <stdio.h>
 #include <string.h>
 

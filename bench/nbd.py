@@ -23,8 +23,8 @@ class Server:
         self.name, self.command, self.uri = name, command, uri
 
 
-def catena(bench, sr, export=''):
-    path = bench.path('catena.sock')
+def catena(bench, sr, export='', name='catena.sock'):
+    path = bench.path(name)
     return Server('catena', [bench.catena(), 'serve', '--sr', sr, '--unix', path],
                   'nbd+unix:///%s?socket=%s' % (export, path))
 

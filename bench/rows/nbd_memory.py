@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What serving many large disks takes: 100 VDIs of 2040 GiB, of each every tenth block allocated, each with one
-client connected that has read a little."""
+"""What serving many large disks takes: 100 VDIs of 2040 GiB, of each every tenth block allocated, each with
+one client connected that has read a little."""
 import os
 import shutil
 import socket
