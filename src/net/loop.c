@@ -13,7 +13,7 @@
 #include "bytes.h"
 #include "mem.h"
 
-enum { EVENTS_A_ROUND = 64 };
+enum { EVENTS_A_ROUND = 64, AWAKE_FIRST_NS = 8000 };
 
 struct loop_watch {
         struct loop *loop; /* borrowed, outlives us */
@@ -45,6 +45,7 @@ struct loop {
         VEC(struct loop_watch *) gone;    /* owned */
         VEC(struct loop_timer *) timers;  /* owned; a heap by time, then by number */
         uint64_t n_timers_made;
+        uint64_t awake_max_ns, awake_ns; /* at most; and as it pays at present */
         atomic_bool is_stopped;
         pthread_mutex_t mutex; /* guards posted */
         VEC(struct posted) posted;
@@ -271,9 +272,39 @@ static int wait_of(struct loop *loop, uint64_t ns) {
         return ns == UINT64_MAX ? -1 : (int)min_u64(div_up(ns, 1000000), 60 * 1000);
 }
 
+/* Grows while waits are short, and is given up by a long one. */
+static void learn_from(struct loop *loop, uint64_t waited_ns) {
+        if (waited_ns > loop->awake_max_ns)
+                loop->awake_ns = 0;
+        else if (waited_ns > loop->awake_ns)
+                loop->awake_ns = min_u64(max_u64(2 * loop->awake_ns, AWAKE_FIRST_NS), loop->awake_max_ns);
+}
+
+/* As epoll_wait. */
+static int wait_for_events(struct loop *loop, struct epoll_event events[EVENTS_A_ROUND], uint64_t ns) {
+        uint64_t began, until;
+        int n;
+
+        if (loop->awake_max_ns == 0)
+                return epoll_wait(loop->epoll, events, EVENTS_A_ROUND, wait_of(loop, ns));
+        began = io_now_ns(loop->io);
+        until = began + min_u64(ns, loop->awake_ns);
+        do
+                n = epoll_wait(loop->epoll, events, EVENTS_A_ROUND, 0);
+        while (n == 0 && io_now_ns(loop->io) < until);
+        if (n == 0)
+                n = epoll_wait(loop->epoll, events, EVENTS_A_ROUND, wait_of(loop, ns));
+        learn_from(loop, io_now_ns(loop->io) - began);
+        return n;
+}
+
+void loop_set_awake(struct loop *loop, uint64_t max_ns) {
+        loop->awake_max_ns = max_ns;
+}
+
 bool loop_round(struct loop *loop, uint64_t ns) {
         struct epoll_event events[EVENTS_A_ROUND];
-        int n = epoll_wait(loop->epoll, events, EVENTS_A_ROUND, wait_of(loop, ns));
+        int n = wait_for_events(loop, events, ns);
         bool called = n > 0;
 
         for (int i = 0; i < n; i++) {

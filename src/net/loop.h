@@ -67,6 +67,10 @@ void loop_run(struct loop *);
 /* One round: waits at most `ns` (UINT64_MAX: as long as it takes), calls what is ready or due.  For callers
  * that look at something else between rounds; a signal ends the wait.  Whether anything was called. */
 bool loop_round(struct loop *, uint64_t ns);
+/* Up to how long a round waits awake, looking again and again, before it sleeps; 0, as at first: it sleeps at
+ * once.  Who sleeps is woken late, on a virtual machine by as much as a request takes.  It is done only while
+ * waits are shorter than that, so a loop that has little to do does sleep. */
+void loop_set_awake(struct loop *, uint64_t max_ns);
 void loop_stop(struct loop *); /* any thread; loop_run returns after the round that it is in */
 /* Any thread: call is made by the loop's, in the order of posting. */
 void loop_post(struct loop *, loop_call, void *user);

@@ -296,6 +296,7 @@ static void on_done(void *user) {
                 struct nbd_slot *next = slot->next;
 
                 guest->n_running--;
+                --*guest->house.n_away;
                 if (slot->job.error) {
                         log_failure(guest, &slot->job);
                         slot->text = slot->job.note.text;
@@ -328,6 +329,7 @@ static void run_job(void *user) {
 }
 
 static void begin_errand(struct nbd_guest *guest, struct nbd_slot *slot) {
+        ++*guest->house.n_away;
         slot->errand = (struct nbd_errand){.run = run_job, .user = slot};
         nbd_work_add(guest->export->lane, &slot->errand);
 }

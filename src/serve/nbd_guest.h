@@ -41,6 +41,7 @@ enum { NBD_REQUESTS_MAX = 128 };
 struct nbd_house {
         struct loop *loop;           /* borrowed */
         struct nbd_reads *reads;     /* borrowed; of the same loop */
+        unsigned *n_away;            /* borrowed; requests of the loop's guests that threads have */
         struct nbd_exports *exports; /* borrowed */
         const struct tls_keys *keys; /* borrowed; NULL where tls is NBD_TLS_NONE */
         enum nbd_tls tls;

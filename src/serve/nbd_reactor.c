@@ -12,12 +12,14 @@
 #include "tcp.h"
 
 #define TICK_EVERY_NS UINT64_C(1000000000)
+#define AWAKE_NS      UINT64_C(100000)
 
 struct nbd_reactor {
         struct nbd_reactor_options options;
         struct nbd_house house;  /* what its guests are given */
         struct loop *loop;       /* owned */
         struct nbd_reads *reads; /* owned */
+        unsigned n_away;         /* requests of its guests that threads have; its thread's */
         pthread_t thread;
         atomic_uint n_guests; /* given, and not gone yet */
         /* The thread's: */
@@ -90,8 +92,11 @@ static void *run(void *user) {
         struct nbd_reactor *reactor = user;
 
         on_tick(reactor);
-        while (!reactor->is_draining || reactor->guests.n > 0)
+        while (!reactor->is_draining || reactor->guests.n > 0) {
+                /* While threads work for us the processor is theirs. */
+                loop_set_awake(reactor->loop, reactor->n_away > 0 ? 0 : AWAKE_NS);
                 (void)loop_round(reactor->loop, UINT64_MAX);
+        }
         return NULL;
 }
 
@@ -121,6 +126,7 @@ enum err nbd_reactor_new(const struct nbd_reactor_options *options, struct nbd_r
         reactor->house = *options->house;
         reactor->house.loop = reactor->loop;
         reactor->house.reads = reactor->reads;
+        reactor->house.n_away = &reactor->n_away;
         reactor->house.gone = on_gone;
         reactor->house.host = reactor;
         sigfillset(&all);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A thread with a loop and a queue for reads, and the guests that were given to it: it moves their bytes,
- * does their small reads, and never waits for a disk.  A server has one a core.
+ * does their small reads, and never waits for a disk.  A server has one a core.  While requests come closer
+ * together than it would take to wake it, it stays awake for them.
  *
  *      nbd_reactor_new(&options, &reactor, note)       its thread runs
  *      nbd_reactor_give(reactor, fd, peer)             as often as wanted

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "check.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -262,6 +263,61 @@ static void a_round_says_whether_anything_was_called_and_what_is_due(void **stat
         assert_true(loop_round(seen->loop, 0));
 }
 
+/* An echo in another thread, now at once and now after a while: the loop both stays awake and sleeps. */
+static void *echo(void *user) {
+        const struct seen *seen = user;
+        char byte;
+
+        for (unsigned i = 0; recv(seen->fds[1], &byte, 1, MSG_WAITALL) == 1; i++) {
+                if (i % 100 == 99)
+                        usleep(3000);
+                if (send(seen->fds[1], &byte, 1, MSG_NOSIGNAL) != 1)
+                        break;
+        }
+        return NULL;
+}
+
+static void on_echo(void *user, unsigned events) {
+        struct seen *seen = user;
+        char byte;
+
+        (void)events;
+        assert_int_equal(read(seen->fds[0], &byte, 1), 1);
+        assert_int_equal(byte, (char)seen->n);
+        byte = (char)++seen->n;
+        if (seen->n < 1000)
+                assert_int_equal(write(seen->fds[0], &byte, 1), 1);
+        else
+                loop_stop(seen->loop);
+}
+
+static void one_that_stays_awake_calls_as_one_that_sleeps(void **state) {
+        struct seen *seen = *state;
+        struct err_note note = {0};
+        pthread_t thread;
+        uint64_t began;
+
+        assert_int_equal(fcntl(seen->fds[1], F_SETFL, fcntl(seen->fds[1], F_GETFL) & ~O_NONBLOCK), 0);
+        assert_int_equal(pthread_create(&thread, NULL, echo, seen), 0);
+        assert_ok(loop_watch(seen->loop, seen->fds[0], LOOP_READ, on_echo, seen, &seen->watch, &note));
+        loop_set_awake(seen->loop, 1000000);
+        assert_int_equal(write(seen->fds[0], "", 1), 1);
+        loop_run(seen->loop);
+        assert_int_equal(seen->n, 1000);
+        (void)loop_round(seen->loop, 0); /* what woke it for the stop */
+        /* Nothing comes any more: a round ends by its limit and a timer by its time, neither sooner. */
+        began = io_now_ns(seen->io);
+        assert_false(loop_round(seen->loop, 5000000));
+        assert_true(io_now_ns(seen->io) - began >= 5000000);
+        began = io_now_ns(seen->io);
+        seen->timer = loop_after(seen->loop, 7000000, on_stop, seen);
+        loop_run(seen->loop);
+        assert_true(io_now_ns(seen->io) - began >= 7000000);
+        loop_unwatch(TAKE(seen->watch));
+        (void)shutdown(seen->fds[0], SHUT_RDWR);
+        pthread_join(thread, NULL);
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         const struct CMUnitTest tests[] = {
@@ -275,6 +331,7 @@ int main(void) {
                 CASE(who_was_unwatched_is_not_called_though_it_was_ready),
                 CASE(a_descriptor_that_cannot_be_watched_is_an_error),
                 CASE(what_other_threads_post_is_called_here),
+                CASE(one_that_stays_awake_calls_as_one_that_sleeps),
                 cmocka_unit_test_setup_teardown(a_round_says_whether_anything_was_called_and_what_is_due,
                                                 set_up_still, tear_down),
         };

@@ -34,7 +34,7 @@ struct scene {
         struct buf said;
         struct answer answers[COOKIES_MAX];
         uint64_t read_length; /* of a simple reply to a read */
-        unsigned n_logged, n_answered;
+        unsigned n_logged, n_answered, n_away;
         unsigned cookie; /* of what is being heard */
         bool has_ended, stops_reading;
         char logged[ERR_TEXT_SIZE];
@@ -145,6 +145,7 @@ static void on_gone(void *user, struct nbd_guest *guest) {
 static void connect_guest(struct scene *s, uint64_t seed, const struct net_weather *weather) {
         struct nbd_house house = {.loop = s->loop,
                                   .reads = s->reads,
+                                  .n_away = &s->n_away,
                                   .exports = s->exports,
                                   .tls = NBD_TLS_NONE,
                                   .log = on_log,
@@ -231,6 +232,7 @@ static int tear_down(void **state) {
 
         if (s->conn)
                 disconnect(s);
+        assert_int_equal(s->n_away, 0);
         nbd_exports_free(s->exports);
         nbd_work_free(s->work);
         nbd_reads_free(s->reads);
