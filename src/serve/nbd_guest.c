@@ -10,6 +10,8 @@
 #include "mem.h"
 #include "nbd_guest_inside.h"
 
+#define BASE_AGAIN_NS UINT64_C(1000000)
+
 enum {
         IN_MAX = 256 << 10,
         OUT_MAX = 384 << 10, /* of answers to options: one is not heard before the last was sent */
@@ -309,14 +311,36 @@ static void on_done(void *user) {
         nbd_guest_settle(guest);
 }
 
-/* A worker's thread. */
-static void run_job(void *user) {
-        struct nbd_slot *slot = user;
+/* ---- what threads do: theirs until begin_errand ---- */
+
+static void leave_bases(const struct nbd_guest *guest, unsigned n) {
+        for (unsigned i = 0; i < n; i++)
+                if (guest->bases[i])
+                        nbd_lane_leave(guest->bases[i]->lane);
+}
+
+/* The disks that the job compares with, as they are now: they step aside too.  False: one of them just does. */
+static bool enter_bases(struct nbd_slot *slot) {
+        const struct nbd_guest *guest = slot->guest;
+
+        for (unsigned i = 0; i < slot->job.n_contexts; i++) {
+                const struct nbd_export *base = guest->bases[i];
+
+                if (base && !nbd_lane_enter(base->lane)) {
+                        leave_bases(guest, i);
+                        return false;
+                }
+                slot->contexts[i] = (struct nbd_asked){.id = i + 1, .base = base ? base->chain : NULL};
+                if (base && !base->chain)
+                        slot->job.chain = NULL; /* EIO */
+        }
+        return true;
+}
+
+static void say_done(struct nbd_slot *slot) {
         struct nbd_guest *guest = slot->guest;
         bool posts;
 
-        slot->job.chain = guest->export->chain; /* which may be another than when it came */
-        nbd_job_run(&slot->job);
         pthread_mutex_lock(&guest->mutex);
         slot->next = NULL;
         *guest->last_done = slot;
@@ -326,6 +350,24 @@ static void run_job(void *user) {
         pthread_mutex_unlock(&guest->mutex);
         if (posts)
                 loop_post(guest->house.loop, on_done, guest);
+}
+
+static void run_job(void *user) {
+        struct nbd_slot *slot = user;
+        struct nbd_guest *guest = slot->guest;
+        bool compares = slot->job.request.type == NBD_CMD_BLOCK_STATUS;
+
+        slot->job.chain = guest->export->chain; /* which may be another than when it came */
+        if (compares && !enter_bases(slot)) {
+                /* Not waited for here: whoever has the base step aside may wait for this lane next. */
+                io_sleep_ns(loop_io(guest->house.loop), BASE_AGAIN_NS);
+                nbd_work_add(guest->export->lane, &slot->errand);
+                return;
+        }
+        nbd_job_run(&slot->job);
+        if (compares)
+                leave_bases(guest, slot->job.n_contexts);
+        say_done(slot);
 }
 
 static void begin_errand(struct nbd_guest *guest, struct nbd_slot *slot) {
@@ -447,7 +489,7 @@ static void fill_slot(struct nbd_guest *guest, struct nbd_slot *slot, const stru
         slot->left = 0;
         slot->job.request = *request;
         slot->job.may_have_holes = guest->session.has_structured && !(request->flags & NBD_CMD_DF);
-        slot->job.contexts = guest->contexts;
+        slot->job.contexts = slot->contexts;
         slot->job.n_contexts = guest->n_contexts;
         slot->job.error = verdict->error;
 }

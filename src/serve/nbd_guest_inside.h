@@ -20,7 +20,8 @@ enum nbd_guest_state { GUEST_TALKING, GUEST_SECURING, GUEST_SERVING, GUEST_LEAVI
 struct nbd_slot {
         struct nbd_guest *guest; /* borrowed */
         struct nbd_job job;
-        struct nbd_read read; /* where it is one for the reactor */
+        struct nbd_asked contexts[NBD_CONTEXTS_MAX]; /* of the job, while it runs */
+        struct nbd_read read;                        /* where it is one for the reactor */
         struct nbd_errand errand;
         bool is_refused;       /* the answer is job.error and text */
         const char *text;      /* borrowed; or NULL */
@@ -54,9 +55,8 @@ struct nbd_guest {
         size_t talk_at;
         struct nbd_export *looked_at; /* shared, counted; by INFO: GO of it comes next, most likely */
 
-        /* From the last SET_META_CONTEXT on. */
-        struct nbd_asked contexts[NBD_CONTEXTS_MAX];
-        struct nbd_export *bases[NBD_CONTEXTS_MAX]; /* shared, counted; or NULL */
+        /* From the last SET_META_CONTEXT on: context i + 1 tells what was changed since bases[i]. */
+        struct nbd_export *bases[NBD_CONTEXTS_MAX]; /* shared, counted; NULL: it is base:allocation */
         unsigned n_contexts;
 
         /* From GO on. */

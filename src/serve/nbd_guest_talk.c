@@ -99,8 +99,6 @@ static void set_contexts(struct nbd_guest *guest) {
 
                 if (i == NBD_CONTEXTS_MAX)
                         break;
-                guest->contexts[i] =
-                        (struct nbd_asked){.id = i + 1, .base = each->base ? each->base->chain : NULL};
                 guest->bases[i] = TAKE(each->base);
                 guest->n_contexts++;
         }

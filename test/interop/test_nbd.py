@@ -117,6 +117,16 @@ class Case(unittest.TestCase):
         handle.connect_unix(self.path('sock'))
         return handle
 
+    def status(self, handle, n, context='base:allocation', at=0, flags=0):
+        seen = []
+
+        def extent(name, offset, entries, error):
+            if name == context:
+                seen.extend(zip(entries[::2], entries[1::2]))
+            return 0
+        handle.block_status(n, at, extent, flags)
+        return seen
+
     def export(self, name='a'):
         self.run_ok('vdi', 'export', '--sr', 'sr', name, '--format', 'raw', '-o', 'exported.raw')
         with open(self.path('exported.raw'), 'rb') as f:
@@ -322,16 +332,6 @@ class Library(Case):
         with self.assertRaises(nbd.Error) as raised:
             handle.zero(MIB, 0, nbd.CMD_FLAG_NO_HOLE | nbd.CMD_FLAG_FAST_ZERO)
         self.assertEqual(raised.exception.errnum, errno.ENOTSUP)
-
-    def status(self, handle, n, context='base:allocation', at=0, flags=0):
-        seen = []
-
-        def extent(name, offset, entries, error):
-            if name == context:
-                seen.extend(zip(entries[::2], entries[1::2]))
-            return 0
-        handle.block_status(n, at, extent, flags)
-        return seen
 
     def test_holes_are_told_and_sent_as_such(self):
         self.serve()

@@ -266,6 +266,40 @@ class Under(Case):
         self.assertEqual(self.log(), '')
         self.run_ok('sr', 'check', 'sr')
 
+    def test_a_snapshot_that_is_compared_with_steps_aside_too(self):
+        self.serve()
+        writer = self.connect()
+        writer.pwrite(b'a' * MIB, 0)
+        self.run_ok('vdi', 'snapshot', '--sr', 'sr', 'a', '--name', 'old')
+        writer.pwrite(b'b' * MIB, MIB)
+        self.run_ok('vdi', 'resize', '--sr', 'sr', 'a', '4G')
+        snapshot = self.run_ok('vdi', 'snapshot', '--sr', 'sr', 'a', '--name', 'new')
+        writer.pwrite(b'c' * 4096, 4096)
+        context = 'catena:changed:' + snapshot
+        handle = self.connect(contexts=[context])
+        seen, done = [], threading.Event()
+
+        def compare():
+            while not done.is_set():
+                try:
+                    seen.append(self.status(handle, 2 * MIB, context))
+                except nbd.Error as error:
+                    seen.append(error)
+        comparing = threading.Thread(target=compare)
+        comparing.start()
+        try:
+            # What 'old' leaves hidden is smaller than its child, and must grow below both.
+            self.run_ok('vdi', 'delete', '--sr', 'sr', 'old')
+            self.run_ok('gc', 'run', '--sr', 'sr')
+        finally:
+            done.set()
+            comparing.join()
+        seen.append(self.status(handle, 2 * MIB, context))
+        self.assertEqual([each for each in seen if each != [(4096, 0), (4096, 1), (2 * MIB - 8192, 0)]], [])
+        self.assertEqual(json.loads(self.run_ok('vdi', 'show', '--sr', 'sr', 'a', '--json'))['depth'], 2)
+        self.assertEqual(self.stop(), DONE)
+        self.assertEqual(self.log(), '')
+
     def start(self, *words):
         running = subprocess.Popen([test_nbd.CATENA] + list(words), cwd=self.dir, env=self.env,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
