@@ -45,6 +45,8 @@ TESTED_ELSEWHERE = {
     'src/app/main.c': 'calls command.c and nothing else',
     'src/disk/convert_source.c': 'a part of convert.c: test_convert.c',
     'src/disk/convert_target.c': 'likewise',
+    'src/serve/nbd_guest_answer.c': 'a part of nbd_guest.c: test_nbd_guest.c, test_nbd.py',
+    'src/serve/nbd_guest_request.c': 'a part of nbd_guest.c: test_nbd_guest.c, test_nbd.py',
     'src/serve/nbd_guest_talk.c': 'a part of nbd_guest.c: test_nbd_guest.c, test_nbd.py',
     'src/serve/nbd_server.c': 'test_nbd.py: the command, from outside',
     'src/serve/rpc_client.c': 'test_owner.py: two processes, one of which owns the SR',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the parts of nbd_guest.h share: nbd_guest.c, its life and requests; nbd_guest_talk.c, its options.
+/* What the parts of nbd_guest.h share: nbd_guest.c, its life, and what it hears; nbd_guest_talk.c, options;
+ * nbd_guest_request.c, requests; nbd_guest_answer.c, answers.
  *
  * Errors: none.  Threads: the loop's, but `done`, which is the worker's that ended a request.
  */
@@ -13,6 +14,11 @@
 #include "nbd_job.h"
 #include "nbd_pool.h"
 #include "tcp.h"
+
+enum {
+        NBD_OUT_MAX = 384 << 10, /* of answers to options: one is not heard before the last was sent */
+        NBD_HEAD_ROOM = 64,      /* before the data: the head of an answer goes with it in one piece */
+};
 
 enum nbd_guest_state { GUEST_TALKING, GUEST_SECURING, GUEST_SERVING, GUEST_LEAVING, GUEST_GONE };
 
@@ -91,11 +97,23 @@ void nbd_guest_greet(struct nbd_guest *); /* and waits for it to begin */
 void nbd_guest_stop_patience(struct nbd_guest *);
 void nbd_guest_forget_contexts(struct nbd_guest *);
 
+/* ---- nbd_guest_request.c ---- */
+
+void nbd_guest_start(struct nbd_guest *); /* GO was granted */
+/* False: there is no room for it yet. */
+bool nbd_guest_take_request(struct nbd_guest *, const struct nbd_request *);
+void nbd_guest_take_payload(struct nbd_guest *, struct span);
+void nbd_guest_begin_held(struct nbd_guest *); /* as many as may begin */
+void nbd_guest_drop_held(struct nbd_guest *);  /* nobody will take them */
+
+/* ---- nbd_guest_answer.c ---- */
+
+void nbd_guest_pump(struct nbd_guest *); /* hands on what waits to be sent */
+void nbd_guest_free_slot(struct nbd_guest *, struct nbd_slot *);
+
 /* ---- nbd_guest.c ---- */
 
-void nbd_guest_pump(struct nbd_guest *);   /* hands on what waits to be sent */
 void nbd_guest_listen(struct nbd_guest *); /* looks at what has come */
-void nbd_guest_start(struct nbd_guest *);  /* GO was granted */
 void nbd_guest_leave(struct nbd_guest *);
 void nbd_guest_go(struct nbd_guest *);     /* at once: a mistake that nobody can be told */
 void nbd_guest_settle(struct nbd_guest *); /* after anything that may have been the last */
