@@ -38,6 +38,10 @@ struct posted {
         void *user;     /* borrowed; handed to call */
 };
 
+struct posted_list {
+        VEC(struct posted) list; /* owned */
+};
+
 struct loop {
         struct io *io; /* borrowed; its clock */
         int epoll, wake;
@@ -47,8 +51,9 @@ struct loop {
         uint64_t n_timers_made;
         uint64_t awake_max_ns, awake_ns; /* at most; and as it pays at present */
         atomic_bool is_stopped;
-        pthread_mutex_t mutex; /* guards posted */
-        VEC(struct posted) posted;
+        pthread_mutex_t mutex;      /* guards posted */
+        struct posted_list posted;  /* owned */
+        struct posted_list calling; /* owned; empty but while they are called: it takes turns with posted */
 };
 
 /* ---- making ---------------------------------------------------------------------------------- */
@@ -87,7 +92,8 @@ void loop_free(struct loop *loop) {
         vec_fini(&loop->watches);
         vec_fini(&loop->gone);
         vec_fini(&loop->timers);
-        vec_fini(&loop->posted);
+        vec_fini(&loop->posted.list);
+        vec_fini(&loop->calling.list);
         if (loop->wake >= 0)
                 close(loop->wake);
         if (loop->epoll >= 0)
@@ -245,20 +251,21 @@ static void wake(struct loop *loop) {
         (void)!write(loop->wake, &one, sizeof one);
 }
 
+/* What is posted by these calls is called in the next round. */
 static bool call_posted(struct loop *loop) {
-        VEC(struct posted) posted = {0};
+        struct posted_list swap;
         bool called;
 
         pthread_mutex_lock(&loop->mutex);
-        posted.data = loop->posted.data;
-        posted.n = loop->posted.n;
-        memset(&loop->posted, 0, sizeof loop->posted);
+        swap = loop->posted;
+        loop->posted = loop->calling;
+        loop->calling = swap;
         pthread_mutex_unlock(&loop->mutex);
-        VEC_EACH (&posted, each) {
+        VEC_EACH (&loop->calling.list, each) {
                 each->call(each->user);
         }
-        called = posted.n > 0;
-        vec_fini(&posted);
+        called = loop->calling.list.n > 0;
+        loop->calling.list.n = 0;
         return called;
 }
 
@@ -335,7 +342,7 @@ void loop_stop(struct loop *loop) {
 
 void loop_post(struct loop *loop, loop_call call, void *user) {
         pthread_mutex_lock(&loop->mutex);
-        *vec_add(&loop->posted) = (struct posted){call, user};
+        *vec_add(&loop->posted.list) = (struct posted){call, user};
         pthread_mutex_unlock(&loop->mutex);
         wake(loop);
 }

@@ -16,11 +16,9 @@ _Static_assert((int)NBD_WIRE_NEED <= (int)IN_MAX, "an option fits");
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-static void stop_timers(struct nbd_guest *guest) {
+static void stop_timer(struct nbd_guest *guest) {
         if (guest->timer)
                 loop_cancel(TAKE(guest->timer));
-        if (guest->break_)
-                loop_cancel(TAKE(guest->break_));
 }
 
 static void release(void *user) {
@@ -43,7 +41,7 @@ static void release(void *user) {
 
 /* May be called from any callback of the connection. */
 void nbd_guest_go(struct nbd_guest *guest) {
-        stop_timers(guest);
+        stop_timer(guest);
         nbd_guest_stop_patience(guest);
         if (guest->conn)
                 conn_free(TAKE(guest->conn));
@@ -163,7 +161,7 @@ static void take_event(struct nbd_guest *guest, const struct nbd_event *event) {
 static void on_break_over(void *user) {
         struct nbd_guest *guest = user;
 
-        guest->break_ = NULL;
+        guest->has_break = false;
         guest->n_heard = 0;
         nbd_guest_listen(guest);
         nbd_guest_settle(guest);
@@ -173,9 +171,11 @@ static void on_break_over(void *user) {
 static bool may_hear(struct nbd_guest *guest) {
         if (!guest->conn || (guest->state != GUEST_TALKING && guest->state != GUEST_SERVING))
                 return false;
-        if (guest->n_heard >= BREAK_AFTER && !guest->break_)
-                guest->break_ = loop_after(guest->house.loop, 0, on_break_over, guest);
-        if (guest->break_)
+        if (guest->n_heard >= BREAK_AFTER && !guest->has_break) {
+                guest->has_break = true;
+                loop_post(guest->house.loop, on_break_over, guest); /* which comes before its release */
+        }
+        if (guest->has_break)
                 return false;
         if (guest->is_waiting && nbd_guest_take_request(guest, &guest->waiting))
                 guest->is_waiting = false;
@@ -216,7 +216,7 @@ void nbd_guest_listen(struct nbd_guest *guest) {
 static void on_got(void *user) {
         struct nbd_guest *guest = user;
 
-        if (!guest->break_)
+        if (!guest->has_break)
                 guest->n_heard = 0;
         nbd_guest_listen(guest);
         nbd_guest_settle(guest);

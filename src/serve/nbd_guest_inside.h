@@ -76,8 +76,8 @@ struct nbd_guest {
         bool is_waiting;
         bool was_busy; /* since the last tick */
         struct nbd_reader reader;
-        unsigned n_heard;          /* requests, without a break */
-        struct loop_timer *break_; /* owned; the end of one */
+        unsigned n_heard; /* requests, without a break */
+        bool has_break;   /* until the others of the round have had their turn */
         unsigned n_running;
         uint64_t ahead;                           /* bytes of reads that were begun and are not sent */
         struct nbd_slot *held, **last_held;       /* borrowed; reads that wait for others to be sent */
