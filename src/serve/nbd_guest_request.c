@@ -62,7 +62,7 @@ static void on_done(void *user) {
         nbd_guest_settle(guest);
 }
 
-/* ---- what threads do: theirs until begin_errand ---- */
+/* ---- in a worker's thread ---- */
 
 static void leave_bases(const struct nbd_guest *guest, unsigned n) {
         for (unsigned i = 0; i < n; i++)
@@ -120,6 +120,8 @@ static void run_job(void *user) {
                 leave_bases(guest, slot->job.n_contexts);
         say_done(slot);
 }
+
+/* ---- in the loop's again ---- */
 
 static void begin_errand(struct nbd_guest *guest, struct nbd_slot *slot) {
         ++*guest->house.n_away;
