@@ -60,7 +60,7 @@ static int set_up(void **state) {
         s->shelf = (struct nbd_shelf){s->sr, &s->turn};
         s->work = nbd_work_new(4);
         s->exports = house.exports = nbd_exports_new(&(struct nbd_exports_options){
-                .shelves = {&s->shelf, 1}, .work = s->work, .failed = on_log});
+                .shelves = {.each = &s->shelf, .n = 1}, .work = s->work, .failed = on_log});
         for (unsigned i = 0; i < REACTORS; i++)
                 assert_ok(nbd_reactor_new(&options, &s->reactor[i], &note));
         *state = s;
