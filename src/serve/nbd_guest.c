@@ -10,7 +10,9 @@
 
 enum {
         IN_MAX = 256 << 10,
-        BREAK_AFTER = 64, /* requests of one client, while others have some too */
+        /* of one client, before others of the loop have theirs */
+        TURN_REQUESTS = 64,
+        TURN_BYTES = 256 << 10,
 };
 _Static_assert((int)NBD_WIRE_NEED <= (int)IN_MAX, "an option fits");
 
@@ -158,24 +160,34 @@ static void take_event(struct nbd_guest *guest, const struct nbd_event *event) {
         }
 }
 
+static void begin_turn(struct nbd_guest *guest) {
+        guest->n_heard = 0;
+        guest->n_copied = 0;
+}
+
 static void on_break_over(void *user) {
         struct nbd_guest *guest = user;
 
         guest->has_break = false;
-        guest->n_heard = 0;
+        begin_turn(guest);
+        if (guest->conn)
+                nbd_guest_begin_held(guest);
         nbd_guest_listen(guest);
         nbd_guest_settle(guest);
 }
 
-/* Options are answered one by one, and what there is no room for is not heard. */
-static bool may_hear(struct nbd_guest *guest) {
-        if (!guest->conn || (guest->state != GUEST_TALKING && guest->state != GUEST_SERVING))
-                return false;
-        if (guest->n_heard >= BREAK_AFTER && !guest->has_break) {
+bool nbd_guest_has_turn(struct nbd_guest *guest) {
+        if (!guest->has_break && (guest->n_heard >= TURN_REQUESTS || guest->n_copied >= TURN_BYTES)) {
                 guest->has_break = true;
                 loop_post(guest->house.loop, on_break_over, guest); /* which comes before its release */
         }
-        if (guest->has_break)
+        return !guest->has_break;
+}
+
+/* Options are answered one by one, and what there is no room for is not heard. */
+static bool may_hear(struct nbd_guest *guest) {
+        if (!guest->conn || (guest->state != GUEST_TALKING && guest->state != GUEST_SERVING) ||
+            !nbd_guest_has_turn(guest))
                 return false;
         if (guest->is_waiting && nbd_guest_take_request(guest, &guest->waiting))
                 guest->is_waiting = false;
@@ -217,7 +229,7 @@ static void on_got(void *user) {
         struct nbd_guest *guest = user;
 
         if (!guest->has_break)
-                guest->n_heard = 0;
+                begin_turn(guest);
         nbd_guest_listen(guest);
         nbd_guest_settle(guest);
 }
@@ -225,6 +237,8 @@ static void on_got(void *user) {
 static void on_drained(void *user) {
         struct nbd_guest *guest = user;
 
+        if (!guest->has_break)
+                begin_turn(guest);
         nbd_guest_pump(guest);
         nbd_guest_listen(guest);
         nbd_guest_settle(guest);

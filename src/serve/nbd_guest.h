@@ -6,12 +6,12 @@
  *      any ──DISC, ABORT, drain, a mistake──> LEAVING    what is under way ends and is answered
  *      any ──the other side is gone──> GONE              what is under way ends
  *
- * Small reads are done where they arrive (nbd_reads.h), all else by threads that may wait (nbd_work.h).
+ * Reads are mostly done where they arrive (nbd_reads.h), all else by threads that may wait (nbd_work.h).
  *
  * Memory is bounded: NBD_REQUESTS_MAX requests and their data in a pool had at the beginning, and what the
  * connection may hold.  Where there is no room for a request nothing more is read until one was answered.  Of
  * reads no more is done than the client takes: what is ready for it lies in the pool, and nowhere else, and
- * while that is 1 MiB nothing more is begun; one who does not read stands still, and costs no more.
+ * while that is 2 MiB nothing more is begun; one who does not read stands still, and costs no more.
  *
  * Nobody is heard for long without a break: the loop's other clients come in between.  Nobody is dropped for
  * being slow once it is served; who has not come so far in NBD_BEGIN_NS, without the time in which it waited

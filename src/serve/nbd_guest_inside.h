@@ -76,6 +76,7 @@ struct nbd_guest {
         bool is_waiting;
         bool was_busy; /* since the last tick */
         struct nbd_reader reader;
+        size_t n_copied;  /* bytes of reads begun by the reactor, likewise */
         unsigned n_heard; /* requests, without a break */
         bool has_break;   /* until the others of the round have had their turn */
         unsigned n_running;
@@ -114,6 +115,8 @@ void nbd_guest_free_slot(struct nbd_guest *, struct nbd_slot *);
 /* ---- nbd_guest.c ---- */
 
 void nbd_guest_listen(struct nbd_guest *); /* looks at what has come */
+/* False: others of the loop come first now; it goes on by itself. */
+bool nbd_guest_has_turn(struct nbd_guest *);
 void nbd_guest_leave(struct nbd_guest *);
 void nbd_guest_go(struct nbd_guest *);     /* at once: a mistake that nobody can be told */
 void nbd_guest_settle(struct nbd_guest *); /* after anything that may have been the last */

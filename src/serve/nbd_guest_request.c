@@ -11,7 +11,7 @@
 
 #define BASE_AGAIN_NS UINT64_C(1000000)
 
-enum { AHEAD_MAX = 1 << 20 /* bytes read before their client has taken what came before */ };
+enum { AHEAD_MAX = 2 << 20 /* bytes read before their client has taken what came before */ };
 _Static_assert((int)NBD_REQUESTS_MAX <= (int)NBD_POOL_PIECES_MAX, "each has its piece");
 _Static_assert((int)NBD_BLOCK_MAX + (int)NBD_HEAD_ROOM <= (int)NBD_POOL_SIZE, "the largest fits");
 
@@ -136,6 +136,18 @@ static bool give_piece(struct nbd_guest *guest, struct nbd_slot *slot, size_t ro
         return slot->piece || room == 0;
 }
 
+/* The pieces that were read, as parts of the answer. */
+static void tell_parts(struct nbd_slot *slot) {
+        const struct nbd_read *read = &slot->read;
+        uint32_t at = 0;
+
+        slot->job.n_parts = 0;
+        for (unsigned i = 0; i < read->n_pieces; i++) {
+                nbd_job_add_part(&slot->job, at, read->pieces[i].n, read->pieces[i].is_hole);
+                at += read->pieces[i].n;
+        }
+}
+
 /* One that failed is done again, in full, by who can say why. */
 static void on_read_ended(void *user, struct nbd_read *read, bool is_ok) {
         struct nbd_guest *guest = user;
@@ -147,8 +159,7 @@ static void on_read_ended(void *user, struct nbd_read *read, bool is_ok) {
                 return;
         }
         guest->n_running--;
-        slot->job.parts[0] = (struct nbd_part){.n = slot->job.request.length};
-        slot->job.n_parts = 1;
+        tell_parts(slot);
         queue_answer(guest, slot);
 }
 
@@ -165,7 +176,8 @@ static void on_rested(void *user) {
 static bool may_begin_read(struct nbd_guest *guest, struct nbd_slot *slot) {
         uint32_t n = slot->job.request.length;
 
-        return (guest->ahead == 0 || guest->ahead + n <= AHEAD_MAX) && give_piece(guest, slot, n);
+        return (guest->ahead == 0 || guest->ahead + n <= AHEAD_MAX) && nbd_guest_has_turn(guest) &&
+               give_piece(guest, slot, n);
 }
 
 /* The chain is the one that it is now, and stays so from enter to leave. */
@@ -175,8 +187,10 @@ static bool begin_in_reactor(struct nbd_guest *guest, struct nbd_slot *slot) {
         if (!nbd_lane_enter(export->lane))
                 return false;
         slot->read.chain = export->chain;
-        if (export->chain && nbd_reads_begin(guest->house.reads, &slot->read))
+        if (export->chain && nbd_reads_begin(guest->house.reads, &slot->read)) {
+                guest->n_copied += slot->read.n;
                 return true;
+        }
         nbd_lane_leave(export->lane);
         return false;
 }
@@ -190,6 +204,7 @@ static void begin_read(struct nbd_guest *guest, struct nbd_slot *slot) {
         slot->read.data = slot->job.data;
         slot->read.at = request->offset;
         slot->read.n = request->length;
+        slot->read.holes_from = nbd_job_finds_holes(&slot->job) ? NBD_HOLE_MIN : 0;
         if (!begin_in_reactor(guest, slot))
                 begin_errand(guest, slot);
 }

@@ -56,7 +56,14 @@ size_t nbd_job_room(const struct nbd_request *request, unsigned n_contexts) {
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static void add_part(struct nbd_job *job, uint32_t at, uint32_t n, bool is_hole) {
+bool nbd_job_finds_holes(const struct nbd_job *job) {
+        const struct nbd_request *request = &job->request;
+
+        return job->may_have_holes && request->length >= NBD_HOLES_FROM &&
+               is_multiple(request->offset | request->length, SECTOR);
+}
+
+void nbd_job_add_part(struct nbd_job *job, uint32_t at, uint32_t n, bool is_hole) {
         struct nbd_part *last = job->n_parts ? &job->parts[job->n_parts - 1] : NULL;
 
         if (last && last->is_hole == is_hole)
@@ -75,21 +82,19 @@ static enum err find_parts(struct nbd_job *job, struct err_note *note) {
                 if (chain_extent_at(job->chain, NULL, request->offset + at, request->length - at, &extent,
                                     note))
                         return note->code;
-                add_part(job, at, (uint32_t)extent.n, extent.kind == EXTENT_HOLE && extent.n >= NBD_HOLE_MIN);
+                nbd_job_add_part(job, at, (uint32_t)extent.n,
+                                 extent.kind == EXTENT_HOLE && extent.n >= NBD_HOLE_MIN);
                 at += (uint32_t)extent.n;
         }
         if (at < request->length)
-                add_part(job, at, request->length - at, false);
+                nbd_job_add_part(job, at, request->length - at, false);
         return ERR_NONE;
 }
 
 static enum err run_read(struct nbd_job *job, struct err_note *note) {
         const struct nbd_request *request = &job->request;
-        bool finds = job->may_have_holes && request->length >= NBD_HOLES_FROM &&
-                     is_multiple(request->offset | request->length, SECTOR);
-
-        if (!finds)
-                add_part(job, 0, request->length, false);
+        if (!nbd_job_finds_holes(job))
+                nbd_job_add_part(job, 0, request->length, false);
         else if (find_parts(job, note))
                 return note->code;
         for (unsigned i = 0; i < job->n_parts; i++) {

@@ -53,6 +53,9 @@ struct nbd_job {
 /* How many bytes `data` must have; 0: none. */
 size_t nbd_job_room(const struct nbd_request *, unsigned n_contexts);
 void nbd_job_run(struct nbd_job *);
+/* Of a READ: whether holes are looked for; and one more part of the result. */
+bool nbd_job_finds_holes(const struct nbd_job *);
+void nbd_job_add_part(struct nbd_job *, uint32_t at, uint32_t n, bool is_hole);
 
 enum nbd_error nbd_error_of(enum err);
 

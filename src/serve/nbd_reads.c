@@ -128,10 +128,14 @@ bool nbd_reads_begin(struct nbd_reads *reads, struct nbd_read *read) {
         }
         read->has_failed = false;
         read->n_left = 0;
+        read->n_pieces = n;
         for (unsigned i = 0; i < n; i++) {
+                read->pieces[i].n = (uint32_t)segments[i].n;
+                read->pieces[i].is_hole =
+                        !segments[i].file && read->holes_from && segments[i].n >= read->holes_from;
                 if (segments[i].file)
                         submit(reads, read, &segments[i]);
-                else
+                else if (!read->pieces[i].is_hole)
                         memset(read->data + (segments[i].at - read->at), 0, segments[i].n);
         }
         if (read->n_left == 0)

@@ -257,6 +257,36 @@ static void zeros_need_no_file(void **state) {
         assert_int_equal(io_sim_count(s->io).all, before);
 }
 
+/* The first page of block 1 is held, nothing behind it. */
+static void holes_are_told_where_they_are_long_enough(void **state) {
+        enum { MUCH = 64 << 10 };
+        struct scene *s = *state;
+        static uint8_t data[MUCH];
+
+        read_by_plain_calls(s, BLOCK, s->data[0]);
+        for (unsigned round = 0; round < 3; round++) {
+                const size_t holes_from[] = {0, MUCH, N};
+
+                memset(data, 0xee, MUCH);
+                s->read[0] = (struct nbd_read){.reader = &s->reader,
+                                               .chain = s->chain,
+                                               .data = data,
+                                               .at = BLOCK,
+                                               .n = MUCH,
+                                               .holes_from = holes_from[round]};
+                assert_true(nbd_reads_begin(s->reads, &s->read[0]));
+                wait_for(s, round + 1);
+                assert_memory_equal(data, s->data[0], N);
+                assert_int_equal(s->read[0].n_pieces, 2);
+                assert_int_equal(s->read[0].pieces[0].n, N);
+                assert_false(s->read[0].pieces[0].is_hole);
+                assert_int_equal(s->read[0].pieces[1].n, MUCH - N);
+                assert_int_equal(s->read[0].pieces[1].is_hole, round == 2);
+                for (unsigned i = N; i < MUCH; i++)
+                        assert_int_equal(data[i], round == 2 ? 0xee : 0);
+        }
+}
+
 /* Each failing call in turn; of two files one is enough. */
 static void what_cannot_be_read_is_told_as_failed(void **state) {
         struct scene *s = *state;
@@ -305,6 +335,7 @@ int main(void) {
                 CASES(set_up_workers),
                 CASES(set_up_pool),
                 CASE(set_up_sim, zeros_need_no_file),
+                CASE(set_up_sim, holes_are_told_where_they_are_long_enough),
                 CASE(set_up_sim, what_cannot_be_read_is_told_as_failed),
                 CASE(set_up_sim, what_took_time_is_counted_as_a_users_read),
         };
