@@ -22,6 +22,9 @@ class Server:
     def __init__(self, name, command, uri):
         self.name, self.command, self.uri = name, command, uri
 
+    def path(self):
+        return self.uri.split('socket=')[1]
+
 
 def catena(bench, sr, export='', name='catena.sock'):
     path = bench.path(name)
@@ -43,7 +46,7 @@ def nbdkit(bench, file):
 @contextlib.contextmanager
 def up(bench, server):
     """Its process, which listens; it has ended cleanly behind."""
-    path = server.uri.split('socket=')[1]
+    path = server.path()
     bench.drop(path)
     with open(bench.path('server.log'), 'w', encoding='utf-8') as log:
         process = subprocess.Popen([str(part) for part in server.command], stdout=subprocess.DEVNULL,

@@ -2,9 +2,9 @@
 """A quiet client, one 4 KiB read at a time of a disk of its own, beside eight busy disks and a sequential
 reader: the 99th percentile of what it waits, over the same alone. All in one server, from a warm page cache.
 
-The busy ones have eight requests of 4 KiB in flight, at most 1000 a second each; the sequential reader reads
-1 MiB at a time as fast as it can. All clients are on this machine, and would have its processors before the
-server has: so they are nicer than it and the quiet one are, as clients elsewhere would be.
+The busy ones have eight requests of 4 KiB in flight, at most 1000 a second each; the sequential reader has
+four of 1 MiB, at most 500 a second. All of them are one thread of a program of ours, for clients take
+processors from a server on the same machine: what is to be seen is how the server shares what it has.
 """
 import json
 import os
@@ -14,7 +14,7 @@ import nbd
 from kit import Result, have, ratios
 
 NAMES = ['nbd_fair']
-SIZE, BUSY, RATE = 256 << 20, 8, 1000
+SIZE, BUSY, RATE, STREAM_RATE = 256 << 20, 8, 1000, 500
 
 
 def measure(bench):
@@ -51,25 +51,20 @@ def make(bench, folder, names):
     return {name: nbd.catena(bench, sr, name, folder + '.sock') for name in names}
 
 
-def command(server, *options):
-    return ['fio', '--output-format=json', *nbd.fio_command(server, *options), *nbd.for_a_while(SIZE)]
-
-
 def quiet(bench, disks):
-    text = bench.run(*command(disks['quiet'], 'one', 'randread', 1))
+    text = bench.run('fio', '--output-format=json',
+                     *nbd.fio_command(disks['quiet'], 'one', 'randread', 1, *nbd.for_a_while(SIZE)))
     job = json.loads(text[text.index('{'):])['jobs'][0]
     return nbd.Told(job['read'], 0).p99_us
 
 
 def beside(bench, disks, busy):
-    others = [command(busy['stream'], 'stream', 'read', 4, '--bs=1m')]
-    others += [command(busy['busy%d' % i], 'busy', 'randread', 8, '--rate_iops=%d' % RATE)
-               for i in range(BUSY)]
-    others = [['nice', '-n', '10', *each, '--runtime=%d' % (nbd.FOR_S + 2)] for each in others]
-    processes = [subprocess.Popen(each, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                 for each in others]
-    try:
-        return quiet(bench, disks)
-    finally:
-        for process in processes:
-            process.wait(60)
+    words = ['stream:%d:4:%d' % (1 << 20, STREAM_RATE)]
+    words += ['busy%d:4096:8:%d' % (i, RATE) for i in range(BUSY)]
+    with subprocess.Popen([bench.program('nbd_load'), busy['stream'].path(), str(nbd.FOR_S + 2), *words],
+                          stdout=subprocess.PIPE, text=True) as others:
+        took = quiet(bench, disks)
+        read = [int(line) / (nbd.FOR_S + 2) for line in others.communicate()[0].split()]
+    if others.returncode or min(read) < 0.9 * min(RATE, STREAM_RATE):
+        bench.say('the others were held up: %s reads a second' % read)
+    return took

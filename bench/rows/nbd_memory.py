@@ -44,7 +44,7 @@ def resident(process):
 def connect(server, name):
     """A client of few words: EXPORT_NAME, then 64 reads at once of which all are awaited."""
     client = socket.socket(socket.AF_UNIX)
-    client.connect(server.uri.split('socket=')[1])
+    client.connect(server.path())
     take(client, 18)
     client.sendall(struct.pack('>I', 3) + b'IHAVEOPT' + struct.pack('>II', 1, len(name)) + name.encode())
     take(client, 10)
