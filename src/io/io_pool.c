@@ -9,10 +9,11 @@
 #include "io_posix.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "thread.h"
 
 enum { MOST_THREADS = 16 };
 
@@ -91,16 +92,10 @@ static void *work(void *arg) {
 }
 
 static bool start_thread(struct pool *pool) {
-        sigset_t all, old;
-        int failed;
-
-        sigfillset(&all);
-        pthread_sigmask(SIG_BLOCK, &all, &old);
-        failed = pthread_create(&pool->threads[pool->n_threads], NULL, work, pool);
-        pthread_sigmask(SIG_SETMASK, &old, NULL);
-        if (!failed)
-                pool->n_threads++;
-        return !failed;
+        if (thread_start(&pool->threads[pool->n_threads], work, pool))
+                return false;
+        pool->n_threads++;
+        return true;
 }
 
 static void pool_submit(struct io_queue *queue, struct io_request *request) {

@@ -34,11 +34,10 @@ struct conn;
 enum { CONN_FDS_MAX = 8 };
 
 struct conn_options {
-        size_t in_max, out_max;  /* bytes */
-        void (*got)(void *user); /* borrowed; bytes came */
-        void (*drained)(
-                void *user); /* borrowed, or NULL; all that was sent is with the kernel, and it takes more */
-        void (*secured)(void *user);                           /* borrowed, or NULL; the cover stands */
+        size_t in_max, out_max;      /* bytes */
+        void (*got)(void *user);     /* borrowed; bytes came */
+        void (*drained)(void *user); /* borrowed, or NULL; the kernel has all, and takes more */
+        void (*secured)(void *user); /* borrowed, or NULL; the cover stands */
         void (*ended)(void *user, const struct err_note *why); /* borrowed; may call conn_free */
         void *user;                                            /* borrowed; handed to them */
 };

@@ -3,10 +3,10 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "mem.h"
+#include "thread.h"
 
 struct entry {
         struct nbd_export export;      /* the first member: an export is its entry */
@@ -382,17 +382,13 @@ static void *run(void *user) {
 
 struct nbd_exports *nbd_exports_new(const struct nbd_exports_options *options) {
         struct nbd_exports *exports = mem_new(struct nbd_exports);
-        sigset_t all, before;
         int failed;
 
         exports->options = *options;
         exports->last = &exports->first;
         pthread_mutex_init(&exports->mutex, NULL);
         pthread_cond_init(&exports->came, NULL);
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        failed = pthread_create(&exports->thread, NULL, run, exports);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        failed = thread_start(&exports->thread, run, exports);
         assert(!failed);
         return exports;
 }

@@ -3,13 +3,13 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
 #include "local.h"
 #include "mem.h"
 #include "tcp.h"
+#include "thread.h"
 
 #define TICK_EVERY_NS UINT64_C(1000000000)
 #define AWAKE_NS      UINT64_C(100000)
@@ -116,7 +116,6 @@ DEFINE_AUTO(struct nbd_reactor *, release);
 enum err nbd_reactor_new(const struct nbd_reactor_options *options, struct nbd_reactor **ret,
                          struct err_note *note) {
         AUTO(release) struct nbd_reactor *reactor = mem_new(struct nbd_reactor);
-        sigset_t all, before;
         int failed;
 
         reactor->options = *options;
@@ -129,10 +128,7 @@ enum err nbd_reactor_new(const struct nbd_reactor_options *options, struct nbd_r
         reactor->house.n_away = &reactor->n_away;
         reactor->house.gone = on_gone;
         reactor->house.host = reactor;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        failed = pthread_create(&reactor->thread, NULL, run, reactor);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        failed = thread_start(&reactor->thread, run, reactor);
         if (failed)
                 return err_set(note, ERR_NO_MEMORY, "start a thread for clients: error %d", failed);
         *ret = TAKE(reactor);

@@ -3,11 +3,11 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <sys/sysinfo.h>
 
 #include "mem.h"
+#include "thread.h"
 
 enum { THREADS_MIN = 8 };
 
@@ -106,15 +106,9 @@ static void *run(void *user) {
         return NULL;
 }
 
-/* Signals are for the thread that the process was started with. */
 static void start_threads(struct nbd_work *work, unsigned n) {
-        sigset_t all, before;
-
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        while (work->n_threads < n && pthread_create(&work->threads[work->n_threads], NULL, run, work) == 0)
+        while (work->n_threads < n && thread_start(&work->threads[work->n_threads], run, work) == 0)
                 work->n_threads++;
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
         assert(work->n_threads >= 2);
 }
 

@@ -3,11 +3,11 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "mem.h"
 #include "rpc_guest.h"
+#include "thread.h"
 
 #define SOCKET_NAME "owner.sock"
 
@@ -162,18 +162,6 @@ static void *run(void *user) {
 
 /* ---- the door -------------------------------------------------------------------------------- */
 
-/* Signals are for the thread that the process was started with, whose waits they end. */
-static int start_thread(struct rpc_server *server) {
-        sigset_t all, before;
-        int failed;
-
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        failed = pthread_create(&server->thread, NULL, run, server);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        return failed;
-}
-
 static void let_go(struct rpc_server *server, bool may_remove) {
         if (may_remove)
                 local_unlisten(server->folder, SOCKET_NAME);
@@ -205,7 +193,7 @@ static const char *open_door(void *user, struct keeper *keeper, const char *fold
         if (loop_new(server->io, &server->loop, &unused) ||
             loop_watch(server->loop, server->listener, LOOP_READ, on_connection, server, &server->watch,
                        &unused) ||
-            (server->house.loop = server->loop, start_thread(server))) {
+            (server->house.loop = server->loop, thread_start(&server->thread, run, server))) {
                 let_go(server, true);
                 return NULL;
         }
