@@ -58,7 +58,35 @@ static inline be64 be64_put(uint64_t v) {
         memcpy(f.b, &v, 8);
         return f;
 }
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "be*_get swap unconditionally");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "be*_get swap unconditionally, le*_get never");
+
+typedef struct { uint8_t b[4]; } le32;
+typedef struct { uint8_t b[8]; } le64;
+
+static inline uint32_t le32_get(le32 f) {
+        uint32_t v;
+
+        memcpy(&v, f.b, 4);
+        return v;
+}
+static inline uint64_t le64_get(le64 f) {
+        uint64_t v;
+
+        memcpy(&v, f.b, 8);
+        return v;
+}
+static inline le32 le32_put(uint32_t v) {
+        le32 f;
+
+        memcpy(f.b, &v, 4);
+        return f;
+}
+static inline le64 le64_put(uint64_t v) {
+        le64 f;
+
+        memcpy(f.b, &v, 8);
+        return f;
+}
 
 MUST_USE static inline bool add_u64(uint64_t a, uint64_t b, uint64_t *ret) {
         uint64_t sum;

@@ -13,6 +13,14 @@ static void fields_are_big_endian(void **state) {
         assert_true(be64_get(be64_put(0xfedcba9876543210)) == 0xfedcba9876543210);
 }
 
+static void or_little_endian(void **state) {
+        (void)state;
+        assert_memory_equal(le32_put(0x01020304).b, "\4\3\2\1", 4);
+        assert_memory_equal(le64_put(0x0102030405060708).b, "\10\7\6\5\4\3\2\1", 8);
+        assert_int_equal(le32_get(le32_put(0xfedcba98)), 0xfedcba98);
+        assert_true(le64_get(le64_put(0xfedcba9876543210)) == 0xfedcba9876543210);
+}
+
 static void what_does_not_fit_is_said(void **state) {
         uint64_t v = 7;
 
@@ -54,6 +62,7 @@ static void zeros_are_zeros_and_nothing_else_is(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(fields_are_big_endian),
+                cmocka_unit_test(or_little_endian),
                 cmocka_unit_test(what_does_not_fit_is_said),
                 cmocka_unit_test(rounding),
                 cmocka_unit_test(zeros_are_zeros_and_nothing_else_is),
