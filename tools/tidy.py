@@ -32,6 +32,7 @@ TESTED_ELSEWHERE = {
     'src/disk/mover_copier.c': 'a part of push.c: test_push.c, each byte that is moved',
     'src/disk/mover_price.c': 'test_push.c compares it with what is moved',
     'src/disk/mover_tally.c': 'a part of push.c: test_push.c counts what it found',
+    'src/disk/stream_sink_chunks.c': 'test_stream_sink.c: another format it takes in',
     'src/disk/stream_sink_raw.c': 'test_stream_sink.c: one of the two formats it takes in',
     'src/disk/stream_sink_vhd.c': 'test_stream_sink.c: the other one',
     'src/disk/stream_target.c': 'test_stream_sink.c: what is written goes through it',

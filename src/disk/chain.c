@@ -155,8 +155,9 @@ enum err chain_close(struct chain *chain, struct err_note *note) {
         struct image *leaf = chain_leaf(chain);
         enum err e = ERR_NONE;
 
+        /* Closing acknowledges, as a flush does: [D6] holds for both. */
         if (leaf)
-                e = image_tidy(leaf, note);
+                e = chain_wait_for_names(chain, note) ? note->code : image_tidy(leaf, note);
         chain_free(chain);
         return e;
 }

@@ -25,7 +25,7 @@ struct piece {
 };
 
 struct chain_batch {
-        struct chain *chain;      /* borrowed, outlives us */
+        struct chain *chain;      /* borrowed while it is read; NULL: none is */
         struct io_queue *queue;   /* owned */
         VEC(struct range) ranges; /* owned */
         struct piece pieces[DEPTH];
@@ -35,13 +35,12 @@ struct chain_batch {
         struct err_note failure;
 };
 
-enum err chain_batch_new(struct chain *chain, struct chain_batch **ret, struct err_note *note) {
+enum err chain_batch_new(struct io *io, struct chain_batch **ret, struct err_note *note) {
         AUTO(chain_batch_free) struct chain_batch *batch = mem_new(struct chain_batch);
 
-        batch->chain = chain;
         for (unsigned i = 0; i < DEPTH; i++)
                 batch->idle[batch->n_idle++] = &batch->pieces[i];
-        if (io_queue_new(chain_images(chain)->io, DEPTH, &batch->queue, note))
+        if (io_queue_new(io, DEPTH, &batch->queue, note))
                 return note->code;
         *ret = TAKE(batch);
         return ERR_NONE;
@@ -158,14 +157,16 @@ static void begin_range(struct chain_batch *batch, const struct range *range) {
         }
 }
 
-enum err chain_batch_read(struct chain_batch *batch, struct err_note *note) {
-        struct chain_hold hold = chain_hold_begin(batch->chain);
+enum err chain_batch_read(struct chain_batch *batch, struct chain *chain, struct err_note *note) {
+        struct chain_hold hold = chain_hold_begin(chain);
 
+        batch->chain = chain;
         batch->failure.code = ERR_NONE;
         VEC_EACH (&batch->ranges, range)
                 begin_range(batch, range);
         finish(batch);
-        chain_hold_end(batch->chain, hold);
+        chain_hold_end(chain, hold);
+        batch->chain = NULL;
         batch->ranges.n = 0;
         if (batch->failure.code)
                 *note = batch->failure;

@@ -74,6 +74,9 @@ void chain_replace_move(struct chain *, struct chain_move *);
 /* The owner replaces the view; what only the old one had is freed when no reader can have it. */
 void chain_replace_view(struct chain *, struct chain_map *, struct image *leaf);
 
+/* While names are not durable yet; an error where they never will be. */
+MUST_USE enum err chain_wait_for_names(struct chain *, struct err_note *);
+
 uint64_t chain_now_ns(const struct chain *);
 /* Within a request of a user: it counts for no latency. */
 MUST_USE enum err chain_read_inside(struct chain *, void *ret, size_t n, uint64_t at, struct err_note *);

@@ -309,7 +309,7 @@ enum err chain_trim(struct chain *chain, uint64_t n, uint64_t at, struct err_not
 
 /* ---- flush ---- */
 
-static enum err wait_for_names(struct chain *chain, struct err_note *note) {
+enum err chain_wait_for_names(struct chain *chain, struct err_note *note) {
         enum err e = ERR_NONE;
 
         pthread_mutex_lock(&chain->gate);
@@ -323,7 +323,7 @@ static enum err wait_for_names(struct chain *chain, struct err_note *note) {
 }
 
 enum err chain_settle(struct chain *chain, struct err_note *note) {
-        enum err e = wait_for_names(chain, note);
+        enum err e = chain_wait_for_names(chain, note);
         struct image *leaf;
 
         if (e)

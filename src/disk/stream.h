@@ -19,7 +19,12 @@
 #include "chain.h"
 #include "uuid.h"
 
-enum stream_format { STREAM_RAW, STREAM_VHD };
+enum stream_format {
+        STREAM_RAW,
+        STREAM_VHD,
+        /* In only: offset, length, data, as vhd-tool's "chunked"; what it lacks stays as it was. */
+        STREAM_CHUNKS,
+};
 
 /* ---- out
  * ----------------------------------------------------------------------------------------------------------

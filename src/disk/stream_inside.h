@@ -36,12 +36,18 @@ struct stream_reader_ops {
         bool (*is_whole)(const struct stream_sink *);
 };
 
-extern const struct stream_reader_ops stream_raw_ops, stream_vhd_ops;
+extern const struct stream_reader_ops stream_raw_ops, stream_vhd_ops, stream_chunks_ops;
 
 /* A raw stream, or the data of a fixed VHD. */
 struct stream_raw {
         uint64_t size; /* bytes of data; UINT64_MAX: not known yet */
         bool has_footer;
+        bool is_ended;
+};
+
+/* Chunks: the one that is being taken. */
+struct stream_chunks {
+        uint64_t at, left; /* of the disk, bytes; left 0: a head comes */
         bool is_ended;
 };
 
@@ -84,6 +90,7 @@ struct stream_sink {
         uint8_t *gathered; /* owned; STREAM_PIECE_MAX bytes */
         size_t n_gathered;
         struct stream_raw raw;
+        struct stream_chunks chunks;
         struct stream_vhd vhd;
 };
 

@@ -4,12 +4,24 @@
 #include "mem.h"
 #include "stream_inside.h"
 
+static const struct stream_reader_ops *ops_of(enum stream_format format) {
+        switch (format) {
+        case STREAM_RAW:
+                return &stream_raw_ops;
+        case STREAM_VHD:
+                return &stream_vhd_ops;
+        case STREAM_CHUNKS:
+                return &stream_chunks_ops;
+        }
+        return NULL;
+}
+
 enum err stream_sink_new(enum stream_format format, uint64_t total, stream_begin begin, void *user,
                          struct stream_sink **ret, struct err_note *note) {
         struct stream_sink *sink = mem_new(struct stream_sink);
 
         (void)note;
-        sink->ops = format == STREAM_VHD ? &stream_vhd_ops : &stream_raw_ops;
+        sink->ops = ops_of(format);
         sink->total = total;
         sink->begin = begin;
         sink->user = user;

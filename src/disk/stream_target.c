@@ -43,6 +43,13 @@ static enum err put_held(struct stream_target *target, const uint8_t *data, uint
         return ERR_NONE;
 }
 
+enum err stream_target_put_at(struct stream_target *target, uint64_t at, const void *data, uint64_t n,
+                              struct err_note *note) {
+        bool is_fresh = !chain_block_is_held(target->chain, NULL, at / IMAGE_BLOCK_SIZE);
+
+        return put_held(target, data, n, at, is_fresh, note);
+}
+
 enum err stream_target_put(struct stream_target *target, uint64_t block, const uint8_t *bits,
                            const void *data, uint64_t n, struct err_note *note) {
         bool is_fresh = !chain_block_is_held(target->chain, NULL, block), is_held;

@@ -19,6 +19,9 @@ struct stream_target {
 /* The first n bytes of a block.  bits: the sectors that the stream holds, as in a VHD; NULL: all. */
 MUST_USE enum err stream_target_put(struct stream_target *, uint64_t block, const uint8_t *bits,
                                     const void *data, uint64_t n, struct err_note *);
+/* n bytes anywhere, within one block. */
+MUST_USE enum err stream_target_put_at(struct stream_target *, uint64_t at, const void *data, uint64_t n,
+                                       struct err_note *);
 /* The stream has nothing there. */
 MUST_USE enum err stream_target_pass(struct stream_target *, uint64_t n, uint64_t at, struct err_note *);
 

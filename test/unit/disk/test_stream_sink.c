@@ -653,7 +653,7 @@ static void errors_of_the_disk_are_told(void **state) {
 
 static void a_whole_import_takes_few_writes(void **state) {
         AUTO_FREE uint8_t *data = mem_zero(8 * BLOCK);
-        struct taker taker = {.path = "/in.vhd", .is_there = true};
+        struct taker taker = {.path = "/in.vhd", .is_there = true, .size = BLOCK};
         struct io_sim_traffic before, after;
         struct err_note note;
         struct world w;
@@ -670,9 +670,93 @@ static void a_whole_import_takes_few_writes(void **state) {
         world_fini(&w);
 }
 
+/* ---- chunks ---- */
+
+static void add_chunk(struct buf *stream, uint64_t at, uint32_t n, const uint8_t *data) {
+        uint8_t head[12];
+
+        for (unsigned i = 0; i < 8; i++)
+                head[i] = (uint8_t)(at >> 8 * i);
+        for (unsigned i = 0; i < 4; i++)
+                head[8 + i] = (uint8_t)(n >> 8 * i);
+        buf_add(stream, head, sizeof head);
+        if (data)
+                buf_add(stream, data, n);
+}
+
+/* A disk with some content, and chunks that change it, the same in `want`. */
+static void make_chunks(struct world *w, struct buf *stream, struct buf *want) {
+        struct fixture_dice dice = {9};
+
+        make(w, "/in.vhd", 3 * BLOCK + 1536, NULL, &dice, 8);
+        *want = kit_read(w, "/in.vhd");
+        for (int i = 0; i < 20; i++) {
+                uint64_t at = fixture_roll(&dice, want->n), n = 1 + fixture_roll(&dice, i ? 90000 : want->n);
+                bool is_zero = fixture_roll(&dice, 4) == 0;
+
+                n = min_u64(n, want->n - at);
+                for (uint64_t b = 0; b < n; b++)
+                        want->data[at + b] = is_zero ? 0 : (uint8_t)(1 + b % 250);
+                add_chunk(stream, at, (uint32_t)n, want->data + at);
+                add_chunk(stream, 77, 0, NULL); /* no end: only at 0 it is one */
+        }
+}
+
+static void chunks_go_where_they_say_however_they_are_cut(void **state) {
+        static const size_t pieces[] = {1, 511, 4096, 1000003};
+
+        (void)state;
+        for (unsigned i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+                AUTO(buf_fini) struct buf stream = {0}, want = {0};
+                struct taker taker = {.path = "/in.vhd", .is_there = true, .size = BLOCK};
+                struct err_note note;
+                struct world w;
+
+                world_init(&w, 1);
+                taker.w = &w;
+                make_chunks(&w, &stream, &want);
+                add_chunk(&stream, 0, 0, NULL);
+                assert_ok(kit_import(&taker, STREAM_CHUNKS, UINT64_MAX, stream.data, stream.n, pieces[i],
+                                     &note));
+                assert_reads_as(&w, "/in.vhd", &want);
+                world_fini(&w);
+        }
+}
+
+static void chunks_that_lie_outside_or_do_not_end_are_refused(void **state) {
+        static const struct {
+                uint64_t at;
+                uint32_t n;
+                enum err want;
+        } bad[] = {
+                {3 * BLOCK + 1536, 1, ERR_CORRUPT},
+                {UINT64_MAX, 2, ERR_CORRUPT},
+                {0, UINT32_C(1) << 31, ERR_CORRUPT},
+                {BLOCK, 4096, ERR_CUT_SHORT},
+        };
+        struct err_note note;
+        struct world w;
+
+        (void)state;
+        world_init(&w, 1);
+        for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+                AUTO(buf_fini) struct buf stream = {0}, none = {0};
+                struct taker taker = {.w = &w, .path = "/in.vhd", .is_there = i > 0};
+
+                taker.size = 3 * BLOCK + 1536;
+                add_chunk(&stream, bad[i].at, bad[i].n, NULL);
+                assert_int_equal(
+                        kit_import(&taker, STREAM_CHUNKS, UINT64_MAX, stream.data, stream.n, stream.n, &note),
+                        bad[i].want);
+        }
+        world_fini(&w);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_went_out_comes_in_again_however_it_is_cut),
+                cmocka_unit_test(chunks_go_where_they_say_however_they_are_cut),
+                cmocka_unit_test(chunks_that_lie_outside_or_do_not_end_are_refused),
                 cmocka_unit_test(byte_by_byte_is_enough),
                 cmocka_unit_test(a_delta_turns_a_copy_of_the_base_into_the_disk),
                 cmocka_unit_test(a_whole_stream_leaves_nothing_of_what_was_there),
