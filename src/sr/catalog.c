@@ -36,6 +36,14 @@ static void set_uuid(json_t *json, const char *member, const struct uuid *uuid) 
                 (void)json_object_set_new(json, member, json_string(uuid_format(uuid).s));
 }
 
+/* Not there: false, as in rows of before there was such a flag. */
+static void set_flag(json_t *json, const char *member, bool value) {
+        if (value)
+                (void)json_object_set_new(json, member, json_true());
+        else
+                (void)json_object_del(json, member);
+}
+
 static void set_integer(json_t *json, const char *member, int64_t value) {
         (void)json_object_set_new(json, member, json_integer(value));
 }
@@ -149,7 +157,8 @@ enum err catalog_put_sr(struct store_change *change, const struct sr_row *row, s
 /* ---- VDIs ---- */
 
 static const char *const vdi_members[] = {"name",        "description",   "tags",    "is_snapshot",
-                                          "snapshot_of", "snapshot_time", "created", "stream_uuid"};
+                                          "snapshot_of", "snapshot_time", "created", "stream_uuid",
+                                          "has_cbt",     "is_metadata"};
 
 static void fini_tags(struct vdi_row *row) {
         VEC_EACH (&row->tags, each) {
@@ -192,6 +201,8 @@ json_t *vdi_row_to_json(const struct vdi_row *row) {
         set_integer(json, "snapshot_time", row->snapshot_time);
         set_integer(json, "created", row->created);
         set_uuid(json, "stream_uuid", &row->stream_uuid);
+        set_flag(json, "has_cbt", row->has_cbt);
+        set_flag(json, "is_metadata", row->is_metadata);
         return json;
 }
 
@@ -208,6 +219,8 @@ void vdi_row_from_json(json_t *json, const struct uuid *uuid, struct vdi_row *re
                 .snapshot_time = take_integer(json, "snapshot_time"),
                 .created = take_integer(json, "created"),
                 .stream_uuid = take_uuid(json, "stream_uuid"),
+                .has_cbt = json_is_true(json_object_get(json, "has_cbt")),
+                .is_metadata = json_is_true(json_object_get(json, "is_metadata")),
         };
         json_array_foreach(json_object_get(json, "tags"), i, tag) {
                 if (json_is_string(tag))

@@ -55,6 +55,8 @@ struct vdi_row {
         struct uuid snapshot_of; /* null: of nothing that is known */
         int64_t snapshot_time;   /* unix seconds */
         int64_t created;         /* unix seconds */
+        bool has_cbt;            /* changes between its snapshots are asked for; of a snapshot: were, then */
+        bool is_metadata;        /* a snapshot whose data is not wanted any more, only what changed since */
         struct uuid stream_uuid; /* footer uuid of what it last took in or gave out; null: none, or written
                                     since */
         json_t *extra;           /* shared, counted; members of the row that we do not know; or NULL */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "adopt.h"
+#include "changes.h"
 #include "coalesce.h"
 #include "vhd_meta.h"
 
@@ -261,7 +262,8 @@ enum err sr_garbage(struct sr *sr, unsigned *ret_n, uint64_t *ret_bytes, struct 
         bool did_change;
 
         if (sr_begin_change(sr, note) || sr_refresh(sr, note) || adopt_collect_old(sr, &did_change, note) ||
-            (did_change && sr_refresh(sr, note)) || garbage_collect(sr, ret_n, ret_bytes, waiting, note))
+            (did_change && sr_refresh(sr, note)) || changes_settle(sr, NULL, note) ||
+            garbage_collect(sr, ret_n, ret_bytes, waiting, note))
                 return err_wrap(note, "delete garbage of SR %s", sr->place->where);
         return ERR_NONE;
 }

@@ -9,10 +9,10 @@
 #define TABLE_PLAN   "plan"
 
 static const char *const kind_names[] = {
-        [INTENT_PIVOT] = "pivot",           [INTENT_RESIZE] = "resize",
-        [INTENT_COALESCE] = "coalesce",     [INTENT_RELINK] = "relink",
-        [INTENT_LEAF_PIVOT] = "leaf_pivot", [INTENT_PULL] = "pull",
-        [INTENT_RELINK_TOP] = "relink_top",
+        [INTENT_PIVOT] = "pivot",   [INTENT_RESIZE] = "resize",
+        [INTENT_NODE] = "node",     [INTENT_COALESCE] = "coalesce",
+        [INTENT_RELINK] = "relink", [INTENT_LEAF_PIVOT] = "leaf_pivot",
+        [INTENT_PULL] = "pull",     [INTENT_RELINK_TOP] = "relink_top",
 };
 static const char *const image_names[] = {[IMAGE_VHD] = "vhd", [IMAGE_RAW] = "raw"};
 
@@ -32,6 +32,7 @@ void intent_fini(struct intent *intent) {
 bool intent_is_of_coalesce(const struct intent *intent) {
         switch (intent->kind) {
         case INTENT_PIVOT:
+        case INTENT_NODE:
         case INTENT_RESIZE:
                 return false;
         case INTENT_COALESCE:
@@ -86,6 +87,7 @@ static json_t *to_json(const struct intent *intent) {
         (void)json_object_set_new(json, "vdi_kind", json_string(image_names[intent->vdi_kind]));
         set_uuid(json, "other", &intent->other);
         set_uuid(json, "new_node", &intent->new_node);
+        set_uuid(json, "together", &intent->together);
         if (intent_is_of_coalesce(intent))
                 set_nodes(json, intent);
         if (intent->has_row) {
@@ -159,7 +161,10 @@ static bool from_json(json_t *json, struct intent *ret) {
         ret->vdi_kind = (enum image_kind)vdi_kind;
         if (json_object_get(json, "new_node") && !take_uuid(json, "new_node", &ret->new_node))
                 return false;
-        if (ret->kind != INTENT_RESIZE && !take_uuid(json, "other", &ret->other))
+        if (json_object_get(json, "together") && !take_uuid(json, "together", &ret->together))
+                return false;
+        if (ret->kind == INTENT_NODE ? uuid_is_null(&ret->new_node) || uuid_is_null(&ret->together)
+                                     : ret->kind != INTENT_RESIZE && !take_uuid(json, "other", &ret->other))
                 return false;
         if (intent_is_of_coalesce(ret) && !take_nodes(json, ret))
                 return false;

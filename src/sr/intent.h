@@ -15,6 +15,7 @@
 
 enum intent_kind {
         INTENT_PIVOT,  /* see pivot.h: the prepared file takes vdi's name, what had it is hidden as `other` */
+        INTENT_NODE,   /* see cut.h: new_node, prepared, gets its name; only together with others */
         INTENT_RESIZE, /* plan is vhd_resize's */
         /* The three of a coalesce, one after the other under one uuid: nodes are all of the run, from the
          * target up, vdi is its top, other its target. */
@@ -33,6 +34,7 @@ struct intent {
         enum image_kind vdi_kind; /* as it was before */
         struct uuid other;
         struct uuid new_node; /* null: none */
+        struct uuid together; /* of pivots and nodes that happen all or none (cut.h); null: alone */
         bool has_row;
         struct vdi_row row; /* to be put when it is finished */
         struct buf plan;

@@ -56,8 +56,8 @@ static bool did_pivot(const struct names *names, const struct found *found) {
 /* ---- ends ---- */
 
 /* Nothing of it has happened.  Children go, durably, before what they name as their parent. */
-static enum err undo(struct sr *sr, const struct intent *intent, const struct names *names,
-                     const struct found *found, struct err_note *note) {
+static enum err undo_names(struct sr *sr, const struct names *names, const struct found *found,
+                           struct err_note *note) {
         if (names->has_node && (place_remove_if_there(sr->place, &names->node, note) ||
                                 place_remove_if_there(sr->place, &names->node_prepared, note)))
                 return note->code;
@@ -72,6 +72,13 @@ static enum err undo(struct sr *sr, const struct intent *intent, const struct na
         if (found->is_one &&
             (place_remove_if_there(sr->place, &names->other, note) || sr_sync_names(sr, note)))
                 return note->code;
+        return ERR_NONE;
+}
+
+static enum err undo(struct sr *sr, const struct intent *intent, const struct names *names,
+                     const struct found *found, struct err_note *note) {
+        if (undo_names(sr, names, found, note))
+                return note->code;
         return sr_note_change(sr, NULL, NULL, &intent->uuid, note);
 }
 
@@ -83,26 +90,35 @@ static enum err hide(struct sr *sr, const struct names *names, struct store_chan
 }
 
 /* The new names are durable. */
+static enum err finish_in(struct sr *sr, const struct intent *intent, const struct names *names,
+                          struct store_change *change, struct err_note *note) {
+        if (is_raw(names) && (place_remove_if_there(sr->place, &names->old, note) || sr_sync_names(sr, note)))
+                return note->code;
+        if (hide(sr, names, change, note) || (intent->has_row && catalog_put_vdi(change, &intent->row, note)))
+                return note->code;
+        return intent_drop(change, &intent->uuid, note);
+}
+
 static enum err finish(struct sr *sr, const struct intent *intent, const struct names *names,
                        struct err_note *note) {
         AUTO(store_abort) struct store_change *change = NULL;
 
-        if (is_raw(names) && (place_remove_if_there(sr->place, &names->old, note) || sr_sync_names(sr, note)))
-                return note->code;
-        if (catalog_begin(sr->catalog, &change, note) || hide(sr, names, change, note) ||
-            (intent->has_row && catalog_put_vdi(change, &intent->row, note)) ||
-            intent_drop(change, &intent->uuid, note))
+        if (catalog_begin(sr->catalog, &change, note) || finish_in(sr, intent, names, change, note))
                 return note->code;
         return store_commit(TAKE(change), note);
 }
 
-static enum err finish_names(struct sr *sr, const struct names *names, struct err_note *note) {
+static enum err finish_node(struct sr *sr, const struct names *names, struct err_note *note) {
         bool is_there = false;
         struct io_stat stat;
 
         if (names->has_node && place_find(sr->place, &names->node_prepared, &is_there, &stat, note))
                 return note->code;
-        if (is_there && place_rename(sr->place, &names->node_prepared, &names->node, note))
+        return is_there ? place_rename(sr->place, &names->node_prepared, &names->node, note) : ERR_NONE;
+}
+
+static enum err finish_names(struct sr *sr, const struct names *names, struct err_note *note) {
+        if (finish_node(sr, names, note))
                 return note->code;
         return sr_sync_names(sr, note);
 }
@@ -122,14 +138,16 @@ enum err pivot_recover(struct sr *sr, const struct intent *intent, struct err_no
 
 /* ---- the dance itself ---- */
 
-/* Up to where it can be undone by putting names back. */
-static enum err give_second_name(struct sr *sr, const struct names *names, struct err_note *note) {
+static enum err link_names(struct sr *sr, const struct names *names, struct err_note *note) {
         enum err err = place_link(sr->place, &names->old, &names->other, note);
 
-        if (err == ERR_UNSUPPORTED)
-                err = place_rename(sr->place, &names->old, &names->other, note);
-        if (err)
-                return err;
+        return err == ERR_UNSUPPORTED ? place_rename(sr->place, &names->old, &names->other, note) : err;
+}
+
+/* Up to where it can be undone by putting names back. */
+static enum err give_second_name(struct sr *sr, const struct names *names, struct err_note *note) {
+        if (link_names(sr, names, note))
+                return note->code;
         /* The rename to come takes the content's first name away: its second must be durable before that. */
         return sr_sync_names(sr, note);
 }
@@ -205,4 +223,73 @@ enum err pivot_do(struct sr *sr, const struct intent *intent, struct pivot_live 
                 return err;
         sr->must_recover = false;
         return err;
+}
+
+/* ---- its steps, for several at once ---- */
+
+enum err pivot_look(struct sr *sr, const struct intent *intent, bool *ret_did_pivot, struct err_note *note) {
+        struct names names = names_of(intent);
+        struct found found;
+
+        if (look(sr, &names, &found, note))
+                return note->code;
+        *ret_did_pivot = did_pivot(&names, &found);
+        return ERR_NONE;
+}
+
+enum err pivot_link(struct sr *sr, const struct intent *intent, struct err_note *note) {
+        struct names names = names_of(intent);
+
+        return link_names(sr, &names, note);
+}
+
+enum err pivot_take_name(struct sr *sr, const struct intent *intent, struct err_note *note) {
+        struct names names = names_of(intent);
+
+        return take_name(sr, &names, note);
+}
+
+void pivot_publish(struct sr *sr, const struct intent *intent, struct pivot_live *live) {
+        struct names names = names_of(intent);
+
+        publish(sr, &names, live);
+        chain_hold_flush(live->chain);
+}
+
+enum err pivot_finish_node(struct sr *sr, const struct intent *intent, struct err_note *note) {
+        struct names names = names_of(intent);
+
+        return finish_node(sr, &names, note);
+}
+
+enum err pivot_finish_in(struct sr *sr, const struct intent *intent, struct store_change *change,
+                         struct err_note *note) {
+        struct names names = names_of(intent);
+
+        return finish_in(sr, intent, &names, change, note);
+}
+
+/* The content has only its second name, or its first beside that of the new file, when it comes here.  The
+ * new file may have been written to, but nobody was told that anything of that is durable. */
+static enum err take_back(struct sr *sr, const struct names *names, struct err_note *note) {
+        if (names->has_node && (place_remove_if_there(sr->place, &names->node, note) ||
+                                place_remove_if_there(sr->place, &names->node_prepared, note)))
+                return note->code;
+        /* The snapshot's file names the content by its second name. */
+        if (sr_sync_names(sr, note) ||
+            (is_raw(names) ? place_remove_if_there(sr->place, &names->leaf, note)
+                           : place_rename(sr->place, &names->other, &names->leaf, note)))
+                return note->code;
+        return sr_sync_names(sr, note);
+}
+
+enum err pivot_undo_names(struct sr *sr, const struct intent *intent, struct err_note *note) {
+        struct names names = names_of(intent);
+        struct found found;
+
+        if (look(sr, &names, &found, note))
+                return note->code;
+        if (did_pivot(&names, &found) && (take_back(sr, &names, note) || look(sr, &names, &found, note)))
+                return note->code;
+        return undo_names(sr, &names, &found, note);
 }

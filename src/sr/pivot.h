@@ -40,4 +40,21 @@ MUST_USE enum err pivot_do(struct sr *, const struct intent *, struct pivot_live
 /* Undoes or finishes, and drops the intent. */
 MUST_USE enum err pivot_recover(struct sr *, const struct intent *, struct err_note *);
 
+/* ---- its steps, for who takes several VDIs through them at once (cut.h); none puts or drops the intent
+ * ---- */
+
+MUST_USE enum err pivot_look(struct sr *, const struct intent *, bool *ret_did_pivot, struct err_note *);
+/* Neither is durable before sr_sync_names, and that must lie between the two. */
+MUST_USE enum err pivot_link(struct sr *, const struct intent *, struct err_note *);
+MUST_USE enum err pivot_take_name(struct sr *, const struct intent *, struct err_note *);
+/* The frozen chain goes on with the new leaf; its FLUSH is held from here on. */
+void pivot_publish(struct sr *, const struct intent *, struct pivot_live *);
+/* Where a crash kept the VDI's new name and lost the new node's; not durable before sr_sync_names. */
+MUST_USE enum err pivot_finish_node(struct sr *, const struct intent *, struct err_note *);
+/* All names are durable; but for the commit of change. */
+MUST_USE enum err pivot_finish_in(struct sr *, const struct intent *, struct store_change *,
+                                  struct err_note *);
+/* Puts all names back, durably, also where it had happened: only while FLUSH is held since. */
+MUST_USE enum err pivot_undo_names(struct sr *, const struct intent *, struct err_note *);
+
 #endif

@@ -21,7 +21,12 @@ const char *place_mark_name(enum place_mark mark) {
         return "?";
 }
 
+char *place_log_path(struct place *place, const struct uuid *uuid) {
+        return place->ops->log_path(place, uuid);
+}
+
 void place_listing_fini(struct place_listing *listing) {
+        vec_fini(&listing->logs);
         vec_fini(&listing->nodes);
         vec_fini(&listing->temporary);
         VEC_EACH (&listing->marked, each) {

@@ -3,6 +3,7 @@
  * far, keeps each node as a file of one folder, named as XCP-ng's file SR names it:
  *
  *      <uuid>.vhd, <uuid>.raw      a node
+ *      <uuid>.cbtlog               a log of changed blocks (logbook.h)
  *      .<uuid>.vhd.new             one that is being made; no tool's *.vhd sees it, a scan ignores it, and an
  *                                  owner's open removes it where no intent names it
  *
@@ -55,6 +56,7 @@ struct place_listing {
         VEC(struct place_name) nodes;     /* owned; without temporary ones */
         VEC(struct place_name) temporary; /* owned */
         VEC(struct place_marked) marked;  /* owned, and each name */
+        VEC(struct uuid) logs;            /* owned; of whom there are logs of changed blocks, ordered */
         uint64_t n_others;                /* names that mean nothing to us */
 };
 void place_listing_fini(struct place_listing *);
@@ -71,6 +73,7 @@ struct place_ops {
         bool (*parse)(struct place *, const char *path, struct place_name *ret);
         char *(*path)(struct place *, const struct place_name *); /* what io.h opens; the caller's to free */
         char *(*mark_path)(struct place *, const struct place_marked *);
+        char *(*log_path)(struct place *, const struct uuid *);
         /* `to` becomes a second name of from's bytes: ERR_EXISTS, ERR_UNSUPPORTED */
         enum err (*link)(struct place *, const struct place_name *from, const struct place_name *to,
                          struct err_note *);
@@ -101,6 +104,7 @@ DEFINE_AUTO(struct place *, place_free);
 MUST_USE enum err place_list(struct place *, struct place_listing *ret, struct err_note *);
 MUST_USE bool place_parse(struct place *, const char *path, struct place_name *ret);
 MUST_USE char *place_path(struct place *, const struct place_name *); /* the caller's to free */
+MUST_USE char *place_log_path(struct place *, const struct uuid *);   /* the caller's to free */
 MUST_USE enum err place_link(struct place *, const struct place_name *from, const struct place_name *to,
                              struct err_note *);
 MUST_USE enum err place_rename(struct place *, const struct place_name *from, const struct place_name *to,

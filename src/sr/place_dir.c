@@ -9,6 +9,8 @@
 
 static const char *const extensions[] = {[IMAGE_VHD] = ".vhd", [IMAGE_RAW] = ".raw"};
 
+#define LOG_EXTENSION ".cbtlog"
+
 /* ---- names ---- */
 
 /* "<uuid>" and then exactly `end`. */
@@ -71,6 +73,7 @@ static enum err dir_list(struct place *place, struct place_listing *ret, struct 
         VEC_EACH (&names.names, each) {
                 struct place_name name;
                 struct place_marked marked = {0};
+                struct uuid logged;
 
                 if (parse_node(*each, &name)) {
                         if (name.is_new)
@@ -80,6 +83,8 @@ static enum err dir_list(struct place *place, struct place_listing *ret, struct 
                 } else if (parse_mark(*each, &marked)) {
                         marked.name = TAKE(*each);
                         *vec_add(&ret->marked) = marked;
+                } else if (parse_name(*each, LOG_EXTENSION, &logged)) {
+                        *vec_add(&ret->logs) = logged;
                 } else if (strcmp(*each, ".catena") != 0) {
                         ret->n_others++;
                 }
@@ -113,6 +118,10 @@ static char *dir_path(struct place *place, const struct place_name *name) {
 
 static char *dir_mark_path(struct place *place, const struct place_marked *marked) {
         return mem_format("%s/%s", place->where, marked->name);
+}
+
+static char *dir_log_path(struct place *place, const struct uuid *uuid) {
+        return mem_format("%s/%s" LOG_EXTENSION, place->where, uuid_format(uuid).s);
 }
 
 /* ---- changes ---- */
@@ -174,6 +183,7 @@ static const struct place_ops dir_ops = {
         .parse = dir_parse,
         .path = dir_path,
         .mark_path = dir_mark_path,
+        .log_path = dir_log_path,
         .link = dir_link,
         .rename = dir_rename,
         .remove = dir_remove,

@@ -2,6 +2,7 @@
 #include "recover.h"
 
 #include "coalesce.h"
+#include "cut.h"
 #include "leaf_pivot.h"
 #include "pivot.h"
 #include "relink.h"
@@ -13,6 +14,8 @@ static enum err recover_one(struct sr *sr, const struct intent *intent, struct e
         switch (intent->kind) {
         case INTENT_PIVOT:
                 return pivot_recover(sr, intent, note);
+        case INTENT_NODE: /* never alone */
+                return err_set(note, ERR_CORRUPT, "the intent %s stands alone", uuid_format(&intent->uuid).s);
         case INTENT_RESIZE:
                 return sr_resize_recover(sr, intent, note);
         case INTENT_COALESCE:
@@ -38,7 +41,8 @@ enum err recover_all(struct sr *sr, struct err_note *note) {
                 return note->code;
         /* One that cannot be recovered, a file of it being damaged, must not keep the others from it. */
         VEC_EACH (&intents.list, each) {
-                if (recover_one(sr, each, err ? &later : note))
+                if (uuid_is_null(&each->together) ? recover_one(sr, each, err ? &later : note)
+                                                  : cut_recover(sr, &intents, each, err ? &later : note))
                         err = note->code;
         }
         return err;

@@ -5,6 +5,9 @@
  *      pivot     L and B one inode, or B missing                undone: S, .S.new, .L.new, then B go
  *                L missing, B there (no links)                  undone: B becomes L again
  *                L and B two inodes, or L.vhd beside L.raw      finished: S gets its name, B is hidden
+ *      pivots,   all have happened                              finished, all of them (cut.h)
+ *      nodes,    else                                           undone, all of them: what had happened too
+ *      together
  *      resize    as vhd_resize_recover finds it                 finished or undone, the plan dropped
  *      coalesce  the BATs say how far it came              dropped: every state is a legal chain
  *      relink    some children have the new parent            finished: all have; what was emptied is garbage

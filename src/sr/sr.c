@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "coalesce.h"
+#include "logbook.h"
 #include "owner.h"
 #include "recover.h"
 #include "sr_state.h"
@@ -50,6 +51,10 @@ enum err sr_begin_change(struct sr *sr, struct err_note *note) {
         sr->may_have_leftovers = !may_clean;
         sr->must_recover = false;
         return sr_refresh(sr, note);
+}
+
+enum err sr_recover(struct sr *sr, struct err_note *note) {
+        return sr_begin_change(sr, note);
 }
 
 enum err sr_sync_names(struct sr *sr, struct err_note *note) {
@@ -100,6 +105,11 @@ static void fini_vdis(struct sr *sr) {
                 vdi_row_fini(&each->row);
         }
         vec_fini(&sr->vdis);
+        VEC_EACH (&sr->stand_ins, each) {
+                free((*each)->name);
+                free(*each);
+        }
+        vec_fini(&sr->stand_ins);
 }
 
 /* Nodes that an unfinished verb made, or made a base of: not VDIs, whatever their footers say by now. */
@@ -171,7 +181,45 @@ static void add_vdi(struct sr *sr, const struct node *node, const struct vdi_row
                 vdi->row.description = mem_text("");
                 vdi->row.created = node->modified_ns / 1000000000;
         }
+        vdi->has_data = true;
+        vdi->is_metadata = vdi->row.is_metadata;
         vdi->is_read_only = vdi->row.is_snapshot || node->n_children > 0;
+}
+
+/* What its log says stands for the file that it has no more. */
+static struct node *new_stand_in(struct sr *sr, const struct uuid *uuid) {
+        struct node *node = mem_new(struct node);
+        struct cbt_log head;
+
+        node->uuid = *uuid;
+        node->kind = IMAGE_VHD;
+        node->name = mem_format("%s.cbtlog", uuid_format(uuid).s);
+        if (logbook_head(sr, uuid, &head, &node->error))
+                node->is_own_error = true;
+        else
+                node->size = head.size_bytes;
+        *vec_add(&sr->stand_ins) = node;
+        return node;
+}
+
+/* Logs whose data is gone are VDIs as well.  One that the catalog does not know, of no file at all, was kept
+ * by sm, or its row was lost. */
+static void add_metadata(struct sr *sr, struct vdi_rows *rows) {
+        VEC_EACH (&sr->tree.listing.logs, uuid) {
+                const struct vdi_row *row = find_row(rows, uuid);
+                const struct node *node = tree_find(&sr->tree, uuid);
+                struct vdi *vdi;
+
+                if ((node && !node->is_hidden) || is_named_by_intent(sr, uuid) || is_in_making(sr, uuid))
+                        continue;
+                if (row ? !row->is_metadata : node != NULL)
+                        continue;
+                add_vdi(sr, new_stand_in(sr, uuid), row);
+                vdi = &sr->vdis.data[sr->vdis.n - 1];
+                vdi->row.is_snapshot = vdi->row.has_cbt = vdi->row.is_metadata = true;
+                vdi->is_metadata = vdi->is_read_only = true;
+                vdi->has_data = false;
+        }
 }
 
 static int compare_vdis(const void *a, const void *b) {
@@ -263,6 +311,7 @@ enum err sr_refresh(struct sr *sr, struct err_note *note) {
                 if (is_vdi(sr, *each, row))
                         add_vdi(sr, *each, row);
         }
+        add_metadata(sr, &rows);
         if (!sr->is_read_only && mend_catalog(sr, &rows, n_bad, note))
                 return err_wrap(note, "mend the catalog of SR %s", sr->place->where);
         if (sr->vdis.n)
@@ -550,6 +599,10 @@ enum err sr_need_vdi(struct sr *sr, const struct uuid *uuid, const struct vdi **
         if (!vdi)
                 return err_set(note, ERR_NOT_FOUND, "no VDI %s in SR %s", uuid_format(uuid).s,
                                sr->place->where);
+        if (vdi->is_metadata)
+                return err_set(note, ERR_INVALID,
+                               "VDI %s has no data: it was destroyed, and only what changed is kept",
+                               vdi->row.name);
         if (vdi->node->error.code) {
                 *note = vdi->node->error;
                 return note->code;

@@ -2,6 +2,7 @@
 /* A storage repository: many disks that share parents, in one folder laid out as XCP-ng's file SR.
  *
  *      <uuid>.vhd, <uuid>.raw   nodes (place.h)       files are the truth about data and parents
+ *      <uuid>.cbtlog            changed blocks        (changes.h) of snapshots whose data is gone
  *      .catena/catalog.db       names and relations   (catalog.h): rebuilt where lost, repaired at each scan
  *      .catena/owner            who owns the SR now   locked by its owner; host, pid, command, since
  *      .catena/ballast          zeros                 space that a full SR keeps for coalescing (ballast.h)
@@ -14,6 +15,8 @@
  *        happen, or is finished by the next owner's open; what was reported done is there
  *   [S2] every state that an intent protects is a legal chain without it
  *   [S3] opening twice after a crash changes nothing more than opening once
+ *   [S4] of several VDIs that are snapshotted at once all snapshots are there or none, and they are of one
+ *        instant
  *   [C2] a file's last name goes only when it is hidden in both footers and no other file names it, nothing
  *        leases it and nobody has it open
  *   [C4] a lease or an open by itself begins on a visible node only
@@ -99,11 +102,16 @@ MUST_USE enum err sr_owner_of(struct io *, const char *dir, struct sr_owner *ret
 /* A VDI as people see it: what the catalog says of it and its file. */
 struct vdi {
         struct vdi_row row;
-        const struct node *node; /* borrowed from the SR's tree */
+        const struct node *node; /* borrowed from the SR's tree; without data a stand-in with a size */
         bool is_read_only;       /* a snapshot, or a node with children */
+        bool is_metadata;        /* a snapshot without data: only what changed is told of it */
+        bool has_data;           /* its file is there still; of metadata: nobody is let at it */
         bool is_open;            /* a chain of ours goes through it by its own name */
 };
 
+/* Finishes or undoes now what a verb that failed has left: what there is afterwards stays.  Nothing,
+ * mostly. */
+MUST_USE enum err sr_recover(struct sr *, struct err_note *);
 /* Reads the folder anew and mends the catalog by it. */
 MUST_USE enum err sr_scan(struct sr *, struct err_note *);
 const struct tree *sr_tree(const struct sr *);
@@ -131,6 +139,13 @@ DEFINE_AUTO_IN_PLACE(struct sr_notices, sr_notices_fini);
  * forgotten). */
 MUST_USE enum err sr_open_chain(struct sr *, const struct uuid *vdi, enum chain_mode, struct chain **ret,
                                 struct err_note *);
+/* For reading, the same chain for all who ask so: each closes it once. */
+MUST_USE enum err sr_share_chain(struct sr *, const struct uuid *vdi, struct chain **ret, struct err_note *);
+bool sr_is_written(const struct sr *, const struct uuid *vdi); /* a chain of ours may write to it */
+/* ERR_BUSY, where a chain is open by the VDI's own name that somebody wants; what nobody wants any more is
+ * closed.  verb is for people: "copy". */
+MUST_USE enum err sr_vdi_need_closed(struct sr *, const struct uuid *vdi, const char *verb,
+                                     struct err_note *);
 /* Flushes and closes.  The chain is gone also where that failed. */
 MUST_USE enum err sr_close_chain(struct sr *, struct chain *, struct err_note *);
 /* Who has a chain open for as long as others want it: he can tell of them, and do without it for a moment.
@@ -169,6 +184,10 @@ struct vdi_options {
         uint64_t size;           /* create, import: bytes; rounded up to 512, at most 2040 GiB for a VHD */
         enum image_kind kind;    /* create: IMAGE_RAW is not sparse-proof, see docs */
         bool is_fixed;           /* create: a fixed VHD */
+        const struct uuid *uuid; /* borrowed; ERR_EXISTS where a disk has it; NULL: a fresh one */
+        /* borrowed; create, import: what name and description are where they are not given, the tags, and
+         * whether it is a snapshot, and of what; NULL: nothing */
+        const struct vdi_row *like;
 };
 MUST_USE enum err sr_vdi_create(struct sr *, const struct vdi_options *, struct uuid *ret, struct err_note *);
 
@@ -177,6 +196,29 @@ MUST_USE enum err sr_vdi_snapshot(struct sr *, const struct uuid *vdi, const str
                                   struct uuid *ret, struct err_note *);
 MUST_USE enum err sr_vdi_clone(struct sr *, const struct uuid *vdi, const struct vdi_options *,
                                struct uuid *ret, struct err_note *);
+
+/* Several VDIs at one instant: their writers are all stopped before the first is cut, so what is written to
+ * one after a write to another had ended is in no snapshot without that other write.  All of them or none
+ * [S1]: a crash in the middle leaves no snapshot, or all (cut.h). */
+struct sr_snapshot_ask {
+        struct uuid vdi;            /* each once */
+        struct vdi_options options; /* name, description, uuid */
+        bool is_clone;              /* a clone, and no snapshot */
+};
+/* ret: n, in the order of asks. */
+MUST_USE enum err sr_vdis_snapshot(struct sr *, const struct sr_snapshot_ask *asks, size_t n,
+                                   struct uuid *ret, struct err_note *);
+/* The same in two, so that disks of several SRs are one instant: all begun, then all committed.  In between
+ * writers wait and the SR's turn is kept: nothing else is called but for this.  Of several SRs each is all
+ * or none by itself. */
+struct sr_cut;
+MUST_USE enum err sr_cut_begin(struct sr *, const struct sr_snapshot_ask *asks, size_t n, struct sr_cut **ret,
+                               struct err_note *);
+/* Both end it, and writers go on. */
+MUST_USE enum err sr_cut_commit(struct sr_cut *, struct uuid *ret, struct err_note *);
+void sr_cut_abort(struct sr_cut *);
+DEFINE_AUTO(struct sr_cut *, sr_cut_abort);
+
 /* vdi, closed, reads as snapshot does from now on; what it held is deleted. */
 MUST_USE enum err sr_vdi_revert(struct sr *, const struct uuid *vdi, const struct uuid *snapshot,
                                 struct err_note *);
@@ -184,6 +226,24 @@ MUST_USE enum err sr_vdi_revert(struct sr *, const struct uuid *vdi, const struc
 MUST_USE enum err sr_vdi_delete(struct sr *, const struct uuid *vdi, struct err_note *);
 /* Whoever has it open must be one who steps aside. */
 MUST_USE enum err sr_vdi_resize(struct sr *, const struct uuid *vdi, uint64_t size, struct err_note *);
+
+/* Whether list of changed blocks between its snapshots is wanted (changes.h).  ERR_INVALID of a snapshot,
+ * ERR_UNSUPPORTED of a raw disk.  Where it was so already nothing happens. */
+MUST_USE enum err sr_vdi_set_cbt(struct sr *, const struct uuid *vdi, bool has_cbt, struct err_note *);
+/* A closed snapshot, made while its VDI had change tracking, is from now on metadata: its name and what
+ * changed up to it and since.  Its data goes as soon as that can be told without it. */
+MUST_USE enum err sr_vdi_data_destroy(struct sr *, const struct uuid *snapshot, struct err_note *);
+/* What was written from `from` to `to`: a bit for each 64 KiB of `to`, as cbt_log.h has them.  ERR_INVALID
+ * where they are the same, or the wrong way round; ERR_MISMATCH where neither came of the other, or what
+ * leads from one to the other is gone. */
+struct changed_blocks {
+        uint8_t *bits; /* owned */
+        uint64_t size_bytes;
+};
+void changed_blocks_fini(struct changed_blocks *);
+DEFINE_AUTO_IN_PLACE(struct changed_blocks, changed_blocks_fini);
+MUST_USE enum err sr_vdi_changed(struct sr *, const struct uuid *from, const struct uuid *to,
+                                 struct changed_blocks *ret, struct err_note *);
 
 struct vdi_settings {            /* NULL: as it is */
         const char *name;        /* borrowed */
@@ -205,6 +265,8 @@ MUST_USE enum err sr_import_begin(struct sr *, const struct vdi_options *, struc
 MUST_USE enum err sr_import_begin_onto(struct sr *, const struct uuid *vdi, uint64_t size,
                                        struct sr_import **ret, struct err_note *);
 struct chain *sr_import_chain(struct sr_import *); /* to write to */
+/* What the VDI is called once it is committed; where that failed at its very end it may be there. */
+struct uuid sr_import_vdi(const struct sr_import *);
 /* Durable and seen when it returns; stream (may be null) is remembered as in sr_vdi_set_stream.  Ends the
  * import, also where it fails: nothing half-made is left. */
 MUST_USE enum err sr_import_commit(struct sr_import *, const struct uuid *stream, struct uuid *ret_vdi,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Chains of VDIs, and who has which open. */
 #include "coalesce.h"
+#include "logbook.h"
 #include "sr_state.h"
 
 static enum err need_unwanted(const struct sr_open_chain *open, const struct vdi *vdi, const char *verb,
@@ -32,6 +33,14 @@ enum err sr_need_closed(struct sr *sr, const struct vdi *vdi, const char *verb, 
         return ERR_NONE;
 }
 
+enum err sr_vdi_need_closed(struct sr *sr, const struct uuid *uuid, const char *verb, struct err_note *note) {
+        const struct vdi *vdi;
+
+        if (sr_need_vdi(sr, uuid, &vdi, note))
+                return note->code;
+        return sr_need_closed(sr, vdi, verb, note);
+}
+
 /* From the first write on it is not what it gave out or took in last. */
 static enum err forget_stream(struct sr *sr, const struct vdi *vdi, struct err_note *note) {
         struct vdi_row row;
@@ -60,7 +69,7 @@ static enum err prepare_write(struct sr *sr, const struct vdi *vdi, struct err_n
                 return err_set(note, ERR_BUSY,
                                "%s is one of two names of the same file: find out which to remove",
                                vdi->node->name);
-        if (sr_need_closed(sr, vdi, "write", note))
+        if (sr_need_closed(sr, vdi, "write", note) || logbook_drop_stale(sr, vdi, note))
                 return note->code;
         return forget_stream(sr, vdi, note);
 }
@@ -99,24 +108,47 @@ static enum err finish_changes(struct sr *sr, const struct uuid *vdi, enum chain
         return ERR_NONE;
 }
 
-enum err sr_open_chain(struct sr *sr, const struct uuid *uuid, enum chain_mode mode, struct chain **ret,
-                       struct err_note *note) {
-        const struct vdi *vdi;
-        struct place_name name;
-        AUTO_FREE char *path = NULL;
+enum err sr_open_layers(struct sr *sr, const struct vdi *vdi, enum chain_mode mode, struct chain **ret,
+                        struct err_note *note) {
+        struct place_name name = node_place_name(vdi->node);
+        AUTO_FREE char *path = place_path(sr->place, &name);
         AUTO(chain_abandon) struct chain *chain = NULL;
 
-        if (finish_changes(sr, uuid, mode, note) || coalesce_make_way(sr, uuid, "open", note) ||
-            sr_need_vdi(sr, uuid, &vdi, note) || (mode == CHAIN_WRITE && prepare_write(sr, vdi, note)))
-                return err_wrap(note, "open VDI %s", uuid_format(uuid).s);
-        name = node_place_name(vdi->node);
-        path = place_path(sr->place, &name);
         if (chain_open(&sr->images, path, mode, &chain, note) || sr_check_layers(chain, 0, vdi->node, note))
-                return err_wrap(note, "open VDI %s", uuid_format(uuid).s);
-        *vec_add(&sr->chains) = (struct sr_open_chain){.vdi = *uuid, .mode = mode, .chain = chain};
+                return note->code;
+        *vec_add(&sr->chains) = (struct sr_open_chain){.vdi = vdi->row.uuid, .mode = mode, .chain = chain};
         ((struct vdi *)vdi)->is_open = true;
         *ret = TAKE(chain);
         return ERR_NONE;
+}
+
+enum err sr_open_chain(struct sr *sr, const struct uuid *uuid, enum chain_mode mode, struct chain **ret,
+                       struct err_note *note) {
+        const struct vdi *vdi;
+
+        if (finish_changes(sr, uuid, mode, note) || coalesce_make_way(sr, uuid, "open", note) ||
+            sr_need_vdi(sr, uuid, &vdi, note) || (mode == CHAIN_WRITE && prepare_write(sr, vdi, note)) ||
+            sr_open_layers(sr, vdi, mode, ret, note))
+                return err_wrap(note, "open VDI %s", uuid_format(uuid).s);
+        return ERR_NONE;
+}
+
+enum err sr_share_chain(struct sr *sr, const struct uuid *vdi, struct chain **ret, struct err_note *note) {
+        VEC_EACH (&sr->chains, each) {
+                if (!each->is_shared || !uuid_equal(&each->vdi, vdi))
+                        continue;
+                each->n_more++;
+                *ret = each->chain;
+                return ERR_NONE;
+        }
+        if (sr_open_chain(sr, vdi, CHAIN_READ, ret, note))
+                return note->code;
+        sr->chains.data[sr->chains.n - 1].is_shared = true;
+        return ERR_NONE;
+}
+
+bool sr_is_written(const struct sr *sr, const struct uuid *vdi) {
+        return sr_writer_of((struct sr *)sr, vdi) != NULL;
 }
 
 void sr_set_opener(struct sr *sr, struct chain *chain, const struct sr_opener *opener) {
@@ -182,7 +214,20 @@ static void end_live_coalesce(struct sr *sr, const struct chain *chain) {
                 }
 }
 
+/* Whether others have it yet. */
+static bool leave_shared(struct sr *sr, const struct chain *chain) {
+        VEC_EACH (&sr->chains, each) {
+                if (each->chain == chain && each->n_more > 0) {
+                        each->n_more--;
+                        return true;
+                }
+        }
+        return false;
+}
+
 enum err sr_close_chain(struct sr *sr, struct chain *chain, struct err_note *note) {
+        if (leave_shared(sr, chain))
+                return ERR_NONE;
         end_live_coalesce(sr, chain);
         forget_chain(sr, chain);
         return chain_close(chain, note);
@@ -212,7 +257,7 @@ enum err sr_vdi_set_stream(struct sr *sr, const struct uuid *uuid, const struct 
 
         if (sr_begin_change(sr, note) || sr_need_vdi(sr, uuid, &vdi, note))
                 return note->code;
-        if (sr_writer_of(sr, uuid))
+        if (sr_writer_of(sr, uuid) || uuid_equal(&vdi->row.stream_uuid, stream))
                 return ERR_NONE;
         vdi_row_copy(&vdi->row, &row);
         row.stream_uuid = *stream;

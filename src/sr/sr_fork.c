@@ -48,8 +48,8 @@ static bool chain_top_is_empty(struct chain *chain) {
 }
 
 /* *ret: the node that reads as vdi does and is never written; NULL where there is none. */
-static enum err find_base(struct sr *sr, const struct vdi *vdi, const struct node **ret,
-                          struct err_note *note) {
+enum err sr_fork_find_base(struct sr *sr, const struct vdi *vdi, const struct node **ret,
+                           struct err_note *note) {
         const struct node *node = vdi->node;
         struct sr_open_chain *writer = sr_writer_of(sr, &vdi->row.uuid);
         bool is_empty;
@@ -75,7 +75,7 @@ static enum err find_base(struct sr *sr, const struct vdi *vdi, const struct nod
 
 /* ---- the pivot ---- */
 
-static enum err check_depth(struct sr *sr, const struct vdi *vdi, unsigned depth, struct err_note *note) {
+enum err sr_fork_check_depth(struct sr *sr, const struct vdi *vdi, unsigned depth, struct err_note *note) {
         if (sr->row.max_depth == 0 || depth <= sr->row.max_depth)
                 return ERR_NONE;
         return err_set(note, ERR_TOO_LARGE,
@@ -84,7 +84,15 @@ static enum err check_depth(struct sr *sr, const struct vdi *vdi, unsigned depth
                        vdi->row.name, depth, sr->row.max_depth);
 }
 
-static enum err open_leaf(struct sr *sr, const struct uuid *uuid, struct image **ret, struct err_note *note) {
+enum err sr_fork_refuse_alias(const struct node *node, struct err_note *note) {
+        if (!node->is_alias)
+                return ERR_NONE;
+        return err_set(note, ERR_BUSY, "%s is one of two names of the same file: find out which to remove",
+                       node->name);
+}
+
+enum err sr_fork_open_leaf(struct sr *sr, const struct uuid *uuid, struct image **ret,
+                           struct err_note *note) {
         struct place_name temporary = place_name_new(uuid, IMAGE_VHD);
         AUTO_FREE char *path = place_path(sr->place, &temporary);
 
@@ -92,8 +100,8 @@ static enum err open_leaf(struct sr *sr, const struct uuid *uuid, struct image *
 }
 
 /* A writer outside of Catena would go on writing to what becomes a base.  Held while the names change. */
-static enum err lock_out_writers(struct sr *sr, const struct node *node, struct io_file **ret,
-                                 struct err_note *note) {
+enum err sr_fork_lock_out(struct sr *sr, const struct node *node, struct io_file **ret,
+                          struct err_note *note) {
         struct place_name name = node_place_name(node);
         AUTO_FREE char *path = place_path(sr->place, &name);
         AUTO(io_close) struct io_file *file = NULL;
@@ -114,8 +122,8 @@ static enum err pivot_prepared(struct sr *sr, const struct vdi *vdi, const struc
         AUTO(io_close) struct io_file *lock = NULL;
         enum err err;
 
-        if (writer ? open_leaf(sr, &vdi->row.uuid, &live.new_leaf, note)
-                   : lock_out_writers(sr, vdi->node, &lock, note))
+        if (writer ? sr_fork_open_leaf(sr, &vdi->row.uuid, &live.new_leaf, note)
+                   : sr_fork_lock_out(sr, vdi->node, &lock, note))
                 return note->code;
         err = pivot_do(sr, intent, writer ? &live : NULL, note);
         if (live.new_leaf)
@@ -136,12 +144,8 @@ static enum err fork_by_pivot(struct sr *sr, const struct vdi *vdi, const struct
         uint64_t size = vdi->node->size;
         enum err err;
 
-        if (check_depth(sr, vdi, vdi->node->depth + 1, note))
+        if (sr_fork_check_depth(sr, vdi, vdi->node->depth + 1, note) || sr_fork_refuse_alias(vdi->node, note))
                 return note->code;
-        if (vdi->node->is_alias)
-                return err_set(note, ERR_BUSY,
-                               "%s is one of two names of the same file: find out which to remove",
-                               vdi->node->name);
         if (row) {
                 intent.new_node = row->uuid;
                 vdi_row_copy(row, &intent.row);
@@ -160,17 +164,31 @@ static enum err fork_by_pivot(struct sr *sr, const struct vdi *vdi, const struct
         return err;
 }
 
+enum err sr_fork_row(struct sr *sr, const struct vdi *vdi, const struct vdi_options *options,
+                     bool is_snapshot, struct vdi_row *ret, struct err_note *note) {
+        if (sr_new_row(sr, options, ret, note))
+                return note->code;
+        ret->is_snapshot = is_snapshot;
+        if (is_snapshot) {
+                ret->snapshot_of = vdi->row.uuid;
+                ret->snapshot_time = ret->created;
+                ret->has_cbt = vdi->row.has_cbt;
+        }
+        ret->stream_uuid = vdi->row.stream_uuid; /* it holds the same */
+        return ERR_NONE;
+}
+
 enum err sr_fork(struct sr *sr, const struct vdi *vdi, const struct vdi_row *row, struct err_note *note) {
         struct uuid fresh = sr_fresh_uuid(sr);
         const struct node *base;
         struct place_name name;
 
-        if (find_base(sr, vdi, &base, note))
+        if (sr_fork_find_base(sr, vdi, &base, note))
                 return note->code;
         if (!base)
                 return fork_by_pivot(sr, vdi, &fresh, row, note);
         name = node_place_name(base);
-        if (check_depth(sr, vdi, base->depth + 1, note))
+        if (sr_fork_check_depth(sr, vdi, base->depth + 1, note))
                 return note->code;
         if (sr_new_child(sr, &row->uuid, &name, base, vdi->node->size, note)) {
                 sr_new_discard(sr, &row->uuid, IMAGE_VHD);
@@ -184,7 +202,7 @@ enum err sr_fork_base(struct sr *sr, const struct uuid *uuid, struct uuid *ret_b
         const struct node *base;
         const struct vdi *vdi;
 
-        if (sr_need_vdi(sr, uuid, &vdi, note) || find_base(sr, vdi, &base, note))
+        if (sr_need_vdi(sr, uuid, &vdi, note) || sr_fork_find_base(sr, vdi, &base, note))
                 return note->code;
         if (base) {
                 *ret_base = base->uuid;

@@ -19,4 +19,19 @@ MUST_USE enum err sr_fork(struct sr *, const struct vdi *, const struct vdi_row 
  */
 MUST_USE enum err sr_fork_base(struct sr *, const struct uuid *vdi, struct uuid *ret_base, struct err_note *);
 
+/* ---- what it is made of, for who forks several VDIs at once (cut.h) ---- */
+
+MUST_USE enum err sr_fork_row(struct sr *, const struct vdi *, const struct vdi_options *, bool is_snapshot,
+                              struct vdi_row *ret, struct err_note *);
+/* *ret: the node that reads as vdi does and is never written; NULL where there is none. */
+MUST_USE enum err sr_fork_find_base(struct sr *, const struct vdi *, const struct node **ret,
+                                    struct err_note *);
+MUST_USE enum err sr_fork_check_depth(struct sr *, const struct vdi *, unsigned depth, struct err_note *);
+MUST_USE enum err sr_fork_refuse_alias(const struct node *, struct err_note *);
+/* The prepared new leaf of a VDI; counted. */
+MUST_USE enum err sr_fork_open_leaf(struct sr *, const struct uuid *vdi, struct image **ret,
+                                    struct err_note *);
+/* A closed VDI's content is durable, and no outside tool writes to it while *ret is open. */
+MUST_USE enum err sr_fork_lock_out(struct sr *, const struct node *, struct io_file **ret, struct err_note *);
+
 #endif

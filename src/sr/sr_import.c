@@ -18,8 +18,16 @@ bool sr_import_is_onto(const struct sr_import *import, const struct uuid *vdi) {
         return import->is_onto && uuid_equal(&import->row.uuid, vdi);
 }
 
+bool sr_import_makes(const struct sr_import *import, const struct uuid *vdi) {
+        return !import->is_onto && uuid_equal(&import->row.uuid, vdi);
+}
+
 struct chain *sr_import_chain(struct sr_import *import) {
         return import->chain;
+}
+
+struct uuid sr_import_vdi(const struct sr_import *import) {
+        return import->row.uuid;
 }
 
 /* base: what it is made upon; NULL: nothing. */

@@ -87,19 +87,36 @@ void sr_new_discard(struct sr *sr, const struct uuid *uuid, enum image_kind kind
         (void)!place_remove_if_there(sr->place, &temporary, &unused);
 }
 
+static bool is_taken(const struct sr *sr, const struct uuid *uuid) {
+        VEC_EACH (&sr->imports, each) {
+                if (sr_import_makes(*each, uuid))
+                        return true;
+        }
+        return tree_find(&sr->tree, uuid) != NULL;
+}
+
 enum err sr_new_row(struct sr *sr, const struct vdi_options *options, struct vdi_row *ret,
                     struct err_note *note) {
-        struct uuid uuid = sr_fresh_uuid(sr);
-        const char *name = options && options->name ? options->name : "";
-        const char *description = options && options->description ? options->description : "";
+        struct uuid uuid = options && options->uuid ? *options->uuid : sr_fresh_uuid(sr);
+        const struct vdi_row *like = options ? options->like : NULL;
+        const char *name = options && options->name ? options->name : like ? like->name : "";
+        const char *description = options && options->description ? options->description
+                                  : like                          ? like->description
+                                                                  : "";
 
         if (sr_check_text("name", name, note) || sr_check_text("description", description, note))
                 return note->code;
-        *ret = (struct vdi_row){
-                .uuid = uuid,
-                .name = mem_text(*name ? name : uuid_format(&uuid).s),
-                .description = mem_text(description),
-                .created = sr_now(sr),
-        };
+        if (is_taken(sr, &uuid))
+                return err_set(note, ERR_EXISTS, "SR %s has a disk %s already", sr->place->where,
+                               uuid_format(&uuid).s);
+        if (like) {
+                vdi_row_copy(like, ret);
+                free(TAKE(ret->name));
+                free(TAKE(ret->description));
+        }
+        ret->uuid = uuid;
+        ret->name = mem_text(*name ? name : uuid_format(&uuid).s);
+        ret->description = mem_text(description);
+        ret->created = sr_now(sr);
         return ERR_NONE;
 }

@@ -2,6 +2,7 @@
 #include "sr_resize.h"
 
 #include "coalesce.h"
+#include "logbook.h"
 #include "text.h"
 #include "vhd_resize.h"
 
@@ -93,7 +94,8 @@ static enum err resize(struct sr *sr, const struct uuid *uuid, uint64_t size, st
                                text_size(vdi->node->size).s);
         if (size == vdi->node->size)
                 return ERR_NONE;
-        if (ask_aside(sr, vdi, aside, note) || open_alone(sr, vdi->node, &file, note) ||
+        if (ask_aside(sr, vdi, aside, note) || logbook_drop_stale(sr, vdi, note) ||
+            open_alone(sr, vdi->node, &file, note) ||
             (!uuid_is_null(&vdi->row.stream_uuid) && forget_stream(sr, vdi, note)))
                 return note->code;
         return vdi->node->kind == IMAGE_VHD ? resize_vhd(sr, vdi->node, file, size, note)

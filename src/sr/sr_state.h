@@ -22,6 +22,8 @@ struct sr_open_chain {
         enum chain_mode mode;
         struct chain *chain;     /* borrowed; its opener's, until sr_close_chain */
         struct sr_opener opener; /* zeros: one who cannot be asked */
+        unsigned n_more;         /* who share it, but for the first */
+        bool is_shared;
 };
 
 struct sr {
@@ -34,6 +36,7 @@ struct sr {
         struct sr_row row;
         struct tree tree;
         VEC(struct vdi) vdis;             /* owned; in the order of name, then uuid */
+        VEC(struct node *) stand_ins;     /* owned, and each; the nodes of VDIs that have no data */
         VEC(struct sr_open_chain) chains; /* owned; the chains are their openers' */
         VEC(struct sr_import *) imports;  /* owned array; each its caller's */
         VEC(struct coalesce *) coalesces; /* owned array; each its caller's; those that run */
@@ -54,6 +57,9 @@ enum err sr_refresh_after(struct sr *, enum err, struct err_note *);
 
 /* A VDI whose chain is whole. */
 MUST_USE enum err sr_need_vdi(struct sr *, const struct uuid *, const struct vdi **ret, struct err_note *);
+/* A chain of it for our own reading, also of one that clients may not open; ends with sr_close_chain. */
+MUST_USE enum err sr_open_layers(struct sr *, const struct vdi *, enum chain_mode, struct chain **ret,
+                                 struct err_note *);
 /* … that nobody of us has open, or is importing onto.  What nobody wants any more is closed. */
 MUST_USE enum err sr_need_closed(struct sr *, const struct vdi *, const char *verb, struct err_note *);
 /* Those who stepped aside, to be called back by sr_step_back. */
@@ -106,6 +112,7 @@ MUST_USE enum err sr_file_is_empty(struct io_file *, const struct vhd_meta *, bo
 /* A chain that failed: nothing more is written. */
 void sr_abandon_chain(struct sr *, struct chain *);
 bool sr_import_is_onto(const struct sr_import *, const struct uuid *vdi);
+bool sr_import_makes(const struct sr_import *, const struct uuid *vdi);
 
 /* A leaf that is a disk of its own: no snapshot, nobody's parent. */
 MUST_USE enum err sr_vdi_need_leaf(const struct vdi *, struct err_note *);

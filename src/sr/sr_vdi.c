@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The verbs on VDIs. */
+#include "changes.h"
 #include "coalesce.h"
 #include "garbage.h"
+#include "logbook.h"
 #include "pivot.h"
 #include "sr_fork.h"
 #include "sr_new.h"
@@ -34,19 +36,6 @@ enum err sr_vdi_create(struct sr *sr, const struct vdi_options *options, struct 
 
 /* ---- snapshot, clone ---- */
 
-static enum err fork_row(struct sr *sr, const struct vdi *vdi, const struct vdi_options *options,
-                         bool is_snapshot, struct vdi_row *ret, struct err_note *note) {
-        if (sr_new_row(sr, options, ret, note))
-                return note->code;
-        ret->is_snapshot = is_snapshot;
-        if (is_snapshot) {
-                ret->snapshot_of = vdi->row.uuid;
-                ret->snapshot_time = ret->created;
-        }
-        ret->stream_uuid = vdi->row.stream_uuid; /* it holds the same */
-        return ERR_NONE;
-}
-
 static enum err fork_vdi(struct sr *sr, const struct uuid *uuid, const struct vdi_options *options,
                          bool is_snapshot, struct uuid *ret, struct err_note *note) {
         AUTO(vdi_row_fini) struct vdi_row row = {0};
@@ -56,7 +45,7 @@ static enum err fork_vdi(struct sr *sr, const struct uuid *uuid, const struct vd
         enum err err;
 
         if (sr_begin_change(sr, note) || coalesce_make_way(sr, uuid, verb, note) ||
-            sr_need_vdi(sr, uuid, &vdi, note) || fork_row(sr, vdi, options, is_snapshot, &row, note))
+            sr_need_vdi(sr, uuid, &vdi, note) || sr_fork_row(sr, vdi, options, is_snapshot, &row, note))
                 return err_wrap(note, "%s VDI %s", verb, sr_called(sr, uuid, &room));
         err = sr_fork(sr, vdi, &row, note);
         if (sr_refresh_after(sr, err, note))
@@ -108,6 +97,8 @@ enum err sr_vdi_replace(struct sr *sr, const struct vdi *vdi, const struct vdi_r
 
         vdi_row_copy(row, &intent.row);
         intent.has_row = true;
+        if (logbook_drop_stale(sr, vdi, note))
+                return note->code;
         return pivot_do(sr, &intent, NULL, note);
 }
 
@@ -170,6 +161,8 @@ static enum err hide(struct sr *sr, const struct vdi *vdi, struct err_note *note
         AUTO(store_abort) struct store_change *change = NULL;
         struct place_name name = node_place_name(vdi->node);
 
+        if (!vdi->has_data)
+                return changes_drop_row(sr, &vdi->row.uuid, note);
         /* Footers first: a row without a file would be no VDI, a file without a row would be one again. */
         if (vdi->node->kind == IMAGE_VHD && place_set_hidden(sr->place, &name, true, note))
                 return note->code;
@@ -189,7 +182,9 @@ static enum err delete (struct sr *sr, const struct uuid *uuid, struct err_note 
         if (vdi->node->is_alias) return err_set(
                 note, ERR_BUSY, "%s is one of two names of the same file: find out which to remove",
                 vdi->node->name);
-        if (sr_need_closed(sr, vdi, "delete", note)) return note->code;
+        if (sr_need_closed(sr, vdi, "delete", note) || changes_leave_line(sr, uuid, note)) return note->code;
+        vdi = sr_get_vdi(sr, uuid); /* what was told of it may have been made anew */
+        if (!vdi) return sr_need_vdi(sr, uuid, &vdi, note);
         return hide(sr, vdi, note);
 }
 
@@ -201,7 +196,7 @@ enum err sr_vdi_delete(struct sr *sr, const struct uuid *uuid, struct err_note *
                 (void)err_wrap(note, "delete VDI %s", sr_called(sr, uuid, &room));
         if (sr_refresh_after(sr, err, note))
                 return note->code;
-        if (garbage_collect_quietly(sr, note))
+        if (changes_settle(sr, NULL, note) || garbage_collect_quietly(sr, note))
                 return err_wrap(note, "VDI %s is deleted; give back its space", sr_called(sr, uuid, &room));
         return ERR_NONE;
 }
