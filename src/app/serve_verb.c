@@ -203,7 +203,7 @@ static enum err find_read_only(struct house *house, struct verb_call *call, stru
         size_t i;
 
         json_array_foreach(call_list(call, "read-only-vdi"), i, each) {
-                if (nbd_shelves_find(&house->shelves, json_string_value(each), &found, note))
+                if (nbd_shelves_find(&house->shelves, json_string_value(each), false, &found, note))
                         return err_wrap(note, "--read-only-vdi");
                 *vec_add(&house->read_only) = found.vdi;
         }

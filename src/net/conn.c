@@ -542,6 +542,23 @@ int conn_take_fd(struct conn *conn) {
         return fd;
 }
 
+void conn_set_options(struct conn *conn, const struct conn_options *options) {
+        conn->options = *options;
+        if (!conn->is_inside)
+                want(conn);
+}
+
+void conn_rest(struct conn *conn) {
+        if (in_n(conn) == 0) {
+                buf_fini(&conn->in);
+                conn->in_at = 0;
+        }
+        if (conn_unsent(conn) == 0) {
+                buf_fini(&conn->out);
+                conn->out_at = 0;
+        }
+}
+
 enum err conn_new(struct loop *loop, int fd, const struct conn_options *options, struct conn **ret,
                   struct err_note *note) {
         struct conn *conn = mem_new(struct conn);

@@ -47,6 +47,11 @@ MUST_USE enum err conn_new(struct loop *, int fd, const struct conn_options *, s
                            struct err_note *);
 void conn_free(struct conn *); /* closes, sent or not; under TLS without saying so; in any callback too */
 DEFINE_AUTO(struct conn *, conn_free);
+/* From here on these instead: another hears it now, or more or less may be held.  Of what lies there unread
+ * nobody is told again. */
+void conn_set_options(struct conn *, const struct conn_options *);
+/* Gives back the memory of a burst: of what nothing lies in. */
+void conn_rest(struct conn *);
 /* After what was sent is gone, TLS ends and the other side reads to an end.  Nothing may be sent any more;
  * what it still says is shown, until it closes: who waits for that sets a timer. */
 void conn_finish(struct conn *);

@@ -50,6 +50,7 @@ struct loop {
         VEC(struct loop_timer *) timers;  /* owned; a heap by time, then by number */
         uint64_t n_timers_made;
         uint64_t awake_max_ns, awake_ns; /* at most; and as it pays at present */
+        unsigned n_away;                 /* what other threads do for us */
         atomic_bool is_stopped;
         pthread_mutex_t mutex;      /* guards posted */
         struct posted_list posted;  /* owned */
@@ -292,7 +293,7 @@ static int wait_for_events(struct loop *loop, struct epoll_event events[EVENTS_A
         uint64_t began, until;
         int n;
 
-        if (loop->awake_max_ns == 0)
+        if (loop->awake_max_ns == 0 || loop->n_away > 0)
                 return epoll_wait(loop->epoll, events, EVENTS_A_ROUND, wait_of(loop, ns));
         began = io_now_ns(loop->io);
         until = began + min_u64(ns, loop->awake_ns);
@@ -307,6 +308,10 @@ static int wait_for_events(struct loop *loop, struct epoll_event events[EVENTS_A
 
 void loop_set_awake(struct loop *loop, uint64_t max_ns) {
         loop->awake_max_ns = max_ns;
+}
+
+unsigned *loop_n_away(struct loop *loop) {
+        return &loop->n_away;
 }
 
 bool loop_round(struct loop *loop, uint64_t ns) {

@@ -71,6 +71,9 @@ bool loop_round(struct loop *, uint64_t ns);
  * once.  Who sleeps is woken late, on a virtual machine by as much as a request takes.  It is done only while
  * waits are shorter than that, so a loop that has little to do does sleep. */
 void loop_set_awake(struct loop *, uint64_t max_ns);
+/* How many things other threads are doing for this loop just now, counted by who gave them: while there are
+ * any it does not stay awake, since the processor is theirs.  The loop's thread's. */
+unsigned *loop_n_away(struct loop *);
 void loop_stop(struct loop *); /* any thread; loop_run returns after the round that it is in */
 /* Any thread: call is made by the loop's, in the order of posting. */
 void loop_post(struct loop *, loop_call, void *user);

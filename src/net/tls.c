@@ -3,6 +3,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,12 +19,42 @@ enum { PSK_LINE_MAX = 1024, HOST_MAX = 256 };
 static const char priority_x509[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 static const char priority_psk[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-PSK:+DHE-PSK";
 
-struct tls_keys {
+/* Of one loading; as long as keys or a session have it. */
+struct secrets {
+        atomic_uint n_users;
         bool is_client, verifies_peer;
         gnutls_certificate_credentials_t x509;      /* owned; NULL: PSK */
         gnutls_psk_server_credentials_t psk;        /* owned */
         gnutls_psk_client_credentials_t psk_client; /* owned */
 };
+
+struct tls_keys {
+        pthread_mutex_t mutex;   /* guards what is below */
+        struct secrets *secrets; /* shared, counted */
+};
+
+static void secrets_unref(struct secrets *secrets) {
+        if (atomic_fetch_sub(&secrets->n_users, 1) > 1)
+                return;
+        if (secrets->x509)
+                gnutls_certificate_free_credentials(secrets->x509);
+        if (secrets->psk)
+                gnutls_psk_free_server_credentials(secrets->psk);
+        if (secrets->psk_client)
+                gnutls_psk_free_client_credentials(secrets->psk_client);
+        free(secrets);
+}
+DEFINE_AUTO(struct secrets *, secrets_unref);
+
+static struct secrets *current_of(struct tls_keys *keys) {
+        struct secrets *secrets;
+
+        pthread_mutex_lock(&keys->mutex);
+        secrets = keys->secrets;
+        atomic_fetch_add(&secrets->n_users, 1);
+        pthread_mutex_unlock(&keys->mutex);
+        return secrets;
+}
 
 /* ---- loading: x509 --------------------------------------------------------------------------- */
 
@@ -44,7 +76,7 @@ static enum err fail_load(const char *path, int got, struct err_note *note) {
                        "read %s: %s", path, gnutls_strerror(got));
 }
 
-static enum err load_ca(struct tls_keys *keys, const char *folder, struct err_note *note) {
+static enum err load_ca(struct secrets *keys, const char *folder, struct err_note *note) {
         AUTO_FREE char *ca = path_of(folder, "ca-cert.pem");
         AUTO_FREE char *crl = path_of(folder, "ca-crl.pem");
         int got = gnutls_certificate_set_x509_trust_file(keys->x509, ca, GNUTLS_X509_FMT_PEM);
@@ -57,10 +89,7 @@ static enum err load_ca(struct tls_keys *keys, const char *folder, struct err_no
         return got < 0 ? fail_load(crl, got, note) : ERR_NONE;
 }
 
-static enum err load_pair(struct tls_keys *keys, const char *folder, const char *side,
-                          struct err_note *note) {
-        AUTO_FREE char *cert = mem_format("%s/%s-cert.pem", folder, side);
-        AUTO_FREE char *key = mem_format("%s/%s-key.pem", folder, side);
+static enum err load_pair(struct secrets *keys, const char *cert, const char *key, struct err_note *note) {
         int got;
 
         if (access(cert, R_OK) < 0)
@@ -73,17 +102,29 @@ static enum err load_pair(struct tls_keys *keys, const char *folder, const char 
         return ERR_NONE;
 }
 
+static enum err load_pair_of(struct secrets *keys, const char *folder, const char *side,
+                             struct err_note *note) {
+        AUTO_FREE char *cert = mem_format("%s/%s-cert.pem", folder, side);
+        AUTO_FREE char *key = mem_format("%s/%s-key.pem", folder, side);
+
+        return load_pair(keys, cert, key, note);
+}
+
+static enum err new_x509(struct secrets *keys, struct err_note *note) {
+        return gnutls_certificate_allocate_credentials(&keys->x509) < 0
+                       ? err_set(note, ERR_NO_MEMORY, "make TLS keys")
+                       : ERR_NONE;
+}
+
 /* A server that asks nobody for a certificate needs no CA; a client believes nobody without one. */
-static enum err load_x509(struct tls_keys *keys, const char *folder, struct err_note *note) {
+static enum err load_x509(struct secrets *keys, const char *folder, struct err_note *note) {
         bool needs_ca = keys->is_client || keys->verifies_peer || is_there(folder, "ca-cert.pem");
 
-        if (gnutls_certificate_allocate_credentials(&keys->x509) < 0)
-                return err_set(note, ERR_NO_MEMORY, "make TLS keys");
-        if (needs_ca && load_ca(keys, folder, note))
+        if (new_x509(keys, note) || (needs_ca && load_ca(keys, folder, note)))
                 return note->code;
         if (keys->is_client && !is_there(folder, "client-cert.pem"))
                 return ERR_NONE;
-        return load_pair(keys, folder, keys->is_client ? "client" : "server", note);
+        return load_pair_of(keys, folder, keys->is_client ? "client" : "server", note);
 }
 
 /* ---- loading: PSK ---------------------------------------------------------------------------- */
@@ -120,7 +161,7 @@ static enum err find_psk(const char *path, const char *user, char ret[PSK_LINE_M
                     : err_set(note, ERR_CORRUPT, "read %s: no line of it is USER:HEX", path);
 }
 
-static enum err load_psk(struct tls_keys *keys, const char *path, const char *user, struct err_note *note) {
+static enum err load_psk(struct secrets *keys, const char *path, const char *user, struct err_note *note) {
         char hex[PSK_LINE_MAX];
         gnutls_datum_t key;
         int got;
@@ -142,27 +183,58 @@ static enum err load_psk(struct tls_keys *keys, const char *path, const char *us
         return got < 0 ? err_set(note, ERR_CORRUPT, "read %s: %s", path, gnutls_strerror(got)) : ERR_NONE;
 }
 
-enum err tls_keys_load(const struct tls_options *options, struct tls_keys **ret, struct err_note *note) {
-        AUTO(tls_keys_free) struct tls_keys *keys = mem_new(struct tls_keys);
+static enum err load(struct secrets *keys, const struct tls_options *options, struct err_note *note) {
+        if (options->psk_file)
+                return load_psk(keys, options->psk_file, options->psk_user, note);
+        if (options->x509_folder)
+                return load_x509(keys, options->x509_folder, note);
+        return new_x509(keys, note) ? note->code
+                                    : load_pair(keys, options->certificate_file, options->key_file, note);
+}
 
-        assert(!options->x509_folder != !options->psk_file);
+static enum err load_secrets(const struct tls_options *options, struct secrets **ret, struct err_note *note) {
+        AUTO(secrets_unref) struct secrets *secrets = mem_new(struct secrets);
+
+        assert(!!options->x509_folder + !!options->psk_file + !!options->certificate_file == 1);
+        assert(!options->certificate_file ||
+               (options->key_file && !options->is_client && !options->verifies_peer));
         assert(!options->is_client || !options->psk_file || options->psk_user);
-        keys->is_client = options->is_client;
-        keys->verifies_peer = options->verifies_peer;
-        if (options->x509_folder ? load_x509(keys, options->x509_folder, note)
-                                 : load_psk(keys, options->psk_file, options->psk_user, note))
+        atomic_init(&secrets->n_users, 1);
+        secrets->is_client = options->is_client;
+        secrets->verifies_peer = options->verifies_peer;
+        if (load(secrets, options, note))
                 return err_wrap(note, "load TLS keys");
-        *ret = TAKE(keys);
+        *ret = TAKE(secrets);
+        return ERR_NONE;
+}
+
+enum err tls_keys_load(const struct tls_options *options, struct tls_keys **ret, struct err_note *note) {
+        struct secrets *secrets = NULL;
+
+        if (load_secrets(options, &secrets, note))
+                return note->code;
+        *ret = mem_new(struct tls_keys);
+        pthread_mutex_init(&(*ret)->mutex, NULL);
+        (*ret)->secrets = secrets;
+        return ERR_NONE;
+}
+
+enum err tls_keys_reload(struct tls_keys *keys, const struct tls_options *options, struct err_note *note) {
+        struct secrets *secrets = NULL, *old;
+
+        if (load_secrets(options, &secrets, note))
+                return note->code;
+        pthread_mutex_lock(&keys->mutex);
+        old = keys->secrets;
+        keys->secrets = secrets;
+        pthread_mutex_unlock(&keys->mutex);
+        secrets_unref(old);
         return ERR_NONE;
 }
 
 void tls_keys_free(struct tls_keys *keys) {
-        if (keys->x509)
-                gnutls_certificate_free_credentials(keys->x509);
-        if (keys->psk)
-                gnutls_psk_free_server_credentials(keys->psk);
-        if (keys->psk_client)
-                gnutls_psk_free_client_credentials(keys->psk_client);
+        secrets_unref(keys->secrets);
+        pthread_mutex_destroy(&keys->mutex);
         free(keys);
 }
 
@@ -170,6 +242,7 @@ void tls_keys_free(struct tls_keys *keys) {
 
 struct tls {
         struct cover cover;
+        struct secrets *secrets;  /* shared, counted */
         gnutls_session_t session; /* owned */
         size_t n_sending;         /* of a record that is under way: it must be finished before the next */
         bool has_ended;           /* the other side said its end, or failed: it stays so */
@@ -183,6 +256,8 @@ static void tls_free(struct cover *cover) {
 
         if (tls->session)
                 gnutls_deinit(tls->session);
+        if (tls->secrets)
+                secrets_unref(tls->secrets);
         free(tls);
 }
 DEFINE_AUTO(struct cover *, tls_free);
@@ -321,7 +396,8 @@ static const struct cover_ops tls_ops = {
         .free = tls_free,
 };
 
-static int set_up(struct tls *tls, const struct tls_keys *keys) {
+static int set_up(struct tls *tls) {
+        const struct secrets *keys = tls->secrets;
         int got = gnutls_priority_set_direct(tls->session, keys->x509 ? priority_x509 : priority_psk, NULL);
 
         if (got < 0)
@@ -351,10 +427,12 @@ enum err tls_cover_new(const struct tls_keys *keys, const char *host, struct cov
         if (host && strlen(host) >= HOST_MAX)
                 return err_set(note, ERR_INVALID, "begin TLS: a host's name of %zu bytes", strlen(host));
         snprintf(tls->host, sizeof tls->host, "%s", host ? host : "");
-        got = gnutls_init(&tls->session, (keys->is_client ? GNUTLS_CLIENT : GNUTLS_SERVER) | GNUTLS_NONBLOCK |
-                                                 GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);
+        /* Taken, not changed: who has keys to use may not change them, but they may be changed for him. */
+        tls->secrets = current_of((struct tls_keys *)keys);
+        got = gnutls_init(&tls->session, (tls->secrets->is_client ? GNUTLS_CLIENT : GNUTLS_SERVER) |
+                                                 GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS);
         if (got >= 0)
-                got = set_up(tls, keys);
+                got = set_up(tls);
         if (got < 0)
                 return err_set(note, ERR_NO_MEMORY, "begin TLS: %s", gnutls_strerror(got));
         *ret = TAKE(cover);

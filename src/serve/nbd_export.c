@@ -207,7 +207,7 @@ static void offer_snapshots_of(struct sr *sr, const struct vdi *of, struct nbd_a
         for (size_t i = 0; i < sr_n_vdis(sr); i++) {
                 const struct vdi_row *row = &sr_vdi_at(sr, i)->row;
 
-                if (row->is_snapshot && uuid_equal(&row->snapshot_of, &of->row.uuid))
+                if (row->is_snapshot && !row->is_metadata && uuid_equal(&row->snapshot_of, &of->row.uuid))
                         offer(ask, NBD_CONTEXT_CHANGED, &row->uuid, NULL);
         }
 }
@@ -218,7 +218,7 @@ static enum err offer_changed(struct nbd_exports *exports, const struct nbd_shel
         const struct vdi *vdi = sr_get_vdi(shelf->sr, snapshot);
         struct nbd_export *base = NULL;
 
-        if (!vdi || !vdi->row.is_snapshot)
+        if (!vdi || !vdi->row.is_snapshot || vdi->is_metadata)
                 return ERR_NONE;
         if (!ask->is_list && open_vdi(exports, shelf, vdi, &base, note))
                 return note->code;
@@ -323,6 +323,7 @@ static enum err answer_found(struct nbd_exports *exports, const struct nbd_found
         if (open_vdi(exports, found->shelf, vdi, &ask->export, note))
                 return note->code;
         ask->size = chain_size(ask->export->chain);
+        ask->is_read_only = ask->export->is_read_only || found->is_by_session;
         return ERR_NONE;
 }
 
@@ -330,7 +331,7 @@ static enum err answer_named(struct nbd_exports *exports, struct nbd_ask *ask, s
         struct nbd_found found;
         enum err failed;
 
-        if (nbd_shelves_find(&exports->options.shelves, ask->name, &found, note))
+        if (nbd_shelves_find(&exports->options.shelves, ask->name, ask->needs_session, &found, note))
                 return note->code;
         turn_take(found.shelf->turn, "open an NBD export");
         failed = answer_found(exports, &found, ask, note);
@@ -338,12 +339,16 @@ static enum err answer_named(struct nbd_exports *exports, struct nbd_ask *ask, s
         return failed;
 }
 
+static enum err list_all(struct nbd_exports *exports, struct nbd_ask *ask, struct err_note *note) {
+        if (ask->needs_session)
+                return err_set(note, ERR_DENIED, "exports are not listed for who has no session");
+        nbd_shelves_list(&exports->options.shelves, &ask->list);
+        return ERR_NONE;
+}
+
 static void answer(struct nbd_exports *exports, struct nbd_ask *ask) {
-        ask->failed = ERR_NONE;
-        if (ask->kind == NBD_ASK_LIST)
-                nbd_shelves_list(&exports->options.shelves, &ask->list);
-        else
-                ask->failed = answer_named(exports, ask, &ask->note);
+        ask->failed = ask->kind == NBD_ASK_LIST ? list_all(exports, ask, &ask->note)
+                                                : answer_named(exports, ask, &ask->note);
         ask->answered(ask);
 }
 

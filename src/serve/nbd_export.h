@@ -73,6 +73,7 @@ struct nbd_ask {
         uint32_t n_queries;
         struct buf queries; /* as nbd_query_take takes them */
         bool is_list;
+        bool needs_session;                 /* of the name (nbd_shelf.h); nothing is listed then */
         void (*answered)(struct nbd_ask *); /* borrowed */
         void *user;                         /* borrowed; for whoever asked */
 
@@ -81,6 +82,7 @@ struct nbd_ask {
         struct nbd_list list;
         struct nbd_export *export; /* shared, counted */
         uint64_t size;             /* of the export, bytes: for as long as whoever asked is connected */
+        bool is_read_only;         /* for whoever asked, whatever the export is for others */
         VEC(struct nbd_offer) offers;
 
         struct nbd_ask *next; /* borrowed; the table's */

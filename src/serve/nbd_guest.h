@@ -45,6 +45,7 @@ struct nbd_house {
         struct nbd_exports *exports; /* borrowed */
         const struct tls_keys *keys; /* borrowed; NULL where tls is NBD_TLS_NONE */
         enum nbd_tls tls;
+        bool needs_session;                           /* in the names of exports (nbd_shelf.h) */
         uint64_t begin_ns;                            /* 0: NBD_BEGIN_NS */
         void (*log)(void *user, const char *text);    /* borrowed */
         void *user;                                   /* borrowed; handed to log */

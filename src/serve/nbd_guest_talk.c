@@ -150,7 +150,7 @@ static void say_infos(struct nbd_guest *guest, const struct nbd_export *export, 
 
 static void answer_open(struct nbd_guest *guest) {
         struct nbd_export *export = TAKE(guest->ask.export);
-        uint16_t flags = nbd_session_flags(export->is_read_only, guest->wire.has_structured);
+        uint16_t flags = nbd_session_flags(guest->ask.is_read_only, guest->wire.has_structured);
         uint8_t reply[NBD_EXPORT_REPLY_MAX];
 
         if (guest->option == NBD_OPT_EXPORT_NAME)
@@ -224,6 +224,7 @@ static void ask_exports(struct nbd_guest *guest, enum nbd_ask_kind kind, const s
         *ask = (struct nbd_ask){.kind = kind,
                                 .n_queries = option->n_queries,
                                 .is_list = option->code == NBD_OPT_LIST_META_CONTEXT,
+                                .needs_session = guest->house.needs_session,
                                 .answered = post_answered,
                                 .user = guest};
         snprintf(ask->name, sizeof ask->name, "%.*s", (int)option->name.n, (const char *)option->name.data);

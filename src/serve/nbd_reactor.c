@@ -1,73 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nbd_reactor.h"
 
-#include <assert.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 
 #include "local.h"
 #include "mem.h"
-#include "tcp.h"
-#include "thread.h"
 
 #define TICK_EVERY_NS UINT64_C(1000000000)
-#define AWAKE_NS      UINT64_C(100000)
 
-struct nbd_reactor {
-        struct nbd_reactor_options options;
-        struct nbd_house house;  /* what its guests are given */
-        struct loop *loop;       /* owned */
-        struct nbd_reads *reads; /* owned */
-        unsigned n_away;         /* requests of its guests that threads have; its thread's */
-        pthread_t thread;
-        atomic_uint n_guests; /* given, and not gone yet */
-        /* The thread's: */
-        VEC(struct nbd_guest *) guests; /* owned by themselves */
-        bool is_draining;
+struct present {
+        struct nbd_guest *guest;    /* owned by itself */
+        void (*closed)(void *user); /* borrowed; or NULL */
+        void *user;                 /* borrowed; handed to closed */
 };
 
-/* One who was let in, on the way to his reactor. */
-struct coming {
-        struct nbd_reactor *reactor; /* borrowed, outlives us */
-        int fd;
-        struct tcp_address peer;
+struct nbd_reactor {
+        struct reactor *reactor; /* borrowed, outlives us */
+        struct nbd_house house;  /* what its guests are given */
+        struct err_note why;     /* of a failed making */
+        /* Its thread's: */
+        struct nbd_reads *reads;    /* owned */
+        struct loop_timer *tick;    /* owned */
+        VEC(struct present) guests; /* owned */
+        bool is_draining;
+
+        pthread_mutex_t mutex; /* guards what is below */
+        pthread_cond_t emptied;
+        bool is_empty; /* drained, and the last has gone */
 };
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
-static void one_fewer(struct nbd_reactor *reactor) {
-        atomic_fetch_sub(&reactor->n_guests, 1);
-        reactor->options.gone(reactor->options.user);
+static void look_whether_empty(struct nbd_reactor *reactor) {
+        if (!reactor->is_draining || reactor->guests.n > 0)
+                return;
+        pthread_mutex_lock(&reactor->mutex);
+        reactor->is_empty = true;
+        pthread_cond_signal(&reactor->emptied);
+        pthread_mutex_unlock(&reactor->mutex);
 }
 
 static void on_gone(void *user, struct nbd_guest *guest) {
         struct nbd_reactor *reactor = user;
 
         for (size_t i = 0; i < reactor->guests.n; i++) {
-                if (reactor->guests.data[i] != guest)
+                struct present gone = reactor->guests.data[i];
+
+                if (gone.guest != guest)
                         continue;
                 vec_remove_at(&reactor->guests, i);
+                if (gone.closed)
+                        gone.closed(gone.user);
                 break;
         }
-        one_fewer(reactor);
+        look_whether_empty(reactor);
 }
 
-static void on_coming(void *user) {
-        AUTO_FREE struct coming *coming = user;
-        struct nbd_reactor *reactor = coming->reactor;
+void nbd_reactor_take(struct nbd_reactor *reactor, const struct arrival *arrival) {
+        struct nbd_house house = reactor->house;
         struct nbd_guest *guest;
         struct err_note note;
 
-        if (reactor->is_draining) {
-                local_close(coming->fd);
-                one_fewer(reactor);
-        } else if (nbd_guest_new(&reactor->house, coming->fd, coming->peer.s, &guest, &note)) {
-                reactor->house.log(reactor->house.user, note.text);
-                one_fewer(reactor);
-        } else {
-                *vec_add(&reactor->guests) = guest;
+        /* Who can open the unix socket is the host's own. */
+        house.needs_session &= arrival->is_tcp;
+        if (!reactor->is_draining && !nbd_guest_new(&house, arrival->fd, arrival->peer, &guest, &note)) {
+                *vec_add(&reactor->guests) = (struct present){guest, arrival->closed, arrival->user};
+                return;
         }
+        if (reactor->is_draining)
+                local_close(arrival->fd);
+        else
+                reactor->house.log(reactor->house.user, note.text);
+        if (arrival->closed)
+                arrival->closed(arrival->user);
 }
 
 static void on_drain(void *user) {
@@ -75,86 +81,84 @@ static void on_drain(void *user) {
 
         reactor->is_draining = true;
         VEC_EACH (&reactor->guests, each) {
-                nbd_guest_drain(*each);
+                nbd_guest_drain(each->guest);
         }
+        look_whether_empty(reactor);
 }
 
 static void on_tick(void *user) {
         struct nbd_reactor *reactor = user;
 
         VEC_EACH (&reactor->guests, each) {
-                nbd_guest_tick(*each);
+                nbd_guest_tick(each->guest);
         }
-        (void)loop_after(reactor->loop, TICK_EVERY_NS, on_tick, reactor);
+        reactor->tick = loop_after(nbd_reactor_loop(reactor), TICK_EVERY_NS, on_tick, reactor);
 }
 
-static void *run(void *user) {
+static void make(void *user) {
+        struct nbd_reactor *reactor = user;
+        struct loop *loop = nbd_reactor_loop(reactor);
+
+        if (nbd_reads_new(loop, &reactor->reads, &reactor->why))
+                return;
+        reactor->house.loop = loop;
+        reactor->house.reads = reactor->reads;
+        reactor->house.n_away = loop_n_away(loop);
+        reactor->house.gone = on_gone;
+        reactor->house.host = reactor;
+        on_tick(reactor);
+}
+
+static void unmake(void *user) {
         struct nbd_reactor *reactor = user;
 
-        on_tick(reactor);
-        while (!reactor->is_draining || reactor->guests.n > 0) {
-                /* While threads work for us the processor is theirs. */
-                loop_set_awake(reactor->loop, reactor->n_away > 0 ? 0 : AWAKE_NS);
-                (void)loop_round(reactor->loop, UINT64_MAX);
-        }
-        return NULL;
+        if (reactor->tick)
+                loop_cancel(TAKE(reactor->tick));
+        vec_fini(&reactor->guests);
+        if (reactor->reads)
+                nbd_reads_free(TAKE(reactor->reads));
 }
 
 /* ---- from outside ---------------------------------------------------------------------------- */
 
-/* What was made before the thread could be had. */
 static void release(struct nbd_reactor *reactor) {
-        vec_fini(&reactor->guests);
-        if (reactor->reads)
-                nbd_reads_free(reactor->reads);
-        if (reactor->loop)
-                loop_free(reactor->loop);
+        reactor_call(reactor->reactor, unmake, reactor);
+        pthread_cond_destroy(&reactor->emptied);
+        pthread_mutex_destroy(&reactor->mutex);
         free(reactor);
 }
-DEFINE_AUTO(struct nbd_reactor *, release);
 
-enum err nbd_reactor_new(const struct nbd_reactor_options *options, struct nbd_reactor **ret,
+enum err nbd_reactor_new(struct reactor *where, const struct nbd_house *house, struct nbd_reactor **ret,
                          struct err_note *note) {
-        AUTO(release) struct nbd_reactor *reactor = mem_new(struct nbd_reactor);
-        int failed;
+        struct nbd_reactor *reactor = mem_new(struct nbd_reactor);
 
-        reactor->options = *options;
-        if (loop_new(options->io, &reactor->loop, note) ||
-            nbd_reads_new(reactor->loop, &reactor->reads, note))
+        reactor->reactor = where;
+        reactor->house = *house;
+        pthread_mutex_init(&reactor->mutex, NULL);
+        pthread_cond_init(&reactor->emptied, NULL);
+        reactor_call(where, make, reactor);
+        if (!reactor->reads) {
+                *note = reactor->why;
+                release(reactor);
                 return note->code;
-        reactor->house = *options->house;
-        reactor->house.loop = reactor->loop;
-        reactor->house.reads = reactor->reads;
-        reactor->house.n_away = &reactor->n_away;
-        reactor->house.gone = on_gone;
-        reactor->house.host = reactor;
-        failed = thread_start(&reactor->thread, run, reactor);
-        if (failed)
-                return err_set(note, ERR_NO_MEMORY, "start a thread for clients: error %d", failed);
-        *ret = TAKE(reactor);
+        }
+        *ret = reactor;
         return ERR_NONE;
 }
 
-void nbd_reactor_free(struct nbd_reactor *reactor) {
-        pthread_join(reactor->thread, NULL);
-        assert(atomic_load(&reactor->n_guests) == 0);
-        release(reactor);
-}
-
-void nbd_reactor_give(struct nbd_reactor *reactor, int fd, const char *peer) {
-        struct coming *coming = mem_new(struct coming);
-
-        coming->reactor = reactor;
-        coming->fd = fd;
-        snprintf(coming->peer.s, sizeof coming->peer.s, "%s", peer);
-        atomic_fetch_add(&reactor->n_guests, 1);
-        loop_post(reactor->loop, on_coming, coming);
-}
-
-unsigned nbd_reactor_n_guests(const struct nbd_reactor *reactor) {
-        return atomic_load(&reactor->n_guests);
+struct loop *nbd_reactor_loop(const struct nbd_reactor *reactor) {
+        return reactor_loop(reactor->reactor);
 }
 
 void nbd_reactor_drain(struct nbd_reactor *reactor) {
-        loop_post(reactor->loop, on_drain, reactor);
+        loop_post(nbd_reactor_loop(reactor), on_drain, reactor);
+}
+
+/* The last guest is freed by the call that said it had gone: unmake comes behind that. */
+void nbd_reactor_free(struct nbd_reactor *reactor) {
+        pthread_mutex_lock(&reactor->mutex);
+        while (!reactor->is_empty)
+                pthread_cond_wait(&reactor->emptied, &reactor->mutex);
+        pthread_mutex_unlock(&reactor->mutex);
+        release(reactor);
 }

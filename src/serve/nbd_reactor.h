@@ -1,33 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A thread with a loop and a queue for reads, and the guests that were given to it: it moves their bytes,
- * does their small reads, and never waits for a disk.  A server has one a core.  While requests come closer
- * together than it would take to wake it, it stays awake for them.
+/* What NBD has in one reactor (reactor.h): the guests that were given to it, and a queue for their reads.
+ * Its thread moves their bytes, does their small reads, and never waits for a disk.
  *
- *      nbd_reactor_new(&options, &reactor, note)       its thread runs
- *      nbd_reactor_give(reactor, fd, peer)             as often as wanted
- *      nbd_reactor_drain(reactor)                      no one new; those there go when all is answered
- *      nbd_reactor_free(reactor)                       waits for that
+ *      nbd_reactor_new(reactor, &house, &ours, note)
+ *      nbd_reactor_take(ours, &arrival)                by the reactor's thread
+ *      nbd_reactor_drain(ours)                         no one new; those there go when all is answered
+ *      nbd_reactor_free(ours)                          waits for that
  *
- * Errors: those of making a loop and a queue.  Threads: any, but new and free: one.
+ * Errors: those of making a queue.  Threads: any but a reactor's, where nothing else is said.
  */
 #ifndef SERVE_NBD_REACTOR_H
 #define SERVE_NBD_REACTOR_H
 
+#include "acceptor.h"
 #include "nbd_guest.h"
 
 struct nbd_reactor;
 
-struct nbd_reactor_options {
-        struct io *io;                 /* borrowed */
-        const struct nbd_house *house; /* borrowed for the call; exports, keys, tls, log, and user for it */
-        void (*gone)(void *user);      /* borrowed; one guest fewer; called by its thread */
-        void *user;                    /* borrowed; handed to gone */
-};
-
-MUST_USE enum err nbd_reactor_new(const struct nbd_reactor_options *, struct nbd_reactor **ret,
+/* house: borrowed for the call; exports, keys, tls, log, and user for it. */
+MUST_USE enum err nbd_reactor_new(struct reactor *, const struct nbd_house *house, struct nbd_reactor **ret,
                                   struct err_note *);
-void nbd_reactor_give(struct nbd_reactor *, int fd, const char *peer); /* fd is the reactor's from now on */
-unsigned nbd_reactor_n_guests(const struct nbd_reactor *);             /* given, and not gone yet */
+struct loop *nbd_reactor_loop(const struct nbd_reactor *);
+void nbd_reactor_take(struct nbd_reactor *, const struct arrival *);
 void nbd_reactor_drain(struct nbd_reactor *);
 void nbd_reactor_free(struct nbd_reactor *); /* drained before */
 DEFINE_AUTO(struct nbd_reactor *, nbd_reactor_free);

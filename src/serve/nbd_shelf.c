@@ -21,15 +21,18 @@ struct search {
 static void note_match(struct nbd_found *found, size_t *n, const struct nbd_shelf *shelf,
                        const struct uuid *vdi) {
         if (*n < 2)
-                found[*n] = (struct nbd_found){shelf, *vdi};
+                found[*n] = (struct nbd_found){.shelf = shelf, .vdi = *vdi};
         ++*n;
 }
 
 static void look_at_shelf(struct search *search, const struct nbd_shelf *shelf) {
         turn_take(shelf->turn, "find an NBD export");
         for (size_t i = 0; i < sr_n_vdis(shelf->sr); i++) {
-                const struct vdi_row *row = &sr_vdi_at(shelf->sr, i)->row;
+                const struct vdi *vdi = sr_vdi_at(shelf->sr, i);
+                const struct vdi_row *row = &vdi->row;
 
+                if (vdi->is_metadata) /* it has no data to serve */
+                        continue;
                 if (search->is_uuid && uuid_equal(&row->uuid, &search->uuid))
                         note_match(search->by_uuid, &search->n_by_uuid, shelf, &row->uuid);
                 if (!*search->name || strcmp(row->name, search->name) == 0)
@@ -62,8 +65,8 @@ static enum err refuse_none(const struct nbd_shelves *shelves, const struct sear
                        shelves->n, search->name);
 }
 
-enum err nbd_shelves_find(const struct nbd_shelves *shelves, const char *name, struct nbd_found *ret,
-                          struct err_note *note) {
+static enum err find_plain(const struct nbd_shelves *shelves, const char *name, struct nbd_found *ret,
+                           struct err_note *note) {
         struct search search = {.name = name};
 
         search.is_uuid = uuid_parse(name, &search.uuid);
@@ -78,6 +81,57 @@ enum err nbd_shelves_find(const struct nbd_shelves *shelves, const char *name, s
                 return refuse_none(shelves, &search, note);
         *ret = search.n_by_uuid ? search.by_uuid[0] : search.found[0];
         return ERR_NONE;
+}
+
+/* ---- by a session ---------------------------------------------------------------------------- */
+
+#define SESSION_MARK "?session_id="
+
+/* *ret_session: behind the mark, in name. */
+static bool parse_session_name(const char *name, struct uuid_text *ret_uuid, const char **ret_session) {
+        const size_t n_uuid = sizeof ret_uuid->s - 1;
+        struct uuid unused;
+
+        if (name[0] != '/' || strlen(name) < 1 + n_uuid)
+                return false;
+        memcpy(ret_uuid->s, name + 1, n_uuid);
+        ret_uuid->s[n_uuid] = 0;
+        *ret_session = name + 1 + n_uuid + strlen(SESSION_MARK);
+        return strncmp(name + 1 + n_uuid, SESSION_MARK, strlen(SESSION_MARK)) == 0 &&
+               uuid_parse(ret_uuid->s, &unused);
+}
+
+static enum err find_by_session(const struct nbd_shelves *shelves, const struct uuid_text *uuid,
+                                const char *session, struct nbd_found *ret, struct err_note *note) {
+        struct uuid vdi;
+
+        /* First of all: who has no session does not learn which disks there are. */
+        if (!uuid_parse(uuid->s, &vdi) || !shelves->may_read ||
+            !shelves->may_read(shelves->user, session, &vdi))
+                return err_set(note, ERR_DENIED, "the session of an export's name is not good for VDI %s",
+                               uuid->s);
+        if (find_plain(shelves, uuid->s, ret, note))
+                return note->code;
+        /* What is not that disk, but only named so. */
+        if (!uuid_equal(&ret->vdi, &vdi))
+                return err_set(note, ERR_NOT_FOUND, "there is no VDI %s", uuid->s);
+        ret->is_by_session = true;
+        return ERR_NONE;
+}
+
+enum err nbd_shelves_find(const struct nbd_shelves *shelves, const char *name, bool needs_session,
+                          struct nbd_found *ret, struct err_note *note) {
+        struct uuid_text uuid;
+        const char *session;
+
+        if (parse_session_name(name, &uuid, &session))
+                return find_by_session(shelves, &uuid, session, ret, note);
+        if (needs_session)
+                return err_set(note, ERR_DENIED, "an export's name must have a session in it");
+        /* One that was cut short or mistyped may be a secret all the same. */
+        if (strstr(name, "session_id"))
+                return err_set(note, ERR_NOT_FOUND, "no VDI has a name with a session in it");
+        return find_plain(shelves, name, ret, note);
 }
 
 bool nbd_shelves_forbid_writing(const struct nbd_shelves *shelves, const struct vdi *vdi) {
@@ -103,6 +157,8 @@ static void add_shelf(struct rows *rows, const struct nbd_shelf *shelf) {
         for (size_t i = 0; i < sr_n_vdis(shelf->sr); i++) {
                 const struct vdi_row *row = &sr_vdi_at(shelf->sr, i)->row;
 
+                if (row->is_metadata)
+                        continue;
                 *vec_add(&rows->all) =
                         (struct row){{mem_text(row->name), mem_text(row->description)}, row->uuid};
         }

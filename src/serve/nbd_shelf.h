@@ -5,7 +5,11 @@
  * where there is just one.  Each shelf is looked at in its SR's turn, one after the other and never two at
  * once: what was found may be gone when it is opened.
  *
- * Errors: ERR_NOT_FOUND; ERR_INVALID where two VDIs have the name, with both uuids, or two SRs the uuid.
+ * "/UUID?session_id=REF" is the disk UUID for who has the session REF of another protocol, which may_read
+ * judges; by such a name it is only read.  REF is a secret: no text of ours has a name of this form in it.
+ *
+ * Errors: ERR_DENIED where a session is needed or not good; ERR_NOT_FOUND; ERR_INVALID where two VDIs have
+ * the name, with both uuids, or two SRs the uuid.
  * Threads: any that holds none of the turns.
  */
 #ifndef SERVE_NBD_SHELF_H
@@ -25,14 +29,19 @@ struct nbd_shelves {
         bool are_read_only;           /* all VDIs */
         const struct uuid *read_only; /* borrowed; only these, and what is so by itself */
         size_t n_read_only;
+        /* Whether that session may read that VDI, should there be one; any thread.  NULL: there are none. */
+        bool (*may_read)(void *user, const char *session, const struct uuid *vdi); /* borrowed */
+        void *user; /* borrowed; handed to it */
 };
 
 struct nbd_found {
         const struct nbd_shelf *shelf; /* borrowed */
         struct uuid vdi;
+        bool is_by_session; /* it may be read and no more */
 };
-MUST_USE enum err nbd_shelves_find(const struct nbd_shelves *, const char *name, struct nbd_found *ret,
-                                   struct err_note *);
+/* needs_session: no other name will do. */
+MUST_USE enum err nbd_shelves_find(const struct nbd_shelves *, const char *name, bool needs_session,
+                                   struct nbd_found *ret, struct err_note *);
 
 /* Whether nobody may write to it by way of this server, or at all. */
 bool nbd_shelves_forbid_writing(const struct nbd_shelves *, const struct vdi *);

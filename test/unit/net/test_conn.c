@@ -454,11 +454,66 @@ static void a_descriptor_that_is_none_is_refused(void **state) {
         assert_int_equal(conn_take_fd(pair->b.conn), -1);
 }
 
+/* ---- another hears ---- */
+
+/* What lies there unread is the new one's to look at; nobody is told of it again. */
+static void another_may_hear_it_from_now_on(void **state) {
+        struct pair *pair = *state;
+        struct side other = {.skips = true, .conn = pair->b.conn};
+        struct conn_options options = {
+                .in_max = 20, .out_max = 20, .got = on_got, .ended = on_ended, .user = &other};
+        struct err_note note = {0};
+        size_t n;
+
+        pair->b.skips = false;
+        assert_ok(conn_send(pair->a.conn, "before", 6, &note));
+        turn_rounds(pair, 5);
+        conn_set_options(pair->b.conn, &options);
+        turn_rounds(pair, 5);
+        assert_int_equal(other.n_got, 0);
+        assert_memory_equal(conn_peek(pair->b.conn, &n), "before", 6);
+        assert_ok(conn_send(pair->a.conn, " and after, more than fits", 26, &note));
+        turn_rounds(pair, 50);
+        assert_int_equal(other.got.n, 32);
+        assert_memory_equal(other.got.data, "before and after, more than fits", 32);
+        assert_int_equal(pair->b.n_got, 1);
+        assert_err(conn_send(pair->b.conn, "more than fits in there", 23, &note), ERR_TOO_LARGE, "");
+        conn_free(TAKE(pair->a.conn));
+        turn_rounds(pair, 5);
+        assert_int_equal(other.n_ended, 1);
+        assert_int_equal(pair->b.n_ended, 0);
+        buf_fini(&other.got);
+}
+
+/* Of what lies there nothing is given back. */
+static void the_memory_of_a_burst_is_given_back_and_no_byte_is_lost(void **state) {
+        enum { N = 100000 };
+        struct pair *pair = *state;
+        struct err_note note = {0};
+        AUTO_FREE uint8_t *data = malloc(N);
+
+        for (size_t i = 0; i < N; i++)
+                data[i] = (uint8_t)(i * 7 + i / 251);
+        assert_ok(conn_send(pair->a.conn, data, N, &note));
+        for (unsigned i = 0; i < 1000 && pair->b.got.n < N; i++) {
+                pair->b.skips = i % 3 != 0;
+                conn_rest(pair->a.conn);
+                conn_rest(pair->b.conn);
+                turn_rounds(pair, 1);
+                if (pair->b.skips)
+                        on_got(&pair->b);
+        }
+        assert_int_equal(pair->b.got.n, N);
+        assert_memory_equal(pair->b.got.data, data, N);
+}
+
 int main(void) {
 #define CASE(name)     cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define CASE_RAW(name) cmocka_unit_test_setup_teardown(name, set_up_raw, tear_down)
         const struct CMUnitTest tests[] = {
                 CASE(bytes_arrive_in_order_however_many),
+                CASE(another_may_hear_it_from_now_on),
+                CASE(the_memory_of_a_burst_is_given_back_and_no_byte_is_lost),
                 CASE(no_more_is_held_than_was_agreed),
                 CASE_RAW(who_does_not_read_is_not_sent_more_than_was_agreed),
                 CASE(what_is_offered_stays_the_senders_until_it_is_taken),

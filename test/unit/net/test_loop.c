@@ -285,6 +285,7 @@ static void on_echo(void *user, unsigned events) {
         assert_int_equal(read(seen->fds[0], &byte, 1), 1);
         assert_int_equal(byte, (char)seen->n);
         byte = (char)++seen->n;
+        *loop_n_away(seen->loop) = seen->n % 300 > 200;
         if (seen->n < 1000)
                 assert_int_equal(write(seen->fds[0], &byte, 1), 1);
         else

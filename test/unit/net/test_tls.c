@@ -564,6 +564,43 @@ static void shared_keys_do_as_well(void **state) {
 
 /* ---- loading --------------------------------------------------------------------------------- */
 
+static void a_pair_may_be_named_by_its_files(void **state) {
+        AUTO(tls_keys_free) struct tls_keys *keys = NULL, *of_none = NULL;
+        AUTO_FREE char *cert = mem_format("%s/server-cert.pem", kit.folder);
+        AUTO_FREE char *key = mem_format("%s/server-key.pem", kit.folder);
+        struct err_note note = {0};
+        struct tls_options options = {.certificate_file = cert, .key_file = key};
+
+        (void)state;
+        assert_ok(tls_keys_load(&options, &keys, &note));
+        options.key_file = cert;
+        assert_err(tls_keys_load(&options, &of_none, &note), ERR_CORRUPT, "server-cert.pem");
+        options.key_file = "/nowhere/key.pem";
+        assert_err(tls_keys_load(&options, &of_none, &note), ERR_NOT_FOUND, "/nowhere/key.pem");
+}
+
+/* Of the one side; what the other shows does not matter. */
+static void keys_are_changed_under_those_who_use_them(void **state) {
+        AUTO(tls_keys_free) struct tls_keys *keys = NULL;
+        AUTO_FREE char *cert = mem_format("%s/server-cert.pem", kit.folder);
+        AUTO_FREE char *key = mem_format("%s/server-key.pem", kit.folder);
+        struct tls_options options = {.certificate_file = cert, .key_file = key};
+        struct cover *old, *new;
+        struct err_note note = {0};
+
+        (void)state;
+        assert_ok(tls_keys_load(&options, &keys, &note));
+        assert_ok(tls_cover_new(keys, NULL, &old, &note));
+        assert_ok(tls_keys_reload(keys, &options, &note));
+        assert_ok(tls_cover_new(keys, NULL, &new, &note));
+        options.key_file = "/nowhere/key.pem";
+        assert_err(tls_keys_reload(keys, &options, &note), ERR_NOT_FOUND, "/nowhere/key.pem");
+        old->ops->free(old);
+        assert_ok(tls_cover_new(keys, NULL, &old, &note));
+        old->ops->free(old);
+        new->ops->free(new);
+}
+
 static void rename_in(const struct tls_kit *in, const char *from, const char *to) {
         AUTO_FREE char *old = mem_format("%s/%s", in->folder, from);
         AUTO_FREE char *new = mem_format("%s/%s", in->folder, to);
@@ -643,6 +680,8 @@ int main(void) {
                 cmocka_unit_test(who_is_believed_no_more_is_refused),
                 cmocka_unit_test(keys_are_used_by_many_threads_at_once),
                 cmocka_unit_test(shared_keys_do_as_well),
+                cmocka_unit_test(a_pair_may_be_named_by_its_files),
+                cmocka_unit_test(keys_are_changed_under_those_who_use_them),
                 cmocka_unit_test(keys_that_cannot_be_read_are_named),
         };
 

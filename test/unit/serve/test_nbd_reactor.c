@@ -23,6 +23,7 @@ struct scene {
         struct nbd_shelf shelf;
         struct nbd_work *work;                 /* owned */
         struct nbd_exports *exports;           /* owned */
+        struct reactors *reactors;             /* owned */
         struct nbd_reactor *reactor[REACTORS]; /* owned */
         atomic_uint n_gone;
 };
@@ -50,19 +51,19 @@ static void make_disk(struct scene *s) {
 static int set_up(void **state) {
         struct scene *s = calloc(1, sizeof *s);
         struct nbd_house house = {.tls = NBD_TLS_NONE, .log = on_log};
-        struct nbd_reactor_options options = {.house = &house, .gone = on_gone, .user = s};
         struct err_note note = {0};
 
         s->folder = temp_dir_new();
-        s->io = options.io = io_uring_new();
+        s->io = io_uring_new();
         make_disk(s);
         turn_init(&s->turn, s->io);
         s->shelf = (struct nbd_shelf){s->sr, &s->turn};
         s->work = nbd_work_new(4);
         s->exports = house.exports = nbd_exports_new(&(struct nbd_exports_options){
                 .shelves = {.each = &s->shelf, .n = 1}, .work = s->work, .failed = on_log});
+        assert_ok(reactors_new(s->io, REACTORS, &s->reactors, &note));
         for (unsigned i = 0; i < REACTORS; i++)
-                assert_ok(nbd_reactor_new(&options, &s->reactor[i], &note));
+                assert_ok(nbd_reactor_new(reactors_at(s->reactors, i), &house, &s->reactor[i], &note));
         *state = s;
         return 0;
 }
@@ -80,6 +81,7 @@ static int tear_down(void **state) {
         struct scene *s = *state;
 
         drain(s);
+        reactors_free(s->reactors);
         nbd_exports_free(s->exports);
         nbd_work_free(s->work);
         turn_fini(&s->turn);
@@ -161,13 +163,30 @@ static void make_pair(int fds[2]) {
         assert_int_equal(fcntl(fds[1], F_SETFL, fcntl(fds[1], F_GETFL) & ~O_NONBLOCK), 0);
 }
 
+struct gift {
+        struct nbd_reactor *reactor; /* borrowed */
+        struct arrival arrival;
+};
+
+static void on_gift(void *user) {
+        struct gift *gift = user;
+
+        nbd_reactor_take(gift->reactor, &gift->arrival);
+}
+
+static void give(struct scene *s, unsigned i, int fd) {
+        struct gift gift = {s->reactor[i], {.fd = fd, .peer = "a test", .closed = on_gone, .user = s}};
+
+        reactor_call(reactors_at(s->reactors, i), on_gift, &gift);
+}
+
 static void start(struct scene *s, struct client clients[CLIENTS], pthread_t threads[CLIENTS]) {
         for (unsigned i = 0; i < CLIENTS; i++) {
                 int fds[2];
 
                 make_pair(fds);
                 clients[i] = (struct client){.fd = fds[1], .number = i};
-                nbd_reactor_give(s->reactor[i % REACTORS], fds[0], "a test");
+                give(s, i % REACTORS, fds[0]);
                 assert_int_equal(pthread_create(&threads[i], NULL, work, &clients[i]), 0);
         }
 }
@@ -192,7 +211,7 @@ static void clients_of_all_reactors_see_one_disk(void **state) {
         for (unsigned i = 0; i < CLIENTS; i++)
                 assert_int_equal(clients[i].n_done, ROUNDS);
         make_pair(fds);
-        nbd_reactor_give(s->reactor[1], fds[0], "a test");
+        give(s, 1, fds[0]);
         assert_true(greet(fds[1]));
         for (unsigned i = 0; i < ROUNDS * CLIENTS; i++) {
                 assert_true(request(fds[1], NBD_CMD_READ, (uint64_t)i * PAGE, page, PAGE));
@@ -210,8 +229,6 @@ static void draining_ends_all_of_them(void **state) {
         struct scene *s = *state;
 
         start(s, clients, threads);
-        while (nbd_reactor_n_guests(s->reactor[0]) + nbd_reactor_n_guests(s->reactor[1]) < CLIENTS)
-                usleep(100);
         drain(s);
         finish(clients, threads);
         assert_int_equal(atomic_load(&s->n_gone), CLIENTS);

@@ -48,7 +48,7 @@ static void assert_found(const struct nbd_shelves *shelves, const char *name, co
         struct err_note note = {0};
         struct nbd_found found;
 
-        assert_ok(nbd_shelves_find(shelves, name, &found, &note));
+        assert_ok(nbd_shelves_find(shelves, name, false, &found, &note));
         assert_ptr_equal(found.shelf, shelf);
         assert_true(uuid_equal(&found.vdi, vdi));
 }
@@ -58,7 +58,7 @@ static void assert_refused(const struct nbd_shelves *shelves, const char *name, 
         struct err_note note = {0};
         struct nbd_found found;
 
-        assert_err(nbd_shelves_find(shelves, name, &found, &note), code, words);
+        assert_err(nbd_shelves_find(shelves, name, false, &found, &note), code, words);
         assert_non_null(strstr(note.text, more));
 }
 
@@ -151,6 +151,88 @@ static void the_list_has_names_that_lead_to_one_and_else_uuids(void **state) {
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* ---- by a session ---- */
+
+struct judge {
+        const char *session; /* borrowed */
+        struct uuid vdi;
+};
+
+static bool is_good(void *user, const char *session, const struct uuid *vdi) {
+        const struct judge *judge = user;
+
+        return strcmp(session, judge->session) == 0 && uuid_equal(vdi, &judge->vdi);
+}
+
+static void a_name_with_a_good_session_leads_to_its_disk_for_reading(void **state) {
+        struct scene *s = *state;
+        struct judge judge = {"OpaqueRef:secret", kit_vdi(s->first, "a")};
+        AUTO_FREE char *name = mem_format("/%s?session_id=OpaqueRef:secret", uuid_format(&judge.vdi).s);
+        struct nbd_shelves shelves = s->both;
+        struct err_note note = {0};
+        struct nbd_found found;
+
+        shelves.may_read = is_good;
+        shelves.user = &judge;
+        assert_ok(nbd_shelves_find(&shelves, name, true, &found, &note));
+        assert_true(uuid_equal(&found.vdi, &judge.vdi) && found.is_by_session);
+        assert_ok(nbd_shelves_find(&shelves, name, false, &found, &note));
+        assert_true(found.is_by_session);
+        assert_ok(nbd_shelves_find(&shelves, "a", false, &found, &note));
+        assert_false(found.is_by_session);
+}
+
+static void without_a_good_session_nothing_is_told_and_no_secret_is_said(void **state) {
+        struct scene *s = *state;
+        struct uuid a = kit_vdi(s->first, "a"), b = kit_vdi(s->first, "b");
+        struct judge judge = {"OpaqueRef:secret", a};
+        AUTO_FREE char *wrong = mem_format("/%s?session_id=OpaqueRef:hidden", uuid_format(&a).s);
+        AUTO_FREE char *longer = mem_format("/%s?session_id=OpaqueRef:secret1", uuid_format(&a).s);
+        AUTO_FREE char *other = mem_format("/%s?session_id=OpaqueRef:secret", uuid_format(&b).s);
+        AUTO_FREE char *cut = mem_format("/%s?session_id", uuid_format(&a).s);
+        AUTO_FREE char *odd = mem_format("%s?session_id=OpaqueRef:secret", uuid_format(&a).s);
+        const char *const names[] = {wrong, longer, other, cut, odd, "a", "", "/", uuid_format(&a).s};
+        struct nbd_shelves shelves = s->both;
+
+        shelves.may_read = is_good;
+        shelves.user = &judge;
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+                struct err_note note = {0};
+                struct nbd_found found;
+
+                assert_int_equal(nbd_shelves_find(&shelves, names[i], true, &found, &note), ERR_DENIED);
+                assert_null(strstr(note.text, "OpaqueRef"));
+                (void)!nbd_shelves_find(&shelves, names[i], false, &found, &note);
+                assert_null(strstr(note.text, "OpaqueRef"));
+        }
+}
+
+static void a_server_that_knows_no_sessions_refuses_them(void **state) {
+        struct scene *s = *state;
+        struct uuid a = kit_vdi(s->first, "a");
+        AUTO_FREE char *name = mem_format("/%s?session_id=x", uuid_format(&a).s);
+        struct err_note note = {0};
+        struct nbd_found found;
+
+        assert_int_equal(nbd_shelves_find(&s->both, name, false, &found, &note), ERR_DENIED);
+}
+
+/* Which has no data to serve. */
+static void metadata_is_neither_found_nor_listed(void **state) {
+        struct scene *s = *state;
+        AUTO(nbd_list_fini) struct nbd_list list = {0};
+        struct uuid a = kit_vdi(s->first, "a"), snapshot;
+        struct err_note note = {0};
+
+        assert_ok(sr_vdi_set_cbt(s->first, &a, true, &note));
+        snapshot = kit_snapshot(s->first, &a, "s");
+        assert_ok(sr_vdi_data_destroy(s->first, &snapshot, &note));
+        assert_refused(&s->one, "s", ERR_NOT_FOUND, "\"s\"", "");
+        assert_found(&s->one, "", &s->each[0], &a);
+        nbd_shelves_list(&s->one, &list);
+        assert_int_equal(list.all.n, 1);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 CASE(a_disk_is_found_in_whichever_sr_it_is),
@@ -158,6 +240,13 @@ int main(void) {
                 CASE(a_uuid_goes_before_a_name),
                 CASE(a_disk_of_two_srs_is_refused),
                 CASE(the_list_has_names_that_lead_to_one_and_else_uuids),
+                cmocka_unit_test_setup_teardown(a_name_with_a_good_session_leads_to_its_disk_for_reading,
+                                                set_up, tear_down),
+                cmocka_unit_test_setup_teardown(without_a_good_session_nothing_is_told_and_no_secret_is_said,
+                                                set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_server_that_knows_no_sessions_refuses_them, set_up,
+                                                tear_down),
+                cmocka_unit_test_setup_teardown(metadata_is_neither_found_nor_listed, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
