@@ -138,6 +138,10 @@ static enum err run_release(struct verb_call *call, struct err_note *note) {
         if (sr_call_open(call, SR_OWN, &sr, note))
                 return note->code;
         path = mem_text(sr_where(sr));
+        if (call->is_kept)
+                return err_set(note, ERR_BUSY,
+                               "release %s: a daemon serves it: take it out of its configuration first",
+                               path);
         if (sr_release(sr, note))
                 return err_wrap(note, "release %s", path);
         call_put(call, "path", json_of_text(path));

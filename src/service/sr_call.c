@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "keeper.h"
+#include "keepers.h"
 #include "mem.h"
 #include "registry.h"
 #include "turn.h"
@@ -21,14 +22,28 @@ static const atomic_bool *stop_of(const struct verb_call *call) {
         return call->progress ? call->progress->is_cancelled : NULL;
 }
 
+/* Of the SRs that this process owns, the one that is meant. */
+static void find_keeper(struct verb_call *call, const char *path) {
+        AUTO_FREE char *canonical = NULL;
+        struct keeper *keeper;
+        struct err_note unused;
+
+        if (!call->keepers || io_canonical(call->io, path, &canonical, &unused))
+                return;
+        keeper = keepers_find(call->keepers, canonical);
+        if (keeper)
+                call->keeper = keeper;
+        call->is_kept = keeper != NULL;
+}
+
 /* A call that only looks leaves the SR to others; it needs no keeper unless that has the SR already. */
 static enum err open_once(struct verb_call *call, const char *path, const struct sr_options *options,
                           struct err_note *note) {
-        if (call->is_of_other) {
+        if (call->is_of_other || call->is_kept) {
                 enum err failed = keeper_join(call->keeper, path, call->verb->name, stop_of(call), &call->sr,
                                               &call->turn, note);
 
-                call->is_not_here = failed == ERR_CLOSED;
+                call->is_not_here = call->is_of_other && failed == ERR_CLOSED;
                 return failed;
         }
         if (call->keeper && options->mode == SR_OWN)
@@ -93,6 +108,7 @@ enum err sr_call_open(struct verb_call *call, enum sr_mode mode, struct sr **ret
         if (read_only || (verbs_find_param(call->verb, "read-only") && call_flag(call, "read-only")))
                 options.mode = SR_READ_ONLY;
         call->is_read_only = options.mode == SR_READ_ONLY;
+        find_keeper(call, path);
         /* One that was adopted read-only is not changed by way of its owner either. */
         if (open_patiently(call, path, &options, !read_only, note) || need_disks(call->sr, text, note))
                 return note->code;
@@ -119,6 +135,90 @@ void sr_call_end(struct verb_call *call) {
                 sr_close(call->sr);
         call->turn = NULL;
         call->sr = NULL;
+}
+
+/* ---- a second SR ----------------------------------------------------------------------------- */
+
+void sr_other_fini(struct sr_other *other) {
+        if (other->own)
+                sr_close(other->own);
+        *other = (struct sr_other){0};
+}
+
+void sr_call_name_other(struct verb_call *call, const char *param) {
+        AUTO_FREE char *path = NULL, *canonical = NULL;
+        struct err_note unused;
+        bool read_only;
+
+        /* Where it cannot be found here, the owner of the first may know it. */
+        if (!registry_resolve(call->io, call->state_dir, call_text(call, param), &path, &read_only,
+                              &unused) &&
+            !io_canonical(call->io, path, &canonical, &unused))
+                json_object_set_new(call->params, param, json_of_text(canonical));
+}
+
+static enum err join_other(struct verb_call *call, struct keeper *keeper, const char *folder,
+                           struct sr_other *ret, struct err_note *note) {
+        if (keeper_join(keeper, folder, call->verb->name, stop_of(call), &ret->sr, &ret->turn, note))
+                return note->code;
+        keeper_leave(keeper);
+        return ERR_NONE;
+}
+
+/* Nobody else of this process has it, and nobody comes to us for it. */
+static enum err open_own(struct verb_call *call, const char *folder, struct sr_other *ret,
+                         struct err_note *note) {
+        struct sr_options options = sr_call_options(call, SR_OWN);
+        struct sr_self self = call->self ? *call->self : (struct sr_self){0};
+        uint64_t until = io_now_ns(call->io) + WAIT_FOR_OWNER_NS;
+
+        self.open_door = NULL;
+        options.self = call->self ? &self : NULL;
+        while (sr_open(call->io, folder, &options, &ret->own, note)) {
+                if (note->code != ERR_BUSY || io_now_ns(call->io) >= until)
+                        return note->code;
+                if (stop_of(call) && atomic_load(stop_of(call)))
+                        return err_set(note, ERR_CANCELLED, "interrupted");
+                io_sleep_ns(call->io, WAIT_EVERY_NS);
+        }
+        ret->sr = ret->own;
+        return ERR_NONE;
+}
+
+static enum err find_other(struct verb_call *call, const char *folder, struct sr_other *ret,
+                           struct err_note *note) {
+        struct keeper *keeper = call->keepers ? keepers_find(call->keepers, folder) : NULL;
+        enum err failed;
+
+        if (strcmp(folder, sr_where(call->sr)) == 0) {
+                *ret = (struct sr_other){.sr = call->sr, .turn = call->turn};
+                return ERR_NONE;
+        }
+        /* Never two turns at once: whoever copies the other way has the one that we wait for. */
+        sr_call_rest(call);
+        failed = keeper ? join_other(call, keeper, folder, ret, note) : open_own(call, folder, ret, note);
+        sr_call_resume(call);
+        return failed;
+}
+
+enum err sr_call_open_other(struct verb_call *call, const char *param, struct sr_other *ret,
+                            struct err_note *note) {
+        const char *text = call_text(call, param);
+        AUTO_FREE char *path = NULL, *folder = NULL;
+        bool read_only = false;
+
+        *ret = (struct sr_other){0};
+        if (registry_resolve(call->io, call->state_dir, text, &path, &read_only, note) ||
+            io_canonical(call->io, path, &folder, note))
+                return note->code;
+        if (read_only)
+                return err_set(note, ERR_READ_ONLY, "SR %s was adopted read-only", text);
+        if (find_other(call, folder, ret, note))
+                return note->code;
+        if (!sr_is_read_only(ret->sr))
+                return ERR_NONE;
+        sr_other_fini(ret);
+        return err_set(note, ERR_READ_ONLY, "SR %s is read-only", text);
 }
 
 enum err sr_call_find(struct verb_call *call, struct sr *sr, const char *param, const struct vdi **ret,
@@ -180,6 +280,8 @@ json_t *sr_json_of_vdi(const struct vdi *vdi) {
                             row->is_snapshot ? json_integer(row->snapshot_time) : json_null());
         json_object_set_new(o, "created", json_integer(row->created));
         json_object_set_new(o, "read_only", json_boolean(vdi->is_read_only));
+        json_object_set_new(o, "cbt", json_boolean(row->has_cbt));
+        json_object_set_new(o, "metadata", json_boolean(vdi->is_metadata));
         json_object_set_new(o, "description", json_of_text(row->description));
         json_object_set_new(o, "tags", json_of_tags(row));
         json_object_set_new(o, "kind", json_string(kind_name(node->kind)));

@@ -21,6 +21,21 @@ bool sr_call_is_read_only(const struct verb_call *);
 void sr_call_rest(struct verb_call *);
 void sr_call_resume(struct verb_call *);
 void sr_call_end(struct verb_call *); /* by verb_call_run, once the handler has returned */
+/* A second SR of a call that has one open, by a parameter of kind PARAM_TEXT: one that this process owns,
+ * the same one, or one that is opened for this call alone.  ERR_BUSY where another process owns it.  Its
+ * turn is not held when this returns; what was looked up in the first SR must be looked up again. */
+struct sr_other {
+        struct sr *sr;     /* borrowed from its keeper, from the call, or from own */
+        struct turn *turn; /* borrowed; NULL: nobody else wants it */
+        struct sr *own;    /* owned; NULL: it was open already */
+};
+void sr_other_fini(struct sr_other *);
+DEFINE_AUTO_IN_PLACE(struct sr_other, sr_other_fini);
+/* Before sr_call_open: what the parameter names is found here, where the caller is, and not where the call
+ * may be sent to. */
+void sr_call_name_other(struct verb_call *, const char *param);
+MUST_USE enum err sr_call_open_other(struct verb_call *, const char *param, struct sr_other *ret,
+                                     struct err_note *);
 /* By a parameter that holds a uuid or name. */
 MUST_USE enum err sr_call_find(struct verb_call *, struct sr *, const char *param, const struct vdi **ret,
                                struct err_note *);

@@ -6,7 +6,11 @@
 #include "sr_call.h"
 #include "sr_verbs.h"
 
-static const struct param health_params[] = {SR_POSITIONAL, {0}};
+static const struct param health_params[] = {
+        SR_POSITIONAL,
+        {.name = "all", .kind = PARAM_FLAG, .help = "Shows the healthy ones too."},
+        {0},
+};
 
 static const struct field health_fields[] = {
         {"name", FIELD_TEXT, "of the VDI", false},
@@ -14,7 +18,7 @@ static const struct field health_fields[] = {
         {"depth_then", FIELD_NUMBER, "when all of it is coalesced", false},
         {"bytes_to_move", FIELD_SIZE, "until then", false},
         {"eta_seconds", FIELD_NUMBER, "until then; null: cannot be told", false},
-        {"state", FIELD_TEXT, "running, ready, waiting, failed, damaged, deep", false},
+        {"state", FIELD_TEXT, "healthy, running, ready, waiting, failed, damaged, deep", false},
         {"reason", FIELD_TEXT, "why it is not healthy yet; null: it will be by itself", false},
         {"vdi", FIELD_UUID, "of the VDI", true},
         {0},
@@ -67,7 +71,7 @@ static void add_item(struct chain_health *health, const struct gc_item *item) {
 }
 
 static struct chain_health health_of(struct sr *sr, const struct vdi *vdi, const struct gc_status *status) {
-        struct chain_health health = {0};
+        struct chain_health health = {.state = "healthy"};
 
         if (vdi->node->error.code)
                 set_state(&health, 9, "damaged", vdi->node->error.text);
@@ -105,7 +109,7 @@ static enum err run_health(struct verb_call *call, struct err_note *note) {
         AUTO(gc_status_fini) struct gc_status status = {0};
         json_t *rows = json_array();
         struct sr *sr;
-        size_t n_healthy = 0;
+        size_t n_healthy = 0, n_unhealthy = 0;
 
         call_put(call, "chains", rows);
         if (sr_call_open(call, SR_READ_ONLY, &sr, note) || gc_status(sr, NULL, &status, note))
@@ -115,21 +119,23 @@ static enum err run_health(struct verb_call *call, struct err_note *note) {
                 struct chain_health health = health_of(sr, vdi, &status);
 
                 n_healthy += !health.is_unhealthy;
-                if (!health.is_unhealthy)
+                n_unhealthy += health.is_unhealthy;
+                if (!health.is_unhealthy && !call_flag(call, "all"))
                         continue;
                 json_array_append_new(rows, row_of(vdi, &health));
                 if (health.rank >= rank_of(PLAN_FAILED))
                         call->outcome = VERB_FINDINGS;
         }
         call_put(call, "healthy", json_of_u64(n_healthy));
-        call_put(call, "unhealthy", json_of_u64(json_array_size(rows)));
+        call_put(call, "unhealthy", json_of_u64(n_unhealthy));
         return ERR_NONE;
 }
 
 const struct verb sr_health_verb = {
         .name = "health",
         .summary = "Shows the disks whose chains should be shorter, and what that takes.",
-        .details = "A disk is healthy when each file of its chain is needed. Prints nothing where all are. "
+        .details = "A disk is healthy when each file of its chain is needed. Prints nothing where all are, "
+                   "but with --all. "
                    "Exits with 4 where somebody has to look: a coalesce failed, a file is damaged, or a "
                    "chain is longer than the SR's max-depth. Changes nothing.",
         .params = health_params,

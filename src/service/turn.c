@@ -100,14 +100,33 @@ void turn_take(struct turn *turn, const char *who) {
         (void)!turn_take_unless(turn, who, NULL, &unused);
 }
 
-void turn_give(struct turn *turn) {
-        if (!turn)
-                return;
+static void give(struct turn *turn, bool is_told) {
         pthread_mutex_lock(&turn->mutex);
         assert(turn->is_held);
         turn->is_held = false;
         turn->holder[0] = 0;
+        if (is_told && turn->given)
+                turn->given(turn->user);
         serve_next(turn);
+        pthread_mutex_unlock(&turn->mutex);
+}
+
+void turn_give(struct turn *turn) {
+        if (turn)
+                give(turn, true);
+}
+
+void turn_give_unchanged(struct turn *turn) {
+        if (turn)
+                give(turn, false);
+}
+
+void turn_set_given(struct turn *turn, void (*given)(void *user), void *user) {
+        if (!turn)
+                return;
+        pthread_mutex_lock(&turn->mutex);
+        turn->given = given;
+        turn->user = user;
         pthread_mutex_unlock(&turn->mutex);
 }
 

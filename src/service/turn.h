@@ -36,6 +36,8 @@ struct turn {
         unsigned n_left, room_left;
         bool is_held;
         char holder[TURN_HOLDER_SIZE];
+        void (*given)(void *user); /* borrowed; or NULL */
+        void *user;                /* borrowed; handed to given */
 };
 
 void turn_init(struct turn *, struct io *);
@@ -47,6 +49,12 @@ void turn_take(struct turn *, const char *who);
 MUST_USE enum err turn_take_unless(struct turn *, const char *who, const atomic_bool *stop,
                                    struct err_note *);
 void turn_give(struct turn *);
+
+/* given is called each time the turn was given back, but for those who say that they changed nothing: it is
+ * short, and does nothing with the turn.  NULL: nobody wants to know any more, and no call is under way
+ * when this returns. */
+void turn_set_given(struct turn *, void (*given)(void *user), void *user);
+void turn_give_unchanged(struct turn *);
 
 /* Who has it now; empty: nobody. */
 void turn_holder(struct turn *, char ret[TURN_HOLDER_SIZE]);

@@ -188,7 +188,7 @@ static enum err run_import(struct verb_call *call, struct err_note *note) {
                                     .description = call_text(call, "description"),
                                     .force = call_flag(call, "force"),
                                     .progress = call->progress};
-        struct vdi_import_result result;
+        struct vdi_inlet_result result;
         const struct vdi *onto;
         bool is_known;
 

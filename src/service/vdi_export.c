@@ -3,30 +3,9 @@
 
 #include <string.h>
 
-#include "mem.h"
 #include "new_file.h"
 #include "text.h"
-
-/* ---- who is who ------------------------------------------------------------------------------ */
-
-/* What the state of a VDI is called in streams: what it was called last time, if it was not written since.  A
- * snapshot is never written: its file's own uuid will do, so that it is called the same by everyone who can
- * only read. */
-static struct uuid state_uuid(struct io *io, const struct vdi *vdi) {
-        uint8_t dice[16];
-
-        if (!uuid_is_null(&vdi->row.stream_uuid))
-                return vdi->row.stream_uuid;
-        if (vdi->row.is_snapshot && !uuid_is_null(&vdi->node->footer_uuid))
-                return vdi->node->footer_uuid;
-        io_random(io, dice, sizeof dice);
-        return uuid_from_random(dice);
-}
-
-static enum err find(struct sr *sr, const struct uuid *uuid, const struct vdi **ret, struct err_note *note) {
-        *ret = sr_get_vdi(sr, uuid);
-        return *ret ? ERR_NONE : err_set(note, ERR_NOT_FOUND, "VDI %s is not there", uuid_format(uuid).s);
-}
+#include "vdi_outlet.h"
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
@@ -94,21 +73,18 @@ static enum err make_file(const struct vdi_export *export, struct stream_source 
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-static enum err send(const struct vdi_export *export, struct chain *chain, struct chain *base,
+static enum err send(const struct vdi_export *export, const struct vdi_outlet *outlet,
                      struct vdi_export_result *ret, struct err_note *note) {
         AUTO(stream_source_free) struct stream_source *source = NULL;
-        AUTO_FREE char *name = mem_format("%s.vhd", uuid_format(&export->base).s);
-        struct stream_source_options options = {.format = export->format,
-                                                .base = base,
-                                                .uuid = ret->uuid,
-                                                .parent_uuid = ret->parent,
-                                                .parent_name = base ? name : NULL};
+        const struct stream_source_options options = vdi_outlet_options(outlet);
 
-        if (stream_source_new(chain, &options, &source, note))
+        if (stream_source_new(outlet->chain, &options, &source, note))
                 return note->code;
         ret->length = stream_source_length(source);
         ret->data = stream_source_data(source);
-        ret->size = chain_size(chain);
+        ret->size = chain_size(outlet->chain);
+        ret->uuid = outlet->uuid;
+        ret->parent = outlet->parent;
         progress_begin(export->progress, "export", ret->length);
         if (export->path ? make_file(export, source, note) : to_stream(export, source, note))
                 return note->code;
@@ -116,50 +92,21 @@ static enum err send(const struct vdi_export *export, struct chain *chain, struc
         return ERR_NONE;
 }
 
-static enum err send_chains(const struct vdi_export *export, struct vdi_export_result *ret,
-                            struct err_note *note) {
-        struct chain *chain = NULL, *base = NULL;
-        bool is_delta = !uuid_is_null(&export->base);
-        struct err_note ignored;
-        enum err failed;
-
-        failed = sr_open_chain(export->sr, &export->vdi, CHAIN_READ, &chain, note);
-        if (!failed && is_delta)
-                failed = sr_open_chain(export->sr, &export->base, CHAIN_READ, &base, note);
-        if (!failed) {
-                /* However slow the reader: the SR goes on. */
-                turn_give(export->turn);
-                failed = send(export, chain, base, ret, note);
-                turn_take(export->turn, "vdi export");
-        }
-        if (base && sr_close_chain(export->sr, base, failed ? &ignored : note) && !failed)
-                failed = note->code;
-        if (chain && sr_close_chain(export->sr, chain, failed ? &ignored : note) && !failed)
-                failed = note->code;
-        return failed;
-}
-
 enum err vdi_export_run(const struct vdi_export *export, struct vdi_export_result *ret,
                         struct err_note *note) {
-        const struct vdi *vdi, *base;
+        const struct vdi_outlet_ask ask = {
+                .vdi = export->vdi, .base = export->base, .format = export->format};
+        struct vdi_outlet outlet;
+        struct err_note ignored;
+        enum err failed, unclosed;
 
         *ret = (struct vdi_export_result){0};
-        if (find(export->sr, &export->vdi, &vdi, note))
+        if (vdi_outlet_open(export->sr, export->io, &ask, &outlet, note))
                 return note->code;
-        if (export->format == STREAM_VHD)
-                ret->uuid = state_uuid(export->io, vdi);
-        if (!uuid_is_null(&export->base)) {
-                if (find(export->sr, &export->base, &base, note))
-                        return note->code;
-                if (!base->row.is_snapshot)
-                        return err_set(note, ERR_INVALID,
-                                       "the base %s is no snapshot: it may have changed since",
-                                       base->row.name);
-                ret->parent = state_uuid(export->io, base);
-        }
-        if (send_chains(export, ret, note))
-                return note->code;
-        if (export->format != STREAM_VHD || export->is_read_only)
-                return ERR_NONE;
-        return sr_vdi_set_stream(export->sr, &export->vdi, &ret->uuid, note);
+        /* However slow the reader: the SR goes on. */
+        turn_give(export->turn);
+        failed = send(export, &outlet, ret, note);
+        turn_take(export->turn, "vdi export");
+        unclosed = vdi_outlet_close(&outlet, !failed && !export->is_read_only, failed ? &ignored : note);
+        return failed ? failed : unclosed;
 }

@@ -10,101 +10,16 @@
 
 enum { PIECE = 1024 * 1024, GRANULE = 64 * 1024 };
 
-struct taking {
-        const struct vdi_import *import; /* borrowed */
-        struct sr_import *into;          /* owned */
-};
-
-static void taking_fini(struct taking *taking) {
-        if (taking->into)
-                sr_import_abort(taking->into);
-}
-DEFINE_AUTO_IN_PLACE(struct taking, taking_fini);
-
-/* ---- where it goes --------------------------------------------------------------------------- */
-
-/* A delta fits only what it was made against. */
-static enum err check_state(const struct vdi_import *import, const struct vdi *vdi,
-                            const struct stream_head *head, struct err_note *note) {
-        const struct uuid *state = &vdi->row.stream_uuid;
-
-        if (import->force)
-                return ERR_NONE;
-        if (!head->is_delta)
-                return err_set(
-                        note, ERR_INVALID,
-                        "this is a whole disk, no delta; with --force it replaces all that VDI %s holds",
-                        vdi->row.name);
-        if (uuid_is_null(state))
-                return err_set(note, ERR_MISMATCH,
-                               "the delta was made against %s; VDI %s has been written to since it last took "
-                               "something in or "
-                               "gave it out, or never did (--force applies it all the same)",
-                               uuid_format(&head->parent_uuid).s, vdi->row.name);
-        if (!uuid_equal(state, &head->parent_uuid))
-                return err_set(
-                        note, ERR_MISMATCH,
-                        "the delta was made against %s; VDI %s holds %s (--force applies it all the same)",
-                        uuid_format(&head->parent_uuid).s, vdi->row.name, uuid_format(state).s);
-        return ERR_NONE;
-}
-
-static enum err begin_onto(struct taking *taking, const struct stream_head *head, struct err_note *note) {
-        const struct vdi_import *import = taking->import;
-        const struct vdi *vdi = sr_get_vdi(import->sr, &import->onto);
-
-        if (!vdi)
-                return err_set(note, ERR_NOT_FOUND, "VDI %s is gone", uuid_format(&import->onto).s);
-        if (check_state(import, vdi, head, note))
-                return note->code;
-        if (head->size < vdi->node->size)
-                return err_set(note, ERR_INVALID,
-                               "it is of a disk of %" PRIu64 " bytes; VDI %s has %" PRIu64
-                               " and a disk cannot become smaller",
-                               head->size, vdi->row.name, vdi->node->size);
-        return sr_import_begin_onto(import->sr, &import->onto, head->size, &taking->into, note);
-}
-
-static enum err begin_new(struct taking *taking, const struct stream_head *head, struct err_note *note) {
-        const struct vdi_import *import = taking->import;
-        struct vdi_options options = {.name = import->name,
-                                      .description = import->description,
-                                      .size = head->size,
-                                      .kind = IMAGE_VHD};
-
-        if (head->is_delta)
-                return err_set(note, ERR_INVALID,
-                               "this is a delta, made against %s: --onto names the VDI that holds that",
-                               uuid_format(&head->parent_uuid).s);
-        return sr_import_begin(import->sr, &options, &taking->into, note);
-}
-
-/* Called without the turn, once it is known what comes. */
-static enum err begin(void *user, const struct stream_head *head, struct chain **ret, struct err_note *note) {
-        struct taking *taking = user;
-        const struct vdi_import *import = taking->import;
-        enum err failed;
-
-        turn_take(import->turn, "vdi import");
-        failed = uuid_is_null(&import->onto) ? begin_new(taking, head, note) : begin_onto(taking, head, note);
-        turn_give(import->turn);
-        if (failed)
-                return failed;
-        *ret = sr_import_chain(taking->into);
-        return ERR_NONE;
-}
-
 /* ---- where it comes from --------------------------------------------------------------------- */
 
-static enum err push(const struct vdi_import *import, struct stream_sink *sink, const void *data, size_t n,
+static enum err push(const struct vdi_import *import, struct vdi_inlet *inlet, const void *data, size_t n,
                      struct err_note *note) {
-        if (stream_sink_push(sink, data, n, note))
+        if (vdi_inlet_push(inlet, data, n, note))
                 return note->code;
-        return progress_step(import->progress, stream_sink_taken(sink), note);
+        return progress_step(import->progress, vdi_inlet_taken(inlet), note);
 }
 
-static enum err from_stream(const struct vdi_import *import, struct stream_sink *sink,
-                            struct err_note *note) {
+static enum err from_stream(const struct vdi_import *import, struct vdi_inlet *inlet, struct err_note *note) {
         AUTO_FREE uint8_t *piece = mem_aligned(4096, PIECE);
 
         for (;;) {
@@ -113,15 +28,15 @@ static enum err from_stream(const struct vdi_import *import, struct stream_sink 
                 if (io_stream_read(import->input, piece, PIECE, &n, note))
                         return note->code;
                 if (n == 0)
-                        return progress_step(import->progress, stream_sink_taken(sink), note);
-                if (push(import, sink, piece, n, note))
+                        return progress_step(import->progress, vdi_inlet_taken(inlet), note);
+                if (push(import, inlet, piece, n, note))
                         return note->code;
         }
 }
 
 /* Holes are pushed as zeros that nobody has to read. */
 static enum err from_file(const struct vdi_import *import, struct io_file *file, uint64_t size,
-                          struct stream_sink *sink, struct err_note *note) {
+                          struct vdi_inlet *inlet, struct err_note *note) {
         AUTO_FREE uint8_t *piece = mem_aligned(4096, PIECE), *zeros = mem_zero(PIECE);
         uint64_t start = 0, end = 0;
 
@@ -137,7 +52,7 @@ static enum err from_file(const struct vdi_import *import, struct io_file *file,
                         if (io_read(file, piece, n, at, note))
                                 return note->code;
                 }
-                if (push(import, sink, data, n, note))
+                if (push(import, inlet, data, n, note))
                         return note->code;
                 at += n;
         }
@@ -220,42 +135,44 @@ static enum err open_kept(const struct vdi_import *import, struct io_file **ret,
 /* ---- all of it ------------------------------------------------------------------------------- */
 
 static enum err take_bytes(const struct vdi_import *import, struct io_file *file, uint64_t total,
-                           struct stream_sink *sink, struct err_note *note) {
-        enum err failed;
+                           struct vdi_inlet *inlet, struct err_note *note) {
+        return file ? from_file(import, file, total, inlet, note) : from_stream(import, inlet, note);
+}
 
-        /* However slow the writer: the SR goes on. */
-        turn_give(import->turn);
-        failed = file ? from_file(import, file, total, sink, note) : from_stream(import, sink, note);
-        if (!failed)
-                failed = stream_sink_end(sink, note);
-        turn_take(import->turn, "vdi import");
-        return failed;
+/* Without the turn: however slow the writer, the SR goes on. */
+static enum err take_in(const struct vdi_import *import, struct io_file *file, uint64_t total,
+                        struct vdi_inlet_result *ret, struct err_note *note) {
+        AUTO(vdi_inlet_free) struct vdi_inlet *inlet = NULL;
+        const struct vdi_inlet_ask ask = {.sr = import->sr,
+                                          .turn = import->turn,
+                                          .format = import->format,
+                                          .total = total,
+                                          .name = import->name,
+                                          .description = import->description,
+                                          .onto = import->onto,
+                                          .takes_any = import->force};
+
+        if (vdi_inlet_new(&ask, &inlet, note) || take_bytes(import, file, total, inlet, note) ||
+            vdi_inlet_commit(inlet, ret, note))
+                return note->code;
+        return ERR_NONE;
 }
 
 /* file: NULL where it comes from the input. */
 static enum err take(const struct vdi_import *import, struct io_file *file, uint64_t total,
-                     struct vdi_import_result *ret, struct err_note *note) {
-        AUTO(taking_fini) struct taking taking = {.import = import};
-        AUTO(stream_sink_free) struct stream_sink *sink = NULL;
-        const struct stream_head *head;
+                     struct vdi_inlet_result *ret, struct err_note *note) {
+        enum err failed;
 
         progress_begin(import->progress, "import", total == UINT64_MAX ? 0 : total);
-        if (stream_sink_new(import->format, total, begin, &taking, &sink, note))
-                return note->code;
-        if (take_bytes(import, file, total, sink, note))
-                return note->code;
-        head = stream_sink_head(sink);
-        ret->stream = head->uuid;
-        ret->is_delta = head->is_delta;
-        ret->size = chain_size(sr_import_chain(taking.into));
-        ret->taken = stream_sink_taken(sink);
-        if (sr_import_commit(TAKE(taking.into), &ret->stream, &ret->vdi, note))
-                return note->code;
-        progress_end(import->progress);
-        return ERR_NONE;
+        turn_give(import->turn);
+        failed = take_in(import, file, total, ret, note);
+        turn_take(import->turn, "vdi import");
+        if (!failed)
+                progress_end(import->progress);
+        return failed;
 }
 
-static enum err take_file(const struct vdi_import *import, struct vdi_import_result *ret,
+static enum err take_file(const struct vdi_import *import, struct vdi_inlet_result *ret,
                           struct err_note *note) {
         AUTO(io_close) struct io_file *file = NULL;
         struct io_stat stat;
@@ -269,7 +186,7 @@ static enum err take_file(const struct vdi_import *import, struct vdi_import_res
         return take(import, file, stat.size, ret, note);
 }
 
-static enum err take_unknown(const struct vdi_import *import, struct vdi_import_result *ret,
+static enum err take_unknown(const struct vdi_import *import, struct vdi_inlet_result *ret,
                              struct err_note *note) {
         AUTO(io_close) struct io_file *kept = NULL;
         uint64_t size = 0;
@@ -288,9 +205,9 @@ static enum err take_unknown(const struct vdi_import *import, struct vdi_import_
         return take(import, kept, size, ret, note);
 }
 
-enum err vdi_import_run(const struct vdi_import *import, struct vdi_import_result *ret,
+enum err vdi_import_run(const struct vdi_import *import, struct vdi_inlet_result *ret,
                         struct err_note *note) {
-        *ret = (struct vdi_import_result){0};
+        *ret = (struct vdi_inlet_result){0};
         if (import->path)
                 return take_file(import, ret, note);
         if (import->format == STREAM_RAW && import->size == 0)

@@ -11,6 +11,7 @@
 #include "sr.h"
 #include "stream.h"
 #include "turn.h"
+#include "vdi_inlet.h"
 
 struct vdi_import {
         struct io *io;     /* borrowed */
@@ -27,13 +28,6 @@ struct vdi_import {
         struct progress *progress; /* borrowed */
 };
 
-struct vdi_import_result {
-        struct uuid vdi;
-        struct uuid stream;   /* of the footer; null: raw */
-        uint64_t size, taken; /* of the disk; bytes of the stream */
-        bool is_delta;
-};
-
-MUST_USE enum err vdi_import_run(const struct vdi_import *, struct vdi_import_result *ret, struct err_note *);
+MUST_USE enum err vdi_import_run(const struct vdi_import *, struct vdi_inlet_result *ret, struct err_note *);
 
 #endif

@@ -7,10 +7,12 @@
 #include "sr_call.h"
 
 const struct verb *const vdi_verbs[] = {
-        &vdi_create_verb, &vdi_list_verb,   &vdi_show_verb,   &vdi_tree_verb,
-        &vdi_import_verb, &vdi_export_verb, &vdi_write_verb,  &vdi_snapshot_verb,
-        &vdi_clone_verb,  &vdi_revert_verb, &vdi_delete_verb, &vdi_resize_verb,
-        &vdi_map_verb,    &vdi_diff_verb,   &vdi_set_verb,    NULL,
+        &vdi_create_verb, &vdi_list_verb,     &vdi_show_verb,
+        &vdi_tree_verb,   &vdi_import_verb,   &vdi_export_verb,
+        &vdi_write_verb,  &vdi_snapshot_verb, &vdi_clone_verb,
+        &vdi_revert_verb, &vdi_delete_verb,   &vdi_resize_verb,
+        &vdi_copy_verb,   &vdi_move_verb,     &vdi_map_verb,
+        &vdi_diff_verb,   &vdi_set_verb,      NULL,
 };
 
 /* ---- list ------------------------------------------------------------------------------------ */
@@ -58,6 +60,9 @@ static const struct field show_fields[] = {
         {"snapshot_time", FIELD_TIME, "when it was taken, seconds since 1970; null: it is none", false},
         {"created", FIELD_TIME, "seconds since 1970", false},
         {"read_only", FIELD_BOOL, "a snapshot, or others stand on it", false},
+        {"cbt", FIELD_BOOL, "whether what changes between its snapshots is told when their data is gone",
+         false},
+        {"metadata", FIELD_BOOL, "a snapshot whose data was destroyed: only what changed is told", false},
         {"kind", FIELD_TEXT, "of its file: vhd or raw", false},
         {"parent", FIELD_UUID, "of the node below it; null: none", false},
         {"stream", FIELD_UUID,

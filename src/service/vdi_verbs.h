@@ -22,6 +22,8 @@ extern const struct verb vdi_clone_verb;
 extern const struct verb vdi_revert_verb;
 extern const struct verb vdi_delete_verb;
 extern const struct verb vdi_resize_verb;
+extern const struct verb vdi_copy_verb;
+extern const struct verb vdi_move_verb;
 extern const struct verb vdi_map_verb;
 extern const struct verb vdi_diff_verb;
 extern const struct verb vdi_set_verb;

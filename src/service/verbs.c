@@ -7,13 +7,16 @@
 #include <string.h>
 
 #include "buf.h"
+#include "mem.h"
 #include "text.h"
 #include "uuid.h"
 #include "sr_call.h"
+#include "config_verbs.h"
 #include "gc_verbs.h"
 #include "sr_verbs.h"
 #include "vdi_verbs.h"
 #include "vhd_verbs.h"
+#include "vm_verbs.h"
 
 const struct noun verb_nouns[] = {
         {"vhd", "VHD files by themselves, with no SR",
@@ -33,6 +36,12 @@ const struct noun verb_nouns[] = {
          "out. "
          "Nothing has to be set up: 'gc run' does all there is to do.",
          gc_verbs},
+        {"config", "how a daemon is configured",
+         "catenad(8) is the daemon, catena.conf(5) its configuration.", config_verbs},
+        {"vm", "machines: disks that belong together",
+         "A VM is a record that a daemon keeps: which disks it has, and what is said of it. Nothing here "
+         "runs one. It is named by its uuid, or by a name that no other VM has.",
+         vm_verbs},
         {0},
 };
 
@@ -265,12 +274,30 @@ static enum err run_where_it_is(struct verb_call *call, struct err_note *note) {
         }
 }
 
+/* All of it, whatever the verb works on. */
+static enum err run_in_daemon(struct verb_call *call, struct err_note *note) {
+        const char *slash = strrchr(call->socket, '/'), *name = slash ? slash + 1 : call->socket;
+        bool unused;
+
+        if (strlen(name) >= sizeof call->owner.socket)
+                return err_set(note, ERR_INVALID, "%s: the name of a socket is not as long", call->socket);
+        call->owner.folder =
+                slash ? mem_format("%.*s", (int)(slash - call->socket) + 1, call->socket) : mem_text(".");
+        snprintf(call->owner.socket, sizeof call->owner.socket, "%s", name);
+        return run_elsewhere(call, &unused, note);
+}
+
 enum err verb_call_run(struct verb_call *call, struct err_note *note) {
         if (check_params(call->verb, call->params, note)) {
                 call->outcome = VERB_USAGE;
                 return note->code;
         }
         call->result = json_object();
+        if (call->socket)
+                return run_in_daemon(call, note);
+        if (call->verb->needs_host && !call->host)
+                return err_set(note, ERR_NOT_FOUND,
+                               "this is done by a daemon, and none runs: start catenad, or say --socket");
         return run_where_it_is(call, note);
 }
 

@@ -109,6 +109,8 @@ struct verb {
         /* Called again each second until it is stopped, or as often as its parameter "times" says; each
          * result takes the last one's place. */
         bool repeats;
+        bool is_local;   /* never sent to a daemon */
+        bool needs_host; /* works on what a daemon has, and is carried out in one: verb_call.host is set */
 };
 
 struct noun {
@@ -138,9 +140,12 @@ enum verb_outcome {
         VERB_PARTIAL,  /* done in part; the result says what not */
         VERB_FINDINGS, /* done; there is something to be looked at */
         VERB_USAGE,    /* with an error: the caller's mistake */
+        VERB_WRONG,    /* done; what was looked at is no good, and the result says all of it */
 };
 
+struct host;
 struct keeper;
+struct keepers;
 struct verb_elsewhere;
 
 struct verb_call {
@@ -153,10 +158,14 @@ struct verb_call {
         struct progress *progress;  /* borrowed */
         const struct sr_self *self; /* borrowed; who owns an SR meanwhile; NULL: nobody in particular */
         struct keeper *keeper; /* borrowed; keeps the SR for all calls of the process; NULL: one of its own */
-        bool is_of_other;      /* sent by another process, to the keeper's SR */
-        bool is_not_here;      /* … which is not open, or not any more: it can be sent again */
+        struct keepers *keepers; /* borrowed; of a process that owns several SRs: whichever the call names is
+                                  * found in it; NULL: there is none */
+        struct host *host;       /* borrowed; the daemon that it runs in (host.h); NULL: in none */
+        bool is_of_other;        /* sent by another process, to the keeper's SR */
+        bool is_not_here;        /* … which is not open, or not any more: it can be sent again */
         const struct verb_elsewhere *elsewhere; /* borrowed; NULL: an SR that another owns is in use */
-        void *user;                             /* borrowed; what a program hands to a verb of its own */
+        const char *socket; /* borrowed; a daemon's: the whole call goes there; NULL: it runs here */
+        void *user;         /* borrowed; what a program hands to a verb of its own */
 
         json_t *result; /* owned; an object, filled by the handler */
         enum verb_outcome outcome;
@@ -164,6 +173,7 @@ struct verb_call {
         /* Kept by sr_call.c, from sr_call_open until the handler has returned. */
         struct sr *sr;         /* owned, but the keeper's where it has one; NULL: none is open */
         struct turn *turn;     /* borrowed; of the SR; NULL: nobody else wants it */
+        bool is_kept;          /* the keeper is one of `keepers` */
         bool is_read_only;     /* the verb may change nothing, whatever sr would allow */
         struct sr_owner owner; /* owned; where folder is set: the call goes there */
 };

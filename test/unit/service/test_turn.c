@@ -159,6 +159,30 @@ static void no_turn_is_everybodys(void **state) {
         assert_int_equal(turn_n_waiting(NULL), 0);
 }
 
+static void count(void *user) {
+        ++*(unsigned *)user;
+}
+
+static void who_wants_to_know_is_told_when_it_was_given_back(void **state) {
+        struct game *game = *state;
+        unsigned n = 0;
+
+        turn_set_given(&game->turn, count, &n);
+        turn_take(&game->turn, "x");
+        assert_int_equal(n, 0);
+        turn_give(&game->turn);
+        assert_int_equal(n, 1);
+        turn_take(&game->turn, "x");
+        turn_give_unchanged(&game->turn);
+        assert_int_equal(n, 1);
+        turn_set_given(&game->turn, NULL, NULL);
+        turn_take(&game->turn, "x");
+        turn_give(&game->turn);
+        assert_int_equal(n, 1);
+        turn_set_given(NULL, count, &n);
+        turn_give_unchanged(NULL);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(one_at_a_time_has_the_turn, set_up, tear_down),
@@ -167,6 +191,8 @@ int main(void) {
                                                 tear_down),
                 cmocka_unit_test_setup_teardown(who_stops_waiting_is_skipped, set_up, tear_down),
                 cmocka_unit_test(no_turn_is_everybodys),
+                cmocka_unit_test_setup_teardown(who_wants_to_know_is_told_when_it_was_given_back, set_up,
+                                                tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
