@@ -62,6 +62,7 @@ TESTED_ELSEWHERE = {
     'src/serve/rpc_client.c': 'test_owner.py: two processes, one of which owns the SR',
     'src/serve/rpc_guest.c': 'test_owner.py',
     'src/serve/rpc_server.c': 'test_owner.py',
+    'src/serve/http_inflow.c': 'test_http_import.c and test_http_xva_import.c: all that comes in',
     'src/service/xva_sum.c': 'test_xva_inlet.c: checksums of both kinds, right and wrong',
     'src/service/xva_vm.c': 'test_xva_inlet.c: the records of a VM that came in',
     'src/service/xva_records.c': 'test_xva_outlet.c: the records within an archive',

@@ -53,6 +53,31 @@ static enum err make_absolute(struct io *io, const char *path, char **ret, struc
         return ERR_NONE;
 }
 
+/* As registry.h says it: what is neither this nor has a slash is a name, of those that the daemon knows. */
+static bool is_sr_folder(struct io *io, const char *text) {
+        AUTO_FREE char *inside = mem_format("%s/.catena", text);
+        struct err_note unused;
+        struct io_stat stat;
+
+        return strchr(text, '/') || io_stat_path(io, inside, &stat, &unused) == ERR_NONE;
+}
+
+static enum err sr_for_owner(const struct verb_call *call, const char *text, char **ret,
+                             struct err_note *note) {
+        char *slash;
+
+        if (call->socket && !is_sr_folder(call->io, text)) {
+                *ret = mem_text(text);
+                return ERR_NONE;
+        }
+        if (call->socket)
+                return make_absolute(call->io, text, ret, note);
+        *ret = mem_text(call->owner.folder); /* DIR/.catena */
+        slash = strrchr(*ret, '/');
+        *slash = 0;
+        return ERR_NONE;
+}
+
 /* The owner has another working directory, and may know the SR by another name or not at all. */
 static enum err params_for_owner(const struct verb_call *call, json_t **ret, struct err_note *note) {
         AUTO(json_decref) json_t *params = json_copy(call->params);
@@ -63,15 +88,9 @@ static enum err params_for_owner(const struct verb_call *call, json_t **ret, str
 
                 if (param->kind != PARAM_PATH || !text || strcmp(text, "-") == 0)
                         continue;
-                if (strcmp(param->name, "sr") == 0) {
-                        char *slash;
-
-                        absolute = mem_text(call->owner.folder); /* DIR/.catena */
-                        slash = strrchr(absolute, '/');
-                        *slash = 0;
-                } else if (make_absolute(call->io, text, &absolute, note)) {
+                if (strcmp(param->name, "sr") == 0 ? sr_for_owner(call, text, &absolute, note)
+                                                   : make_absolute(call->io, text, &absolute, note))
                         return note->code;
-                }
                 json_object_set_new_nocheck(params, param->name, json_string_nocheck(absolute));
         }
         *ret = TAKE(params);
@@ -93,6 +112,14 @@ static void restore_paths(const struct verb_call *call, const json_t *sent) {
                                 json_string_set_nocheck(value, json_string_value(mine));
                 }
         }
+}
+
+/* For people; the caller's to free. */
+static char *describe_owner(const struct verb_call *call, const char *owns) {
+        if (call->socket)
+                return mem_format("the daemon at %s", call->socket);
+        return mem_format("pid %" PRIu64 " (%s), which %s the SR", call->owner.pid, call->owner.command,
+                          owns);
 }
 
 /* ---- what comes ------------------------------------------------------------------------------ */
@@ -151,9 +178,10 @@ static enum err take_message(struct calling *calling, struct span line, struct e
 
 /* What the owner says cannot be understood: of another version, say. */
 static void give_up(struct calling *calling) {
+        AUTO_FREE char *owner = describe_owner(calling->call, "owns");
+
         calling->is_done = true;
-        calling->failed = err_wrap(calling->note, "hear from pid %" PRIu64 ", which owns the SR",
-                                   calling->call->owner.pid);
+        calling->failed = err_wrap(calling->note, "hear from %s", owner);
 }
 
 static void on_got(void *user) {
@@ -179,7 +207,7 @@ static void on_got(void *user) {
 
 static void on_ended(void *user, const struct err_note *why) {
         struct calling *calling = user;
-        const struct sr_owner *owner = &calling->call->owner;
+        AUTO_FREE char *owner = describe_owner(calling->call, "owned");
 
         (void)why;
         if (calling->is_done)
@@ -188,9 +216,8 @@ static void on_ended(void *user, const struct err_note *why) {
         calling->is_not_here = !calling->has_begun;
         calling->failed =
                 err_set(calling->note, ERR_CLOSED,
-                        "pid %" PRIu64 " (%s), which owned the SR, ended before it told how this went: look "
-                        "at the SR before you try again",
-                        owner->pid, owner->command);
+                        "%s%s ended before it told how this went: look at the SR before you try again", owner,
+                        calling->call->socket ? "" : ",");
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
@@ -226,15 +253,14 @@ static void pass_on_interrupt(struct calling *calling) {
 
 /* Stopped, most likely: by Ctrl-Z, or under a debugger. */
 static void say_who_is_silent(struct calling *calling) {
-        const struct sr_owner *owner = &calling->call->owner;
-        AUTO_FREE char *line = NULL;
+        AUTO_FREE char *owner = NULL, *line = NULL;
 
         if (calling->has_begun || calling->did_say || !calling->call->progress ||
             io_now_ns(calling->call->io) - calling->since_ns < SILENT_NS)
                 return;
         calling->did_say = true;
-        line = mem_format("waiting for pid %" PRIu64 " (%s), which owns the SR and does not answer",
-                          owner->pid, owner->command);
+        owner = describe_owner(calling->call, "owns");
+        line = mem_format("waiting for %s: there is no answer yet", owner);
         progress_say(calling->call->progress, line);
 }
 
@@ -249,6 +275,8 @@ static enum err connect_to(struct calling *calling, bool *ret_is_gone, struct er
         enum err failed = local_connect(owner->folder, owner->socket, &fd, note);
 
         *ret_is_gone = failed == ERR_CLOSED || failed == ERR_NOT_FOUND || failed == ERR_BUSY;
+        if (failed && calling->call->socket)
+                return err_wrap(note, "no daemon answers at %s", calling->call->socket);
         if (failed)
                 return err_wrap(note, "the SR is in use by pid %" PRIu64 " (%s)", owner->pid, owner->command);
         return conn_new(calling->loop, fd, &options, &calling->conn, note);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A verb that is run by the process that owns its SR: what the caller sees is as if it had run here, with its
- * progress, its result, its errors, and Ctrl-C.
+/* A verb that is run by the process that owns its SR, or by a daemon (verb_call.socket): what the caller
+ * sees is as if it had run here, with its progress, its result, its errors, and Ctrl-C.
  *
  * Paths go as absolute ones, standard input and output as descriptors.  An interrupt (progress.is_cancelled)
  * is passed on, and the owner's answer to it waited for.

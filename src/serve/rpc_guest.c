@@ -269,10 +269,13 @@ static enum err take_call(struct rpc_guest *guest, struct span line, struct err_
         AUTO(jsonrpc_fini) struct jsonrpc message = {0};
         struct rpc_call call;
 
-        if (jsonrpc_decode(line, &message, note) || rpc_take_call(&message, &call, note))
+        if (jsonrpc_decode(line, &message, note) ||
+            rpc_take_call(&message, !guest->house.keeper, &call, note))
                 return note->code;
         snprintf(guest->method, sizeof guest->method, "%s", message.method);
         guest->params = call.params;
+        if (guest->house.state_dir)
+                call.state_dir = guest->house.state_dir;
         guest->state_dir = call.state_dir ? mem_text(call.state_dir) : NULL;
         if ((call.has_input && take_stream(guest, IO_READ, "standard input", &guest->input, note)) ||
             (call.has_output && take_stream(guest, IO_WRITE, "standard output", &guest->output, note)))
@@ -291,7 +294,9 @@ static enum err take_call(struct rpc_guest *guest, struct span line, struct err_
                                          .progress = &guest->progress,
                                          .self = guest->house.self,
                                          .keeper = guest->house.keeper,
-                                         .is_of_other = true};
+                                         .keepers = guest->house.keepers,
+                                         .host = guest->house.host,
+                                         .is_of_other = guest->house.keeper != NULL};
         return ERR_NONE;
 }
 

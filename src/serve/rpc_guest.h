@@ -23,7 +23,10 @@ struct rpc_guest;
 struct rpc_house {
         struct io *io;              /* borrowed */
         struct loop *loop;          /* borrowed */
-        struct keeper *keeper;      /* borrowed */
+        struct keeper *keeper;      /* borrowed; whose SR's socket it is; NULL: verbs of any kind are taken */
+        struct keepers *keepers;    /* borrowed, or NULL */
+        struct host *host;          /* borrowed, or NULL */
+        const char *state_dir;      /* borrowed; NULL: the caller's */
         const struct sr_self *self; /* borrowed */
         /* Whether one more call may begin; if so it counts until `ended`. */
         bool (*may_begin)(void *user, struct rpc_guest *); /* borrowed */

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "mem.h"
 #include "rpc_guest.h"
@@ -23,7 +24,8 @@ struct guest_row {
 struct rpc_server {
         struct io *io; /* borrowed, outlives us */
         struct rpc_server_options options;
-        char *folder; /* owned; of the socket; NULL: not open */
+        char *folder;     /* owned; of the socket; NULL: not open */
+        const char *name; /* borrowed, static; of the socket */
         int listener;
         struct loop *loop; /* owned */
         struct rpc_house house;
@@ -74,7 +76,8 @@ static bool may_begin(void *user, struct rpc_guest *guest) {
         bool may;
 
         pthread_mutex_lock(&server->mutex);
-        may = !server->is_closed;
+        /* Those that have begun are cancelled once: nobody may begin behind that. */
+        may = !server->is_closed && !(server->options.hurry && atomic_load(server->options.hurry));
         if (may) {
                 struct guest_row *row = row_of(server, guest);
 
@@ -164,7 +167,7 @@ static void *run(void *user) {
 
 static void let_go(struct rpc_server *server, bool may_remove) {
         if (may_remove)
-                local_unlisten(server->folder, SOCKET_NAME);
+                local_unlisten(server->folder, server->name);
         if (server->loop)
                 loop_free(TAKE(server->loop));
         if (server->listener >= 0)
@@ -175,29 +178,53 @@ static void let_go(struct rpc_server *server, bool may_remove) {
         free(TAKE(server->folder));
 }
 
-static const char *open_door(void *user, struct keeper *keeper, const char *folder) {
-        struct rpc_server *server = user;
-        struct err_note unused;
+static enum err begin(struct rpc_server *server, struct err_note *note) {
+        int failed;
+
+        if (loop_new(server->io, &server->loop, note) ||
+            loop_watch(server->loop, server->listener, LOOP_READ, on_connection, server, &server->watch,
+                       note))
+                return note->code;
+        server->house.loop = server->loop;
+        failed = thread_start(&server->thread, run, server);
+        return failed ? err_set(note, ERR_NO_MEMORY, "start a thread: %s", strerror(failed)) : ERR_NONE;
+}
+
+/* keeper: of the SR whose socket it is; NULL: of none. */
+static enum err open_at(struct rpc_server *server, const char *folder, const char *name,
+                        struct keeper *keeper, struct err_note *note) {
+        const struct rpc_server_options *options = &server->options;
 
         assert(!server->folder);
-        if (local_listen(folder, SOCKET_NAME, &server->listener, &unused))
-                return NULL;
+        if (local_listen(folder, name, &server->listener, note))
+                return note->code;
         server->folder = mem_text(folder);
+        server->name = name;
         server->is_closed = false;
         server->house = (struct rpc_house){.io = server->io,
                                            .keeper = keeper,
-                                           .self = server->options.self,
+                                           .keepers = options->keepers,
+                                           .host = options->host,
+                                           .state_dir = options->state_dir,
+                                           .self = options->self,
                                            .may_begin = may_begin,
                                            .gone = on_gone,
                                            .user = server};
-        if (loop_new(server->io, &server->loop, &unused) ||
-            loop_watch(server->loop, server->listener, LOOP_READ, on_connection, server, &server->watch,
-                       &unused) ||
-            (server->house.loop = server->loop, thread_start(&server->thread, run, server))) {
+        if (begin(server, note))
                 let_go(server, true);
-                return NULL;
-        }
-        return SOCKET_NAME;
+        return note->code;
+}
+
+static const char *open_door(void *user, struct keeper *keeper, const char *folder) {
+        struct err_note unused = {0};
+
+        return open_at(user, folder, SOCKET_NAME, keeper, &unused) ? NULL : SOCKET_NAME;
+}
+
+enum err rpc_server_open(struct rpc_server *server, const char *folder, const char *name,
+                         struct err_note *note) {
+        note->code = ERR_NONE;
+        return open_at(server, folder, name, NULL, note);
 }
 
 /* The mutex is held. */
@@ -241,6 +268,10 @@ static void close_door(void *user, bool may_remove) {
         loop_post(server->loop, close_down, server);
         pthread_join(server->thread, NULL);
         let_go(server, may_remove);
+}
+
+void rpc_server_close(struct rpc_server *server) {
+        close_door(server, true);
 }
 
 struct keeper_door rpc_server_door(struct rpc_server *server) {

@@ -77,14 +77,16 @@ enum err rpc_put_call(const struct verb_call *call, json_t *params, bool has_inp
         return ERR_NONE;
 }
 
-enum err rpc_take_call(const struct jsonrpc *message, struct rpc_call *ret, struct err_note *note) {
+enum err rpc_take_call(const struct jsonrpc *message, bool takes_any, struct rpc_call *ret,
+                       struct err_note *note) {
         json_t *params = json_object_get(message->params, "params");
 
         if (message->kind != JSONRPC_CALL)
                 return err_set(note, ERR_CORRUPT, "a call is wanted");
         ret->verb = verb_of(message->method);
-        if (!ret->verb || !verbs_find_param(ret->verb, "sr"))
-                return err_set(note, ERR_UNSUPPORTED, "'%s' is no verb on an SR", message->method);
+        if (!ret->verb || (!takes_any && !verbs_find_param(ret->verb, "sr")))
+                return err_set(note, ERR_UNSUPPORTED, "'%s' is no verb%s", message->method,
+                               takes_any ? "" : " on an SR");
         if (!json_is_object(params))
                 return err_set(note, ERR_CORRUPT, "\"params\" of %s is not an object", message->method);
         ret->params = json_incref(params);
@@ -143,6 +145,7 @@ static enum verb_outcome outcome_of(const json_t *from) {
         return number == VERB_PARTIAL    ? VERB_PARTIAL
                : number == VERB_FINDINGS ? VERB_FINDINGS
                : number == VERB_USAGE    ? VERB_USAGE
+               : number == VERB_WRONG    ? VERB_WRONG
                                          : VERB_DONE;
 }
 

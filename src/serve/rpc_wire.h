@@ -49,8 +49,9 @@ struct rpc_call {
 /* params: those of call with paths that mean the same elsewhere. */
 MUST_USE enum err rpc_put_call(const struct verb_call *, json_t *params, bool has_input, bool has_output,
                                struct buf *, struct err_note *);
-/* Only verbs that work on an SR. */
-MUST_USE enum err rpc_take_call(const struct jsonrpc *, struct rpc_call *ret, struct err_note *);
+/* takes_any: also verbs that do not work on an SR. */
+MUST_USE enum err rpc_take_call(const struct jsonrpc *, bool takes_any, struct rpc_call *ret,
+                                struct err_note *);
 
 /* ---- answers ---- */
 

@@ -41,7 +41,7 @@ static void a_call_arrives_as_it_was_made(void **state) {
         assert_ok(rpc_put_call(&call, params, true, false, &line, &note));
         assert_ok(jsonrpc_decode(line_of(&line), &message, &note));
         assert_string_equal(message.method, "vdi.create");
-        assert_ok(rpc_take_call(&message, &got, &note));
+        assert_ok(rpc_take_call(&message, false, &got, &note));
         assert_ptr_equal(got.verb, call.verb);
         assert_true(json_equal(got.params, params));
         assert_string_equal(got.state_dir, "/state");
@@ -61,7 +61,23 @@ static void only_verbs_on_an_sr_are_taken(void **state) {
                 struct err_note note = {0};
 
                 snprintf(message.method, sizeof message.method, "%s", methods[i]);
-                assert_err(rpc_take_call(&message, &got, &note), ERR_UNSUPPORTED, "no verb on an SR");
+                assert_err(rpc_take_call(&message, false, &got, &note), ERR_UNSUPPORTED, "no verb on an SR");
+        }
+}
+
+static void a_daemon_takes_verbs_of_any_kind(void **state) {
+        static const char *const methods[] = {"vhd.info", "sr.create", "sr.list", "vdi.list"};
+        struct err_note note = {0};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+                AUTO(jsonrpc_fini)
+                struct jsonrpc message = {.kind = JSONRPC_CALL, .params = json_pack("{s:{}}", "params")};
+                struct rpc_call got = {0};
+
+                snprintf(message.method, sizeof message.method, "%s", methods[i]);
+                assert_ok(rpc_take_call(&message, true, &got, &note));
+                json_decref(got.params);
         }
 }
 
@@ -201,6 +217,7 @@ int main(void) {
                 cmocka_unit_test(a_line_is_found_only_when_it_is_whole),
                 cmocka_unit_test(a_call_arrives_as_it_was_made),
                 cmocka_unit_test(only_verbs_on_an_sr_are_taken),
+                cmocka_unit_test(a_daemon_takes_verbs_of_any_kind),
                 cmocka_unit_test(parameters_that_are_too_long_are_refused_here),
                 cmocka_unit_test(a_result_arrives_with_its_outcome),
                 cmocka_unit_test(every_error_arrives_as_itself),
