@@ -20,6 +20,7 @@
 #include "print.h"
 #include "rpc_client.h"
 #include "serve_verb.h"
+#include "state_dir.h"
 
 /* ---- signals ---- */
 
@@ -63,15 +64,16 @@ static const char *variable(const char *name) {
         return value && *value ? value : NULL;
 }
 
-/* *ret is the caller's to free; NULL: there is none. */
-static char *state_dir(void) {
-        const char *state = variable("XDG_STATE_HOME"), *home = variable("HOME");
+/* Where the daemon listens that this call goes to; the caller's to free; NULL: it is carried out here. */
+static char *socket_of(const struct options *options, const char *state) {
+        const char *said = options->socket ? options->socket : variable("CATENA_SOCKET");
+        AUTO_FREE char *usual = state ? mem_format("%s/" CONTROL_SOCKET, state) : NULL;
 
-        if (state && state[0] == '/')
-                return mem_format("%s/catena", state);
-        if (geteuid() == 0)
-                return mem_text("/var/lib/catena");
-        return home ? mem_format("%s/.local/state/catena", home) : NULL;
+        if (noun_is_verb(options->noun) || options->verb->is_local)
+                return NULL;
+        if (said)
+                return mem_text(said);
+        return options->verb->needs_host && usual && access(usual, F_OK) == 0 ? TAKE(usual) : NULL;
 }
 
 static bool has_colour(int fd) {
@@ -113,6 +115,8 @@ static int exit_code_of(enum verb_outcome outcome) {
                 return EXIT_FINDINGS;
         case VERB_USAGE:
                 return EXIT_USAGE;
+        case VERB_WRONG:
+                return EXIT_FAILED;
         }
         return EXIT_FAILED;
 }
@@ -284,7 +288,8 @@ static int run_verb(const struct options *options, struct verb_call *call, struc
 static int run_call(const struct options *options) {
         AUTO(io_free) struct io *io = io_uring_new();
         AUTO(io_close) struct io_file *input = NULL, *output = NULL;
-        AUTO_FREE char *state = state_dir();
+        AUTO_FREE char *state = state_dir_usual();
+        AUTO_FREE char *socket = socket_of(options, state);
         struct bar bar = {.style = bar_style_of(options), .has_colour = has_colour(STDERR_FILENO)};
         struct progress progress = {
                 .io = io, .show = bar_show, .say = bar_say, .user = &bar, .is_cancelled = &is_cancelled};
@@ -307,6 +312,7 @@ static int run_call(const struct options *options) {
                                  .self = &self,
                                  .keeper = stays ? NULL : doors_add(doors),
                                  .elsewhere = stays ? NULL : &elsewhere,
+                                 .socket = socket,
                                  .user = &program};
         int code;
 

@@ -163,6 +163,7 @@ static const struct pair general_options[] = {
          "Shows progress also where standard error is no terminal, a line each second (with --json: an "
          "object)."},
         {"--no-progress", "Never shows progress."},
+        {"--socket PATH", "Sends the command to the daemon that listens there, as STATE-DIR/control.sock."},
         {"-h, --help", "Says what the command does."},
         {"--version", "Says which version this is."},
         {0},
@@ -182,6 +183,7 @@ static const struct pair variables[] = {
         {"XDG_STATE_HOME",
          "Names of SRs are kept in $XDG_STATE_HOME/catena; where it is not set, in /var/lib/catena for "
          "root and ~/.local/state/catena for others."},
+        {"CATENA_SOCKET", "As --socket, where that is not given."},
         {"NO_COLOR", "Where set, nothing is coloured."},
         {0},
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guess.h"
 #include "serve_verb.h"
 #include "text.h"
 
@@ -16,50 +17,6 @@ struct parser {
 };
 
 /* ---- almost right ---- */
-
-enum { WORD_MAX = 30 };
-
-static unsigned min3(unsigned a, unsigned b, unsigned c) {
-        return a < b ? (a < c ? a : c) : (b < c ? b : c);
-}
-
-unsigned options_distance(const char *a, const char *b) {
-        size_t n_a = strlen(a), n_b = strlen(b);
-        unsigned d[WORD_MAX + 1][WORD_MAX + 1];
-
-        if (n_a > WORD_MAX || n_b > WORD_MAX)
-                return WORD_MAX;
-        for (size_t i = 0; i <= n_a; i++) {
-                for (size_t j = 0; j <= n_b; j++) {
-                        if (i == 0 || j == 0) {
-                                d[i][j] = (unsigned)(i + j);
-                                continue;
-                        }
-                        d[i][j] = min3(d[i - 1][j] + 1, d[i][j - 1] + 1,
-                                       d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
-                        if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                                d[i][j] = min3(d[i][j], d[i - 2][j - 2] + 1, WORD_MAX);
-                }
-        }
-        return d[n_a][n_b];
-}
-
-struct guess {
-        const char *word; /* borrowed; what was written */
-        const char *best; /* borrowed; or NULL */
-        unsigned distance;
-};
-
-static void guess_try(struct guess *guess, const char *candidate) {
-        unsigned distance = options_distance(guess->word, candidate), limit = strlen(guess->word) > 3 ? 2 : 1;
-
-        if (strlen(guess->word) > 1 && text_starts_with(candidate, guess->word))
-                distance = distance < limit ? distance : limit;
-        if (distance <= limit && (!guess->best || distance < guess->distance)) {
-                guess->best = candidate;
-                guess->distance = distance;
-        }
-}
 
 /* "unknown verb 'lst' of vdi; did you mean 'list'?" */
 static enum err unknown(struct err_note *note, const char *what, const struct guess *guess,
@@ -137,35 +94,47 @@ static enum err take_word(struct parser *p, const char *word, struct err_note *n
 struct general {
         const char *name; /* borrowed, static */
         char letter;
-        void (*apply)(struct options *);
+        bool takes_value;
+        void (*apply)(struct options *, const char *value);
 };
 
-static void apply_json(struct options *o) {
+static void apply_json(struct options *o, const char *value) {
+        (void)value;
         o->is_json = true;
 }
-static void apply_help(struct options *o) {
+static void apply_help(struct options *o, const char *value) {
+        (void)value;
         o->task = TASK_HELP;
 }
-static void apply_version(struct options *o) {
+static void apply_version(struct options *o, const char *value) {
+        (void)value;
         o->task = TASK_VERSION;
 }
-static void apply_man(struct options *o) {
+static void apply_man(struct options *o, const char *value) {
+        (void)value;
         o->task = TASK_MAN;
 }
-static void apply_progress(struct options *o) {
+static void apply_progress(struct options *o, const char *value) {
+        (void)value;
         o->progress = WHEN_ALWAYS;
 }
-static void apply_no_progress(struct options *o) {
+static void apply_no_progress(struct options *o, const char *value) {
+        (void)value;
         o->progress = WHEN_NEVER;
 }
 
+static void apply_socket(struct options *o, const char *value) {
+        o->socket = value;
+}
+
 static const struct general generals[] = {
-        {"json", 0, apply_json},
-        {"help", 'h', apply_help},
-        {"progress", 0, apply_progress},
-        {"no-progress", 0, apply_no_progress},
-        {"version", 0, apply_version},
-        {"man", 0, apply_man},
+        {"json", 0, false, apply_json},
+        {"socket", 0, true, apply_socket},
+        {"help", 'h', false, apply_help},
+        {"progress", 0, false, apply_progress},
+        {"no-progress", 0, false, apply_no_progress},
+        {"version", 0, false, apply_version},
+        {"man", 0, false, apply_man},
         {0},
 };
 
@@ -221,6 +190,21 @@ static enum err take_param(struct parser *p, const struct param *param, const ch
         return verbs_set_param(p->ret->params, param, value, note);
 }
 
+static enum err take_general(struct parser *p, const struct general *general, const char *value,
+                             struct err_note *note) {
+        if (value && !general->takes_value)
+                return err_set(note, ERR_INVALID, "--%s takes no value", general->name);
+        if (general->takes_value && !value) {
+                if (p->i == p->n)
+                        return err_set(note, ERR_INVALID, "--%s needs a value", general->name);
+                value = p->words[p->i++];
+        }
+        if (general->takes_value && !*value)
+                return err_set(note, ERR_INVALID, "--%s is empty", general->name);
+        general->apply(p->ret, value);
+        return ERR_NONE;
+}
+
 static enum err take_long(struct parser *p, const char *word, struct err_note *note) {
         const char *equals = strchr(word, '=');
         size_t n = equals ? (size_t)(equals - word) : strlen(word);
@@ -233,10 +217,7 @@ static enum err take_long(struct parser *p, const char *word, struct err_note *n
         snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), word);
         if (!general)
                 return unknown_option(p, name, note);
-        if (equals)
-                return err_set(note, ERR_INVALID, "--%s takes no value", name);
-        general->apply(p->ret);
-        return ERR_NONE;
+        return take_general(p, general, equals ? equals + 1 : NULL, note);
 }
 
 static enum err take_short(struct parser *p, const char *word, struct err_note *note) {
@@ -247,8 +228,7 @@ static enum err take_short(struct parser *p, const char *word, struct err_note *
                 return take_param(p, param, word[1] ? word + 1 : NULL, note);
         if (!general || word[1])
                 return err_set(note, ERR_INVALID, "unknown option '-%s'", word);
-        general->apply(p->ret);
-        return ERR_NONE;
+        return take_general(p, general, NULL, note);
 }
 
 static enum err take(struct parser *p, struct err_note *note) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* From the words of a command line to what is to be done, by the table of verbs.
  *
- *      catena [--json] NOUN VERB [--option VALUE | --option=VALUE | -o VALUE]… [--] POSITIONAL…
+ *      catena [--json] [--socket PATH] NOUN VERB [--option VALUE | -o VALUE]… [--] POSITIONAL…
  *
  * Options may stand anywhere before "--".  A word that is almost right is answered with the right one.
  *
@@ -30,6 +30,7 @@ struct options {
         const struct verb *verb; /* borrowed, static; or NULL; of a noun that is a verb, that */
         json_t *params;          /* owned; an object */
         bool is_json;
+        const char *socket; /* borrowed from the words; --socket; NULL: not given */
         enum when progress;
 };
 
@@ -38,8 +39,5 @@ struct options {
 MUST_USE enum err options_parse(const char *const *words, size_t n, struct options *ret, struct err_note *);
 void options_fini(struct options *);
 DEFINE_AUTO_IN_PLACE(struct options, options_fini);
-
-/* How many letters to change, add, drop or swap to make one of the other. */
-unsigned options_distance(const char *a, const char *b);
 
 #endif

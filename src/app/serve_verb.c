@@ -4,10 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "keeper.h"
+#include "house.h"
 #include "nbd_server.h"
 #include "print.h"
-#include "registry.h"
 #include "served.h"
 #include "sr_call.h"
 
@@ -121,105 +120,50 @@ static enum err say_ready(struct verb_call *call, const struct served *served, s
 
 /* ---- the SRs --------------------------------------------------------------------------------- */
 
-/* Each is opened by a call of its own, which has it until the end. */
-static const struct param open_params[] = {SR_PARAM, {0}};
-static const struct verb open_verb = {.name = "serve", .params = open_params};
-
-struct house {
-        VEC(struct verb_call) calls; /* owned, and the params of each */
-        VEC(struct nbd_shelf) each;
+struct served_srs {
+        struct house house;
         VEC(struct uuid) read_only;
-        struct nbd_shelves shelves; /* of these */
 };
 
-static void house_fini(struct house *house) {
-        VEC_EACH (&house->calls, call) {
-                sr_call_resume(call);
-                sr_call_end(call);
-                json_decref(call->params);
-        }
-        vec_fini(&house->calls);
-        vec_fini(&house->each);
-        vec_fini(&house->read_only);
+static void served_srs_fini(struct served_srs *srs) {
+        house_fini(&srs->house);
+        vec_fini(&srs->read_only);
 }
-DEFINE_AUTO_IN_PLACE(struct house, house_fini);
-
-static enum err check_is_new(const struct house *house, struct verb_call *call, const char *text,
-                             struct err_note *note) {
-        AUTO_FREE char *path = NULL, *canonical = NULL;
-        bool unused;
-
-        if (registry_resolve(call->io, call->state_dir, text, &path, &unused, note) ||
-            io_canonical(call->io, path, &canonical, note))
-                return note->code;
-        VEC_EACH (&house->calls, each) {
-                if (strcmp(sr_where(each->sr), canonical) == 0)
-                        return call_usage(call, note, "--sr %s: that SR is named twice", text);
-        }
-        return ERR_NONE;
-}
-
-/* The turn is not held afterwards. */
-static enum err add_sr(struct house *house, struct verb_call *call, const char *text, struct err_note *note) {
-        const struct serve_program *program = call->user;
-        struct verb_call one = *call;
-        struct sr *sr = NULL;
-
-        if (check_is_new(house, call, text, note))
-                return note->code;
-        one.verb = &open_verb;
-        one.params = json_pack("{s:s}", "sr", text);
-        one.keeper = doors_add(program->doors);
-        if (sr_call_open(&one, SR_OWN, &sr, note) == ERR_NONE && sr_call_is_read_only(&one))
-                (void)err_set(note, ERR_READ_ONLY, "%s was adopted read-only: its disks are not served",
-                              text);
-        else if (sr) {
-                *vec_add(&house->each) = (struct nbd_shelf){sr, one.turn};
-                *vec_add(&house->calls) = one;
-                sr_call_rest(&one);
-                return ERR_NONE;
-        }
-        sr_call_end(&one);
-        json_decref(one.params);
-        return note->code;
-}
+DEFINE_AUTO_IN_PLACE(struct served_srs, served_srs_fini);
 
 static enum err open_srs(struct house *house, struct verb_call *call, struct err_note *note) {
+        const struct serve_program *program = call->user;
         json_t *each;
         size_t i;
 
         json_array_foreach(call_list(call, "sr"), i, each) {
-                if (add_sr(house, call, json_string_value(each), note))
-                        return note->code;
+                const char *text = json_string_value(each);
+                enum err failed = house_add(house, program->doors, call, text, note);
+
+                if (failed == ERR_EXISTS)
+                        return call_usage(call, note, "--sr %s: that SR is named twice", text);
+                if (failed)
+                        return failed;
         }
-        house->shelves = (struct nbd_shelves){.each = house->each.data, .n = house->each.n};
         return ERR_NONE;
 }
 
 /* Whoever is renamed later stays what was meant. */
-static enum err find_read_only(struct house *house, struct verb_call *call, struct err_note *note) {
+static enum err find_read_only(struct served_srs *srs, struct verb_call *call, struct err_note *note) {
+        struct nbd_shelves *shelves = &srs->house.shelves;
         struct nbd_found found;
         json_t *each;
         size_t i;
 
         json_array_foreach(call_list(call, "read-only-vdi"), i, each) {
-                if (nbd_shelves_find(&house->shelves, json_string_value(each), false, &found, note))
+                if (nbd_shelves_find(shelves, json_string_value(each), false, &found, note))
                         return err_wrap(note, "--read-only-vdi");
-                *vec_add(&house->read_only) = found.vdi;
+                *vec_add(&srs->read_only) = found.vdi;
         }
-        house->shelves.are_read_only = call_flag(call, "read-only");
-        house->shelves.read_only = house->read_only.data;
-        house->shelves.n_read_only = house->read_only.n;
+        shelves->are_read_only = call_flag(call, "read-only");
+        shelves->read_only = srs->read_only.data;
+        shelves->n_read_only = srs->read_only.n;
         return ERR_NONE;
-}
-
-/* The verbs on the SRs tell of it from then on; NULL: no more. */
-static void tell(struct house *house, const struct served *served) {
-        VEC_EACH (&house->calls, call) {
-                sr_call_resume(call);
-                keeper_set_served(call->keeper, served);
-                sr_call_rest(call);
-        }
 }
 
 /* ---- serving --------------------------------------------------------------------------------- */
@@ -243,11 +187,11 @@ static enum err run_server(struct house *house, struct verb_call *call, struct n
         if (call_has(call, "unix") && io_canonical(call->io, call_text(call, "unix"), &path, note))
                 return note->code;
         served.unix_path = path;
-        tell(house, &served);
+        house_tell(house, &served);
         failed = say_ready(call, &served, note);
         if (!failed)
                 nbd_server_run(server, program->stop);
-        tell(house, NULL);
+        house_tell(house, NULL);
         return failed;
 }
 
@@ -262,15 +206,15 @@ static enum err run_serve(struct verb_call *call, struct err_note *note) {
                                              .requires_tls = call_flag(call, "tls-required"),
                                              .n_guests_max = (unsigned)call_number(call, "connections"),
                                              .log = log_line};
-        AUTO(house_fini) struct house house = {0};
+        AUTO(served_srs_fini) struct served_srs srs = {0};
         AUTO(nbd_server_close) struct nbd_server *server = NULL;
 
-        if (check_options(call, note) || open_srs(&house, call, note) || find_read_only(&house, call, note))
+        if (check_options(call, note) || open_srs(&srs.house, call, note) || find_read_only(&srs, call, note))
                 return note->code;
-        options.shelves = house.shelves;
+        options.shelves = srs.house.shelves;
         if (nbd_server_open(&options, &server, note))
                 return note->code;
-        return run_server(&house, call, server, note);
+        return run_server(&srs.house, call, server, note);
 }
 
 static const struct verb serve_verb = {

@@ -44,6 +44,20 @@ static void options_stand_anywhere_before_two_dashes(void **state) {
         assert_int_equal(json_array_size(json_object_get(options.params, "files")), 2);
 }
 
+static void a_socket_is_said_wherever_options_stand(void **state) {
+        AUTO(options_fini) struct options options = {0}, other = {0}, wrong = {0};
+        struct err_note note = {0};
+
+        (void)state;
+        assert_ok(PARSE("--socket", "a/b.sock", "sr", "list"));
+        assert_string_equal(options.socket, "a/b.sock");
+        assert_string_equal(options.verb->name, "list");
+        assert_ok(parse(&other, &note, (const char *const[]){"sr", "list", "--socket=c", NULL}));
+        assert_string_equal(other.socket, "c");
+        assert_err(parse(&wrong, &note, (const char *const[]){"sr", "list", "--socket", NULL}), ERR_INVALID,
+                   "--socket needs a value");
+}
+
 static void a_dash_alone_is_a_word(void **state) {
         AUTO(options_fini) struct options options = {0};
         struct err_note note = {0};
@@ -132,27 +146,16 @@ static void json_is_known_also_where_it_stands_behind_the_mistake(void **state) 
         assert_true(options.is_json);
 }
 
-static void distance_counts_changes(void **state) {
-        (void)state;
-        assert_int_equal(options_distance("", ""), 0);
-        assert_int_equal(options_distance("list", "list"), 0);
-        assert_int_equal(options_distance("lst", "list"), 1);
-        assert_int_equal(options_distance("lsit", "list"), 1);
-        assert_int_equal(options_distance("export", "import"), 2);
-        assert_int_equal(options_distance("abc", ""), 3);
-        assert_true(options_distance("a word that is longer than any of ours", "list") > 20);
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_value_stands_behind_its_option_or_an_equals_sign),
                 cmocka_unit_test(options_stand_anywhere_before_two_dashes),
                 cmocka_unit_test(a_dash_alone_is_a_word),
+                cmocka_unit_test(a_socket_is_said_wherever_options_stand),
                 cmocka_unit_test(asking_for_help_is_never_wrong),
                 cmocka_unit_test(what_is_almost_right_is_answered_with_what_is_right),
                 cmocka_unit_test(a_wrong_word_is_refused_with_what_would_be_right),
                 cmocka_unit_test(json_is_known_also_where_it_stands_behind_the_mistake),
-                cmocka_unit_test(distance_counts_changes),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

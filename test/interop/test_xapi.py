@@ -1,0 +1,337 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The XenAPI of catenad, by clients that others wrote: Python's xmlrpc.client, and xen-api, which is what
+Xen Orchestra connects with (test/interop/xapi; npm fetches it, where there is npm)."""
+import base64
+import http.client
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+import time
+import unittest
+import xmlrpc.client
+
+import test_daemon
+from test_daemon import MIB, TOP
+
+CLIENT = os.path.join(TOP, 'test', 'interop', 'xapi')
+
+
+class Case(test_daemon.Case):
+    CONFIG = ('[daemon]\nstate-dir = state\n'
+              '[http]\nlisten = 127.0.0.1:0\ntls = off\n'
+              '[nbd]\nlisten = none\n'
+              '[sr main]\ndir = sr\ncreate = yes\n'
+              '[sr other]\ndir = sr2\ncreate = yes\n')
+
+    def setUp(self):
+        super().setUp()
+        self.start()
+        self.url = self.listening('http')[0]
+        self.port = int(self.url.rsplit(':', 1)[1].rstrip('/'))
+        with open(self.path('state/admin-password')) as f:
+            self.password = f.read().strip()
+
+    def tearDown(self):
+        if self.daemon:
+            self.stop()
+        text = self.log()
+        for secret in 'OpaqueRef:', self.password:
+            self.assertNotIn(secret, text)
+
+
+class Proxied(Case):
+    """As XenAPI.py does it: one proxy, a session in front of each call, the status unwrapped."""
+
+    def setUp(self):
+        super().setUp()
+        self.proxy = xmlrpc.client.ServerProxy('http://127.0.0.1:%d' % self.port)
+        self.addCleanup(lambda: self.proxy('close')())
+        self.session = self.ask('session.login_with_password', 'root', self.password, '1.0', 'test')
+
+    def ask(self, name, *params):
+        answer = getattr(self.proxy, name)(*params)
+        self.assertEqual(answer['Status'], 'Success', answer)
+        return answer['Value']
+
+    def ok(self, name, *params):
+        return self.ask(name, self.session, *params)
+
+    def fails(self, name, *params):
+        answer = getattr(self.proxy, name)(self.session, *params)
+        self.assertEqual(answer['Status'], 'Failure', answer)
+        return answer['ErrorDescription']
+
+    def make(self, name='web', size=10 * MIB):
+        sr = self.ok('pool.get_all_records')
+        sr = list(sr.values())[0]['default_SR']
+        return self.ok('VDI.create', {'SR': sr, 'name_label': name, 'virtual_size': str(size), 'type': 'user',
+                                      'sharable': False, 'read_only': False, 'other_config': {}})
+
+
+class Xml(Proxied):
+
+    def test_types_are_those_that_clients_of_xmlrpc_know(self):
+        record = self.ok('VDI.get_record', self.make())
+        self.assertEqual(record['virtual_size'], str(10 * MIB))
+        self.assertIs(record['managed'], True)
+        self.assertEqual(record['snapshot_time'], xmlrpc.client.DateTime('19700101T00:00:00Z'))
+        self.assertEqual((record['VBDs'], record['other_config']), ([], {}))
+        self.assertEqual(record['snapshot_of'], 'OpaqueRef:NULL')
+        self.assertIsInstance(self.proxy.system.listMethods(), list)
+
+    def test_every_class_has_records_with_all_fields(self):
+        classes = [name[:-len('.get_all_records')] for name in self.proxy.system.listMethods()
+                   if name.endswith('.get_all_records')]
+        self.assertIn('VM_guest_metrics', classes)
+        self.make()
+        for name in classes:
+            for record in self.ok('%s.get_all_records' % name).values():
+                for field in record:
+                    self.ok('%s.get_%s' % (name, field), self.ok('%s.get_by_uuid' % name, record['uuid']))
+
+    def test_a_snapshot_as_a_task(self):
+        vdi = self.make()
+        task = self.ok('Async.VDI.snapshot', vdi)
+        token = ''
+        while self.ok('task.get_status', task) == 'pending':
+            token = self.ok('event.from', ['task/%s' % task], token, 5.0)['token']
+        result = self.ok('task.get_result', task)
+        self.assertEqual(result, '<value>%s</value>' % self.ok('VDI.get_snapshots', vdi)[0])
+        self.ok('task.destroy', task)
+
+    def test_the_command_and_the_api_see_one_another(self):
+        vdi = self.make('seen')
+        uuid = self.ok('VDI.get_uuid', vdi)
+        self.assertIn(uuid, self.sent('vdi', 'list', '--sr', 'main', '--json').decode())
+        made = self.sent('vdi', 'snapshot', '--sr', 'main', uuid, '--name', 's').decode().strip()
+        token = self.ok('event.from', ['vdi'], '', 0.0)['token']
+        deadline = time.monotonic() + 20
+        while not any(record['uuid'] == made for record in self.ok('VDI.get_all_records').values()):
+            self.assertLess(time.monotonic(), deadline)
+            token = self.ok('event.from', ['vdi'], token, 1.0)['token']
+        self.sent('vdi', 'delete', '--sr', 'main', made)
+
+    def test_what_goes_wrong_is_said_in_their_words(self):
+        vdi = self.make()
+        self.assertEqual(self.fails('VDI.get_record', 'x'), ['HANDLE_INVALID', 'VDI', 'x'])
+        self.assertEqual(self.fails('VDI.get_by_uuid', 'x'), ['UUID_INVALID', 'VDI', 'x'])
+        self.assertEqual(self.fails('VDI.explode'), ['MESSAGE_METHOD_UNKNOWN', 'VDI.explode'])
+        self.assertEqual(self.fails('VDI.destroy')[0], 'MESSAGE_PARAMETER_COUNT_MISMATCH')
+        self.assertEqual(self.fails('VDI.resize', vdi, 'big'), ['FIELD_TYPE_ERROR', 'size'])
+        self.ok('VDI.add_to_other_config', vdi, 'k', 'v')
+        self.assertEqual(self.fails('VDI.add_to_other_config', vdi, 'k', 'v')[0], 'MAP_DUPLICATE_KEY')
+        self.ok('session.logout')
+        self.assertEqual(self.fails('VDI.get_all')[0], 'SESSION_INVALID')
+
+    def test_what_clients_set_survives_a_kill(self):
+        vdi = self.make()
+        self.ok('VDI.add_to_other_config', vdi, 'k', 'v')
+        self.ok('VDI.set_name_label', vdi, 'other')
+        token = self.ok('event.from', ['vdi'], '', 0.0)['token']
+        self.kill()
+        self.configure(self.CONFIG.replace('127.0.0.1:0', '127.0.0.1:%d' % self.port))
+        self.start()
+        self.proxy('close')()
+        self.assertEqual(self.fails('VDI.get_all')[0], 'SESSION_INVALID')
+        self.session = self.ask('session.login_with_password', 'root', self.password)
+        self.assertEqual(self.ok('VDI.get_other_config', vdi), {'k': 'v'})
+        self.assertEqual(self.ok('VDI.get_name_label', vdi), 'other')
+        self.assertEqual(self.fails('event.from', ['vdi'], token, 0.0), ['EVENTS_LOST'])
+
+    def test_who_waits_when_the_daemon_stops_is_answered(self):
+        token = self.ok('event.from', ['*'], '', 0.0)['token']
+        said = []
+        other = xmlrpc.client.ServerProxy('http://127.0.0.1:%d' % self.port)
+        wait = getattr(other.event, 'from')
+        thread = threading.Thread(target=lambda: said.append(wait(self.session, ['*'], token, 600.1)))
+        thread.start()
+        time.sleep(0.2)
+        self.stop()
+        thread.join(30)
+        other('close')()
+        self.assertEqual(said[0]['Status'], 'Success')
+
+
+
+class Reader:
+    """NBD as backup clients speak it: EXPORT_NAME with the old zeroes, then reads."""
+
+    def __init__(self, host, port, name):
+        self.socket = socket.create_connection((host, port), 20)
+        try:
+            self.open(name)
+        except EOFError:
+            self.socket.close()
+            raise
+
+    def open(self, name):
+        assert self.take(16) == b'NBDMAGICIHAVEOPT'
+        assert struct.unpack('>H', self.take(2))[0] & 1
+        name = name.encode()
+        self.socket.sendall(struct.pack('>I8sII', 1, b'IHAVEOPT', 1, len(name)) + name)
+        self.size, self.flags = struct.unpack('>QH', self.take(10))
+        assert self.take(124) == bytes(124)
+
+    def take(self, n):
+        data = b''
+        while len(data) < n:
+            more = self.socket.recv(n - len(data))
+            if not more:
+                raise EOFError
+            data += more
+        return data
+
+    def ask(self, kind, at, n, data=b''):
+        self.socket.sendall(struct.pack('>IHHQQI', 0x25609513, 0, kind, 7, at, n) + data)
+        magic, error, cookie = struct.unpack('>IIQ', self.take(16))
+        assert (magic, cookie) == (0x67446698, 7)
+        return error
+
+    def read(self, at, n):
+        assert self.ask(0, at, n) == 0
+        return self.take(n)
+
+
+class Changes(Proxied):
+    """Changed blocks and NBD, as a backup uses them: base, snapshot, read what differs, destroy its data."""
+    CONFIG = Case.CONFIG.replace('listen = none', 'listen = 127.0.0.1:0\nunix = nbd.sock\ntls = off')
+
+    def write(self, vdi, at, text):
+        """As the host's own may, by the disk's uuid."""
+        writer = Reader('127.0.0.1', int(self.listening('nbd')[0].rstrip('/').rsplit(':', 1)[1]),
+                        self.ok('VDI.get_uuid', vdi))
+        self.assertEqual(writer.ask(1, at, len(text), text), 0)
+        self.assertEqual(writer.ask(3, 0, 0), 0)
+        writer.socket.close()
+
+    def changed(self, base, snapshot):
+        bits = base64.b64decode(self.ok('VDI.list_changed_blocks', base, snapshot))
+        self.assertEqual(len(bits) % 4, 0)
+        return [i for i in range(len(bits) * 8) if bits[i // 8] >> (7 - i % 8) & 1]
+
+    def reader(self, vdi):
+        info = self.ok('VDI.get_nbd_info', vdi)[0]
+        self.assertEqual(info['cert'], '')
+        return Reader('127.0.0.1', int(info['port']), info['exportname'])
+
+    def test_a_backup_reads_what_differs_and_destroys_the_data(self):
+        vdi = self.make()
+        self.ok('VDI.enable_cbt', vdi)
+        base = self.ok('VDI.snapshot', vdi)
+        self.ok('VDI.data_destroy', base)
+        self.assertEqual(self.ok('VDI.get_type', base), 'cbt_metadata')
+        for i in range(3):
+            self.write(vdi, (i + 3) * 65536 + 100, b'piece %d' % i)
+            snapshot = self.ok('VDI.snapshot', vdi)
+            self.assertEqual(self.changed(base, snapshot), [i + 3])
+            reader = self.reader(snapshot)
+            self.assertEqual(reader.size, 10 * MIB)
+            self.assertTrue(reader.flags & 2)
+            self.assertIn(b'piece %d' % i, reader.read(0, 2 * MIB))
+            self.assertEqual(reader.ask(1, 0, 4, b'evil'), 1)
+            reader.socket.close()
+            deadline = time.monotonic() + 20
+            while True:
+                answer = self.proxy.VDI.data_destroy(self.session, snapshot)
+                if answer['Status'] == 'Success':
+                    break
+                self.assertEqual(answer['ErrorDescription'][0], 'VDI_IN_USE')
+                self.assertLess(time.monotonic(), deadline)
+            self.ok('VDI.destroy', base)
+            base = snapshot
+        self.assertEqual(self.fails('VDI.get_nbd_info', base)[0], 'VDI_INCOMPATIBLE_TYPE')
+
+    def test_a_disk_is_only_read_by_who_has_a_session(self):
+        vdi = self.make()
+        info = self.ok('VDI.get_nbd_info', vdi)[0]
+        name = info['exportname']
+        reader = self.reader(vdi)
+        self.assertTrue(reader.flags & 2)
+        reader.socket.close()
+        for bad in name[:-1], name + 'x', name.split('=')[0] + '=', name[1:]:
+            with self.assertRaises(EOFError):
+                Reader('127.0.0.1', int(info['port']), bad)
+        self.ok('session.logout')
+        with self.assertRaises(EOFError):
+            Reader('127.0.0.1', int(info['port']), name)
+
+
+class Json(Case):
+
+    def post(self, body, path='/jsonrpc'):
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=60)
+        self.addCleanup(connection.close)
+        connection.request('POST', path, body, {'Content-Type': 'application/json'})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    def test_a_thousand_sessions_and_more_are_no_trouble(self):
+        login = json.dumps({'id': 0, 'method': 'session.login_with_password',
+                            'params': ['root', self.password]})
+        refs = set()
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=60)
+        for _ in range(1500):
+            connection.request('POST', '/jsonrpc', login, {'Content-Type': 'application/json'})
+            refs.add(json.loads(connection.getresponse().read())['result'])
+        connection.close()
+        self.assertEqual(len(refs), 1500)
+
+    def test_nonsense_is_refused_and_nothing_grows(self):
+        deep = b'[' * 100000
+        bomb = (b'<?xml version="1.0"?><!DOCTYPE v [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]>'
+                b'<methodCall><methodName>&b;</methodName></methodCall>')
+        self.assertEqual(self.post(deep)[0], 400)
+        self.assertEqual(self.post(b'\xff\xfe' * 1000)[0], 400)
+        self.assertEqual(self.post(b'{"id":1,"method":"x","params":[1e999]}')[0], 400)
+        status, body = self.post(bomb, '/')
+        self.assertEqual(status, 200)
+        self.assertIn(b'<fault>', body)
+        self.assertEqual(self.post(b'x' * (300 * 1024 + 1))[0], 413)
+
+
+class Orchestra(Case):
+
+    def client(self):
+        """A folder with the client and all that it needs."""
+        if not shutil.which('node'):
+            self.skipTest('node is not installed')
+        if not shutil.which('npm'):
+            self.skipTest('npm is not installed')
+        folder = shutil.copytree(CLIENT, self.path('client'))
+        try:
+            done = subprocess.run(['npm', 'install', '--no-audit', '--no-fund', '--no-package-lock'],
+                                  cwd=folder, env=dict(self.env, npm_config_cache=self.path('npm')),
+                                  capture_output=True, timeout=90, check=False)
+        except subprocess.TimeoutExpired:
+            self.skipTest('npm does not come to an end')
+        if done.returncode != 0:
+            self.skipTest('npm could not fetch xen-api')
+        return folder
+
+    def test_its_client_connects_watches_and_works(self):
+        folder = self.client()
+        url = 'http://root:%s@127.0.0.1:%d' % (self.password, self.port)
+        done = subprocess.run(['node', 'client.mjs', url], cwd=folder, capture_output=True, text=True,
+                              timeout=120, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        seen = json.loads(done.stdout)
+        self.assertEqual(seen['errors'], [])
+        self.assertEqual(seen['types'], ['PBD', 'PIF', 'SM', 'SR', 'host', 'host_metrics', 'network', 'pool'])
+        self.assertIs(seen['live'], True)
+        self.assertEqual((seen['size'], seen['sr'], seen['snapshot_of']), (10 * MIB, 'main', 'web'))
+        self.assertEqual(seen['parents'][0], seen['parents'][1])
+        self.assertIs(seen['base'], False)
+        self.assertEqual((seen['name'], seen['other_config']), ('snap', {'a': 'b'}))
+        self.assertEqual((seen['vm'], seen['vm_disk']), ('machine', 'web'))
+        self.assertEqual(seen['task'], 'success')
+        self.assertEqual(seen['error'], {'code': 'HANDLE_INVALID', 'params': ['VDI', 'OpaqueRef:NULL']})
+        self.assertIsNone(seen['gone'])
+
+
+if __name__ == '__main__':
+    unittest.main()
