@@ -6,9 +6,12 @@
     make_corpus.py --write   writes what is missing or different
 """
 import gzip
+import hashlib
 import os
 import struct
 import sys
+import tarfile
+import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GOLDEN = os.path.join(HERE, '..', 'golden')
@@ -30,6 +33,124 @@ MESSAGES = {
     'result': b'{"jsonrpc":"2.0","id":1,"result":{"outcome":0,"result":{"tags":["\\u00fc",null,[{}]]}}}',
     'error': b'{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"\xc3\xbc","data":{"code":"busy"}}}',
 }
+# What XenAPI clients send and are answered.
+XML_SCALARS = (b'<value>text &amp; &#x42;</value>', b'<value><string/></value>',
+               b'<value><int>-12</int></value>', b'<value><i4>1</i4></value>',
+               b'<value><i8>9223372036854775807</i8></value>',
+               b'<value><boolean>1</boolean></value>', b'<value><double>60.1</double></value>',
+               b'<value><nil/></value>', b'<value><base64> YWJj ZA== </base64></value>',
+               b'<value><dateTime.iso8601>2025-03-19T04:16:24</dateTime.iso8601></value>')
+XML_STRUCT = (b'<value><struct><member><name>a</name><value>\xc3\xbc</value></member>'
+              b'<member><name>b</name><value><array><data/></array></value></member></struct></value>')
+XML_STATUS = b'<value><struct><member><name>Status</name><value>%s</value></member>' \
+             b'<member><name>%s</name>%s</member></struct></value>'
+XML_PARAMS = b"<?xml version='1.0'?>\n<%s>%s<params>%s</params></%s>"
+
+
+def xml_array(values):
+    return b'<value><array><data>' + b' '.join(values) + b'</data></array></value>'
+
+
+def ova(kind, fields):
+    """An ova.xml with one object."""
+    def struct_of(members):
+        return b'<value><struct>' + b''.join(b'<member><name>%s</name>%s</member>' % member
+                                             for member in members) + b'</struct></value>'
+
+    def text_of(value):
+        return b'<value>' + value + b'</value>'
+
+    version = struct_of([(b'hostname', text_of(b'h')), (b'export_vsn', text_of(b'2'))])
+    item = struct_of([(b'class', text_of(kind)), (b'id', text_of(b'Ref:0')),
+                      (b'snapshot', struct_of(fields))])
+    return struct_of([(b'version', version), (b'objects', xml_array([item]))])
+
+
+def of_xmlrpc():
+    """(name, bytes)"""
+    def response(value):
+        return XML_PARAMS % (b'methodResponse', b'', b'<param>' + value + b'</param>', b'methodResponse')
+
+    yield 'value', xml_array(XML_SCALARS + (XML_STRUCT,))
+    yield 'call', XML_PARAMS % (b'methodCall', b'<methodName>VM.get_record</methodName>', b''.join(
+        b'<param>' + value + b'</param>' for value in XML_SCALARS[:2] + (XML_STRUCT,)), b'methodCall')
+    yield 'success', response(XML_STATUS % (b'Success', b'Value', XML_STRUCT))
+    yield 'failure', response(XML_STATUS % (b'Failure', b'ErrorDescription', xml_array(XML_SCALARS[:2])))
+    yield 'bare', response(xml_array(XML_SCALARS[:1]))
+    yield 'fault', b'<methodResponse><fault>' + XML_STRUCT + b'</fault></methodResponse>'
+    yield 'bomb', b'<!DOCTYPE v [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><value>&b;</value>'
+
+
+# Logs of changed blocks: two bytes that set up the target, then (parent, child, consistent, size), bitmap.
+CBT_LOGS = {
+    '10M': (b'\0\0', b'\1' * 16, b'\2' * 16, 1, 10 << 20, bytes(range(20))),
+    'odd': (b'\7\3', bytes(16), bytes(16), 0, (9 << 16) + 1, b'\xff\xff'),
+}
+# Members of archives: (name, size, type, format).
+TAR_MEMBERS = {
+    'ustar': ('Ref:4/00000007', 1 << 20, tarfile.REGTYPE, tarfile.USTAR_FORMAT),
+    'gnu': ('ova.xml', 12345, tarfile.REGTYPE, tarfile.GNU_FORMAT),
+    'large': ('disk', 1 << 40, tarfile.REGTYPE, tarfile.GNU_FORMAT),
+    'prefix': ('a' * 90 + '/' + 'b' * 90, 1, tarfile.REGTYPE, tarfile.USTAR_FORMAT),
+    'folder': ('Ref:4', 0, tarfile.DIRTYPE, tarfile.USTAR_FORMAT),
+}
+# Members of an XVA: a byte that sets up the target, then lines: how much data (its last bits), name.
+XVA_WALKS = {
+    'whole': b'1' + b'\n'.join(b'%c%s' % line for line in (
+        (b'2', b'Ref:4/00000000'), (b'5', b'Ref:4/00000000.xxhash'), (b'0', b'Ref:4/00000001'),
+        (b'4', b'Ref:4/00000001.checksum'), (b'2', b'./Ref:4/00000003'), (b'5', b'./Ref:4/00000003.xxhash'),
+        (b'1', b'Ref:4/00000004'), (b'5', b'Ref:4/00000004.xxhash'), (b'2', b'Ref:10/00000000'),
+        (b'5', b'Ref:10/00000000.xxhash'), (b'7', b'checksum.xml'))),
+    'old': b'02Ref:4/00000002\n1Ref:4/00000003\n2Ref:10/00000000\n7checksum.xml',
+}
+# Heads of requests; with what follows them they are what a connection says.
+HEADS = {
+    'get': b'GET /export_raw_vdi/?vdi=a%20b&format=vhd&session_id=x HTTP/1.1\r\nHost: h\r\n'
+           b'Range: bytes=1-\r\nAuthorization: Basic cm9vdDpzZWNyZXQ=\r\n\r\n',
+    'put': b'PUT http://h:80/import?chunks HTTP/1.1\r\nCookie: task_id=1; chunked=true\r\n'
+           b'Content-Length: 5\r\nExpect: 100-continue\r\n\r\n',
+    'old': b'POST /RPC2?early=+ HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length:3\r\n\r\n',
+    'any': b'OPTIONS * HTTP/1.1\r\nConnection: close\r\n\r\n',
+    'chunked': b'POST /?x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n',
+}
+CHUNKS = b'4;a=b\r\nWiki\r\n0e\r\npedia, in chunk\r\n0\r\nTrailer: x\r\n\r\n'
+# How a daemon is configured.
+CONFIGS = {
+    'all': b'# all there is\n[daemon]\nstate-dir = /state ; so\nlog = debug\naddress = host\n[http]\n'
+           b'listen = 127.0.0.1:80 [::1]:0\ntls = off\ncertificate = c\nkey = k\nconnections = 7\n'
+           b'allow-plain = yes\n[nbd]\nlisten = :10809\nunix = n.sock\ntls = required\n[sr main]\n'
+           b'dir = /sr\ncreate = yes\n',
+    'wrong': b'[htpp]\nlisten\n[http\nlisten = 0.0.0.0:80\ntls = off\nlisten = x\n  log = y\n[sr a/b]\n',
+}
+# What clients send for fields of objects: class, field, value; and a reference and a time by themselves.
+VALUES = {
+    'enum': b'VDI type "cbt_metadata"',
+    'enums': b'vm allowed_operations ["start","export"]',
+    'int': b'VDI virtual_size 9007199254740993',
+    'float': b'VM HVM_shadow_multiplier 1.5e3',
+    'map': b'VDI other_config {"a":"b","\xc3\xbc":""}',
+    'choices': b'VM blocked_operations {"start":"why"}',
+    'time': b'VDI snapshot_time "20250319T04:16:24Z"',
+    'refs': b'SR VDIs ["OpaqueRef:0d54cb9e-0ba4-4c3e-9d67-5e1f2a3b4c5d","OpaqueRef:NULL"]',
+    'ref-alone': b'OpaqueRef:0d54cb9e-0ba4-4c3e-9d67-5e1f2a3b4c5d',
+    'time-alone': b'20000229T23:59:60Z',
+}
+
+
+# Which records a client wants.
+WISHES = {
+    'fields': b'field "is_a_template" = "false" and not (field "power_state"=\'Halted\' or true)',
+    'quotes': b'"a\\"b" = field \'a\' OR FALSE and field "n" = "5"',
+}
+# Calls as they come over HTTP; the first byte says whether as XML.
+CALLS = {
+    'json-1': b'\0{"method":"pool.get_all","params":["OpaqueRef:x"],"id":"a"}',
+    'json-2': b'\0{"jsonrpc":"2.0","id":0,"method":"VDI.create","params":["s",{"size":5,"a":[60.1]}]}',
+    'xml': b"\1<?xml version='1.0'?><methodCall><methodName>event.from</methodName><params><param><value>s"
+           b"</value></param><param><value><double>60.1</double></value></param></params></methodCall>",
+}
+
+
 # The note of a coalesce: nodes as (uuid, size, raw, path).
 INTENTS = {
     'two': [(b'\1' * 16, 1 << 30, 0, b'/d/base.vhd'), (b'\2' * 16, 1 << 31, 0, b'/d/child.vhd')],
@@ -70,6 +191,24 @@ def simple(error):
     return struct.pack('>II8s', 0x67446698, error, b'a cookie')
 
 
+def of_xe():
+    """(name, bytes): what both sides of an xe say."""
+    def line(data):
+        return struct.pack('<I', len(data)) + data
+
+    def message(group, tag, *parts):
+        return line(struct.pack('<II', group, tag) + b''.join(parts))
+
+    banner = b'XenSource thin CLI protocol' + struct.pack('<II', 0, 2)
+    yield 'server', banner + message(9, 0, line(b'text\n')) + message(9, 15, line(b'')) + \
+        message(9, 1, line(b'file')) + message(9, 12, line(b'file'), line(b'/export')) + message(9, 3) + \
+        message(9, 13, line(b'file'), line(b'/import')) + message(9, 17, line(b'/console')) + \
+        message(9, 16, line(b'oh')) + message(9, 4, struct.pack('<I', 1)) + \
+        message(9, 14, line(b'CODE'), struct.pack('<I', 2), line(b'a'), line(b''))
+    yield 'client', banner + message(10, 5) + message(10, 18) + message(11, 7, struct.pack('<I', 0)) + \
+        message(11, 8) + message(10, 6)
+
+
 def of_nbd():
     """(target, name, bytes): what both sides of NBD say. The first byte sets up the target."""
     changed = text(b'catena:changed:0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0')
@@ -99,6 +238,59 @@ def of_nbd():
     yield 'nbd_wire_client', 'simple', b'\3' + simple(0) + simple(22)
     yield 'nbd_wire_client', 'export', b'\2' + at + b'\0\3' + bytes(124) + simple(0)
     yield 'nbd_wire_client', 'export-short', b'\x82' + at + b'\0\3' + simple(0)
+
+
+def of_http():
+    """(target, name, bytes): heads, bodies, and whole connections. The first byte sets up the last two."""
+    for name, head in HEADS.items():
+        yield 'http1', name, head
+    yield 'http1_chunks', 'whole', b'\2' + CHUNKS
+    yield 'http1_chunks', 'one', b'\0' + CHUNKS
+    yield 'http_server', 'many', b'\2' + HEADS['get'] + HEADS['put'] + b'hello' + HEADS['old'] + b'abc' + \
+        HEADS['chunked'] + CHUNKS + HEADS['any']
+    yield 'http_server', 'chunked', b'\xff' + HEADS['chunked'] + CHUNKS + HEADS['chunked'] + CHUNKS
+    yield 'http_server', 'early', b'\1' + b'PUT /?early HTTP/1.1\r\nContent-Length: 999\r\n\r\n' + CHUNKS * 4
+    yield 'http_server', 'abort', b'\x40' + HEADS['chunked'] + CHUNKS + b'GET /?abort HTTP/1.1\r\n\r\n' + \
+        HEADS['get']
+    yield 'http_server', 'silent', b'\1' + b'GET /?silent HTTP/1.1\r\n\r\n' + HEADS['get']
+
+
+def of_xva():
+    """(target, name, bytes): archives of VMs, what compresses them, and dumps of a host."""
+    def member(name, data):
+        head = name.encode().ljust(100, b'\0') + b'0000644\0' + b'0000000\0' * 2 + \
+            b'%011o\0' % len(data) + b'00000000000\0' + b' ' * 8 + b'0' + bytes(100) + \
+            b'ustar\00000' + bytes(247)
+        return head[:148] + b'%06o\0 ' % sum(head) + head[156:] + data + bytes(-len(data) % 512)
+
+    def struct_of(**members):
+        return '<struct>%s</struct>' % ''.join('<member><name>%s</name><value>%s</value></member>' % pair
+                                               for pair in members.items())
+
+    def entry(kind, name, **record):
+        record = struct_of(**record)
+        return '<value>' + struct_of(**{'class': kind, 'id': name, 'snapshot': record}) + '</value>'
+
+    ova = '<value>' + struct_of(version=struct_of(export_vsn='2'), objects='<array><data>' + entry(
+        'VM', 'Ref:0', name_label='a') + entry('VBD', 'Ref:1', VM='Ref:0', VDI='Ref:2', type='Disk') + entry(
+            'VDI', 'Ref:2', virtual_size='1024') + entry(
+                'VIF', 'Ref:3', VM='Ref:0', device='0', network='Ref:4') + entry(
+                    'network', 'Ref:4', name_label='n') + '</data></array>') + '</value>'
+    block = b'guest' + bytes(1019)
+    archive = member('ova.xml', ova.encode()) + member('Ref:2/00000000', block) + \
+        member('Ref:2/00000000.checksum', hashlib.sha1(block).hexdigest().encode()) + bytes(1024)
+    def stored(data):
+        return b'\x1f\x8b\x08' + bytes(7) + struct.pack('<BHH', 1, len(data), len(data) ^ 0xffff) + data + \
+            struct.pack('<II', zlib.crc32(data), len(data))
+
+    yield 'xva_inlet', 'plain', b'\xff\1' + archive
+    yield 'xva_inlet', 'gzip', b'\xff\0' + stored(archive)
+    yield 'xva_inlet', 'pieces', b'\1\1' + archive
+    yield 'unpack', 'gzip', b'\x10\x20' + stored(block) * 2
+    yield 'unpack', 'zstd', b'\x10\x20' + bytes.fromhex('28b52ffd200b590000') + b'guest guest'
+    yield 'db_dump', 'whole', b'<?xml version="1.0"?>\n<database><manifest>' \
+        b'<pair key="a" value="b"/></manifest>' \
+        b'<table name="VM"><row ref="OpaqueRef:a" x="(\'a\')"/></table></database>'
 
 
 def cut(image):
@@ -137,10 +329,35 @@ def wanted():
                 seen.add((target, data))
     for name, (code, payload) in PATHS.items():
         files['vhd_locator/' + name] = bytes([code, 0]) + payload
-    for target, name, data in of_nbd():
+    for target, name, data in list(of_nbd()) + list(of_http()) + list(of_xva()):
         files['%s/%s' % (target, name)] = data
     for name, line in MESSAGES.items():
         files['jsonrpc/' + name] = line
+    for name, data in of_xe():
+        files['xe_cli/' + name] = data
+    for name, document in of_xmlrpc():
+        files['xmlrpc/' + name] = document
+    for name, (setup, parent, child, consistent, size, bits) in CBT_LOGS.items():
+        head = struct.pack('<16s16sI4sQ', parent, child, consistent, b'kept', size)
+        files['cbt_log/' + name] = setup + head + bits
+    for name, (member, size, kind, form) in TAR_MEMBERS.items():
+        info = tarfile.TarInfo(member)
+        info.size, info.type, info.mtime = size, kind, 1700000000
+        files['tar/' + name] = info.tobuf(form)[:512]
+    for name, walk in XVA_WALKS.items():
+        files['xva/' + name] = walk
+    fields = list(zip((b'virtual_size', b'managed', b'progress', b'uuid', b'snapshot_time'),
+                      XML_SCALARS[3:4] + XML_SCALARS[5:7] + XML_SCALARS[:1] + XML_SCALARS[9:]))
+    files['xva_ova/vdi'] = ova(b'VDI', fields)
+    files['xva_ova/other'] = ova(b'VTPM', fields)
+    for name, text_of in CONFIGS.items():
+        files['config/' + name] = text_of
+    for name, line in VALUES.items():
+        files['xapi_class/' + name] = line
+    for name, wish in WISHES.items():
+        files['xapi_where/' + name] = wish
+    for name, call in CALLS.items():
+        files['xapi_request/' + name] = call
     for name, nodes in INTENTS.items():
         files['vhd_intent/' + name] = intent(nodes)
     return files
