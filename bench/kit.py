@@ -51,17 +51,21 @@ class Result:
 
 
 class Bench:
-    def __init__(self, top, build, folder, rounds, say):
+    def __init__(self, top, build, folder, rounds, say, share=1):
         self.top, self.build, self.folder, self.say = top, build, folder, say
-        self.rounds_asked = rounds
+        self.rounds_asked, self.share = rounds, share
         self.environment = dict(os.environ, XDG_STATE_HOME=folder)  # names of SRs are not the user's
 
     def within(self, folder):
         """The same, at work in another folder."""
-        return Bench(self.top, self.build, folder, self.rounds_asked, self.say)
+        return Bench(self.top, self.build, folder, self.rounds_asked, self.say, self.share)
 
     def rounds(self, usual):
         return self.rounds_asked or usual
+
+    def scaled(self, usual):
+        """What a row usually has of bytes or objects, or the share of it that was asked for."""
+        return usual // self.share
 
     def catena(self):
         return os.path.join(self.build, 'src', 'catena')

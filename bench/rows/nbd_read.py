@@ -70,13 +70,13 @@ def beside_others(bench):
     bench.drop(raw, sr)
 
 
-def make_layers(bench, sr, depth, each):
+def make_layers(bench, sr, depth, each, size=SIZE, is_held=lambda at: True):
     """A VDI whose pieces lie in random layers, as qcow2_read makes its own."""
     dice, by_layer = random.Random(11), [[] for _ in range(depth)]
-    for at in range(0, SIZE, each):
+    for at in filter(is_held, range(0, size, each)):
         by_layer[dice.randrange(depth)].append(at)
     bench.run(bench.catena(), 'sr', 'create', sr)
-    bench.run(bench.catena(), 'vdi', 'create', '--sr', sr, '--name', 'disk', '--size', SIZE)
+    bench.run(bench.catena(), 'vdi', 'create', '--sr', sr, '--name', 'disk', '--size', size)
     server = nbd.catena(bench, sr, 'disk')
     with nbd.up(bench, server):
         for i, places in enumerate(by_layer):
