@@ -6,7 +6,7 @@
 .NOTPARALLEL:
 
 help:
-	@echo "make         builds; the program is then build/catena"
+	@echo "make         builds; the programs are then build/catena and build/catenad"
 	@echo "make run     shows what Catena does, on real files, below ./run/"
 	@echo "make test    all tests (TESTING.md says which, and for how long)"
 	@echo "make quick   layers and unit tests only, one build"
@@ -20,8 +20,8 @@ build:
 	@tools/packages build
 	@test -f build/build.ninja || meson setup build
 	@ninja -C build
-	@if test -x build/src/catena; then ln -sf src/catena build/catena; \
-	else echo "(the catena program is not in this tree yet; everything else is built)"; fi
+	@ln -sf src/catena build/catena
+	@ln -sf src/catenad build/catenad
 
 run:
 	@tools/packages build run

@@ -92,7 +92,8 @@ class Run(unittest.TestCase):
                 f.write(LIAR % (lie, shlex.quote(CATENA), shlex.quote(sys.executable),
                                 shlex.quote(os.path.abspath(__file__))))
             os.chmod(catena, 0o755)
-        return dict(os.environ, RUN_DIR=self.place, RUN_MIB='8', CATENA=catena, HOME=self.folder,
+        return dict(os.environ, RUN_DIR=self.place, RUN_MIB='8', CATENA=catena, CATENAD=CATENA + 'd',
+                    ONCE='1', HOME=self.folder,
                     XDG_STATE_HOME=os.path.join(self.folder, 'state'))
 
     def run_it(self, lie=None, user=None, **more):
@@ -122,6 +123,22 @@ class Run(unittest.TestCase):
         full, delta = (os.stat(os.path.join(self.place, name)).st_blocks
                        for name in ('full.vhd', 'delta.vhd'))
         self.assertLess(delta, full // 4)
+
+    def test_a_daemon_that_does_not_begin_is_noticed(self):
+        done = self.run_it(CATENAD='/bin/false')
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn('catenad ended with exit status 1', done.stdout)
+
+    def test_a_daemon_that_has_another_disk_is_noticed(self):
+        liar = os.path.join(self.folder, 'catenad')
+        with open(liar, 'w') as f:  # the disk is another by the time it has it
+            f.write('#!/bin/sh\n%s vdi list --sr "$RUN_DIR/sr" --json >"$RUN_DIR/vdis"\n'
+                    'for each in "$RUN_DIR"/sr/*.vhd; do rm -f "$each"; done\nexec %s "$@"\n' % (
+                        shlex.quote(CATENA), shlex.quote(CATENA + 'd')))
+        os.chmod(liar, 0o755)
+        done = self.run_it(CATENAD=liar)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn('FAILED', done.stdout)
 
     @unittest.skipIf(os.getuid(), 'this is not root, so the other cases show it')
     def test_no_root_is_needed(self):
