@@ -43,6 +43,7 @@ struct stream_source_options {
         struct uuid uuid;        /* the footer uuid of the VHD that is made; not null */
         struct uuid parent_uuid; /* with a base: the uuid of the VHD that the reader holds it as; not null */
         const char *parent_name; /* borrowed for the call; with a base: "<uuid>.vhd" */
+        int64_t made_seconds;    /* of the VHD, since 1970; 0: now */
         bool has_whole_blocks;   /* a VHD block that is sent is sent whole: merged content, all bits set.  For
                                   * readers that do not look at bitmaps */
 };

@@ -114,7 +114,7 @@ static enum err make_head(struct stream_plan *plan, const struct stream_source_o
                 .type = plan->base ? VHD_DIFFERENCING : VHD_DYNAMIC,
                 .size = plan->disk_size,
                 .uuid = options->uuid,
-                .made_seconds = io_wall_ns(io) / 1000000000,
+                .made_seconds = options->made_seconds ? options->made_seconds : io_wall_ns(io) / 1000000000,
                 .parent_uuid = options->parent_uuid,
         };
 

@@ -269,10 +269,12 @@ static void on_got(void *user) {
 
 static void on_part(void *user) {
         struct inflow *flow = user;
+        struct parts *parts = parts_of(flow);
 
         flow->is_waiting = false;
         if (flow->state == INFLOW_RECEIVING)
                 pump(flow);
+        parts_pass(parts);
 }
 
 /* What had come and was not taken yet may be all that was missing. */

@@ -66,19 +66,28 @@ static void stop_timer(struct loop_timer **timer) {
                 loop_cancel(TAKE(*timer));
 }
 
+/* One that was posted already comes before whatever is posted later. */
+static void leave_line(struct http_outflow *flow) {
+        if (flow->is_waiting && parts_forget(http_house_parts(flow->options.house), &flow->wait))
+                flow->is_waiting = false;
+}
+
 static void on_patience(void *user) {
         struct http_outflow *flow = user;
 
         flow->patience = NULL;
+        leave_line(flow);
         give(flow, &flow->front);
         give(flow, &flow->back);
 }
 
 static void on_part(void *user) {
         struct http_outflow *flow = user;
+        struct parts *parts = http_house_parts(flow->options.house);
 
         flow->is_waiting = false;
         pump(flow);
+        parts_pass(parts);
 }
 
 /* NULL: on_part comes. */
@@ -168,9 +177,7 @@ static void fail(struct http_outflow *flow, const struct err_note *why) {
         flow->state = OUTFLOW_FAILING;
         give(flow, &flow->front);
         give(flow, &flow->back);
-        /* One that was posted already comes before the errand's end, which is posted later. */
-        if (flow->is_waiting && parts_forget(http_house_parts(flow->options.house), &flow->wait))
-                flow->is_waiting = false;
+        leave_line(flow);
         if (!flow->is_reading)
                 begin_closing(flow);
 }

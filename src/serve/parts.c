@@ -102,6 +102,13 @@ void parts_give(struct parts *parts, struct part *part) {
         pthread_mutex_unlock(&parts->mutex);
 }
 
+void parts_pass(struct parts *parts) {
+        pthread_mutex_lock(&parts->mutex);
+        if (parts->idle)
+                call_next(parts);
+        pthread_mutex_unlock(&parts->mutex);
+}
+
 bool parts_forget(struct parts *parts, struct parts_wait *wait) {
         bool was_waiting;
 

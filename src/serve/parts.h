@@ -6,7 +6,8 @@
  *      … part->memory is filled, and sent …
  *      parts_give(parts, part)
  *
- * Who waits is called in the order of asking, one for each part that is given back.
+ * Who waits is called in the order of asking, one for each part that is given back.  By then he may need none any
+ * more: whoever was called says parts_pass when he has looked, so that the next one is called then.
  *
  * Errors: none.  Threads: any; a wait's are its loop's.
  * Ownership: a part is the taker's until he gives it back.  A wait is the asker's, and waits until it was
@@ -42,6 +43,8 @@ DEFINE_AUTO(struct parts *, parts_free);
 
 struct part *parts_take(struct parts *, struct parts_wait *);
 void parts_give(struct parts *, struct part *);
+/* The next one who waits is called, if there is a part for him. */
+void parts_pass(struct parts *);
 /* The wait is called no more.  False: it was posted already, and will be. */
 bool parts_forget(struct parts *, struct parts_wait *);
 

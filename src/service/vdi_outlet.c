@@ -35,6 +35,8 @@ static enum err name_states(struct sr *sr, struct io *io, struct vdi_outlet *out
         if (ask->is_quiet && sr_is_written(sr, &ask->vdi))
                 return err_set(note, ERR_BUSY, "VDI %s is being written to: export a snapshot of it",
                                vdi->row.name);
+        if (vdi->row.is_snapshot)
+                outlet->made_seconds = vdi->row.snapshot_time;
         if (ask->format == STREAM_VHD)
                 outlet->uuid = state_uuid(io, vdi);
         if (uuid_is_null(&ask->base))
@@ -85,6 +87,7 @@ struct stream_source_options vdi_outlet_options(const struct vdi_outlet *outlet)
                                               .uuid = outlet->uuid,
                                               .parent_uuid = outlet->parent,
                                               .parent_name = outlet->parent_name,
+                                              .made_seconds = outlet->made_seconds,
                                               .has_whole_blocks = outlet->ask.has_whole_blocks};
 }
 

@@ -32,7 +32,8 @@ struct vdi_outlet {
         struct vdi_outlet_ask ask;
         struct chain *chain, *base; /* owned; base NULL: none */
         struct uuid uuid, parent;   /* of the states; null: raw, no delta */
-        char *parent_name;          /* owned; NULL: no delta */
+        int64_t made_seconds; /* when a snapshot was taken: it goes out the same each time; 0: it is none */
+        char *parent_name;    /* owned; NULL: no delta */
 };
 
 MUST_USE enum err vdi_outlet_open(struct sr *, struct io *, const struct vdi_outlet_ask *,

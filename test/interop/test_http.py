@@ -91,6 +91,7 @@ class Out(Streams):
 
     def test_what_goes_out_comes_in_again_the_same(self):
         vdi, data = self.make_disk('a')
+        vdi = self.snapshot(vdi)
         for form in 'raw', 'vhd':
             stream = self.curl('/export_raw_vdi/?vdi=%s&format=%s' % (vdi, form))
             self.assertEqual(stream, self.curl('/vdi/%s.%s' % (vdi, form)))

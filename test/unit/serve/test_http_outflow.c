@@ -303,6 +303,44 @@ static void what_was_read_ahead_goes_in_its_place_or_not_at_all(void **state) {
         flow_fini(&flow);
 }
 
+static void note_call(void *user) {
+        ++*(unsigned *)user;
+}
+
+/* A reader stopped while he waits for one more: others may have it. */
+static void a_part_that_is_not_needed_any_more_goes_to_the_next(void **state) {
+        static const char get[] = "GET /flow HTTP/1.1\r\nHost: h\r\n\r\n";
+        struct parts_wait unused = {0}, other = {.call = note_call};
+        struct part *out[PARTS_MAX];
+        unsigned n_calls = 0;
+        struct parts *parts;
+        struct flow flow;
+
+        (void)state;
+        flow_init(&flow);
+        parts = http_house_parts(flow.house);
+        unused.loop = other.loop = flow.kit.loop;
+        other.user = &n_calls;
+        for (unsigned i = 1; i < PARTS_MAX; i++)
+                out[i] = parts_take(parts, &unused);
+        http_kit_connect(&flow.kit, 1, &net_weather_fine);
+        flow.kit.is_deaf = true;
+        http_kit_say(&flow.kit, get, sizeof get - 1);
+        net_sim_run(flow.kit.loop, OUTFLOW_PATIENCE_NS / 2);
+        assert_true(flow.n_read > 0);
+        assert_null(parts_take(parts, &other));
+        parts_give(parts, out[1]);
+        net_sim_run(flow.kit.loop, OUTFLOW_PATIENCE_NS / 4);
+        assert_int_equal(n_calls, 1);
+        for (unsigned i = 2; i < PARTS_MAX; i++)
+                parts_give(parts, out[i]);
+        flow.kit.is_deaf = false;
+        http_kit_got(&flow.kit);
+        http_kit_run(&flow.kit, 60);
+        assert_body(&flow, 0, BODY);
+        flow_fini(&flow);
+}
+
 static void what_cannot_be_read_is_no_end(void **state) {
         static const uint64_t places[] = {0, 1, PART_SIZE, BODY - OUTFLOW_TAIL, BODY - 1};
         struct flow flow;
@@ -354,6 +392,7 @@ int main(void) {
                 cmocka_unit_test(any_range_and_a_head_alone_are_answered),
                 cmocka_unit_test(a_reader_that_pauses_for_a_day_costs_no_part_and_gets_the_rest),
                 cmocka_unit_test(a_body_of_unknown_length_ends_when_the_connection_does),
+                cmocka_unit_test(a_part_that_is_not_needed_any_more_goes_to_the_next),
                 cmocka_unit_test(what_was_read_ahead_goes_in_its_place_or_not_at_all),
                 cmocka_unit_test(what_cannot_be_read_is_no_end),
                 cmocka_unit_test(a_reader_that_goes_is_noticed_at_any_byte),

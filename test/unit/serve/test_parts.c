@@ -107,6 +107,33 @@ static void the_last_in_line_may_leave_it(void **state) {
         world_fini(&w);
 }
 
+static void one_who_needs_none_any_more_passes_it_on(void **state) {
+        unsigned next = 0;
+        struct caller callers[2];
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        take_all(&w);
+        for (unsigned i = 0; i < 2; i++) {
+                callers[i] = (struct caller){.next = &next};
+                callers[i].wait = (struct parts_wait){.call = called, .user = &callers[i], .loop = w.loop};
+                assert_null(parts_take(w.parts, &callers[i].wait));
+        }
+        parts_pass(w.parts); /* there is none */
+        (void)loop_round(w.loop, 0);
+        assert_int_equal(next, 0);
+        parts_give(w.parts, TAKE(w.taken[0]));
+        (void)loop_round(w.loop, 0);
+        assert_int_equal(callers[0].n, 1);
+        assert_int_equal(callers[1].n, 0);
+        parts_pass(w.parts);
+        (void)loop_round(w.loop, 0);
+        assert_int_equal(callers[1].n, 1);
+        give_all(&w);
+        world_fini(&w);
+}
+
 enum { N_THREADS = 4, N_ROUNDS = 300 };
 
 struct hand {
@@ -153,6 +180,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(whoever_comes_when_all_are_out_is_called_in_his_turn),
                 cmocka_unit_test(the_last_in_line_may_leave_it),
+                cmocka_unit_test(one_who_needs_none_any_more_passes_it_on),
                 cmocka_unit_test(threads_share_them),
         };
 
