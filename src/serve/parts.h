@@ -6,8 +6,8 @@
  *      … part->memory is filled, and sent …
  *      parts_give(parts, part)
  *
- * Who waits is called in the order of asking, one for each part that is given back.  By then he may need none any
- * more: whoever was called says parts_pass when he has looked, so that the next one is called then.
+ * Who waits is called in the order of asking, one for each part that is given back.  By then he may need none
+ * any more: whoever was called says parts_pass when he has looked, so that the next one is called then.
  *
  * Errors: none.  Threads: any; a wait's are its loop's.
  * Ownership: a part is the taker's until he gives it back.  A wait is the asker's, and waits until it was
