@@ -99,14 +99,16 @@ static bool is_stale(const struct io_file *file) {
 
 static void tell_watcher(struct io_sim *sim, const struct sim_call *call) {
         io_sim_watch watch;
+        void *user;
 
         pthread_mutex_lock(&sim->mutex);
+        user = sim->watch_user;
         watch = sim->is_watch_running || !(call->flags & CALL_CHANGES) ? NULL : sim->watch;
         sim->is_watch_running |= watch != NULL;
         pthread_mutex_unlock(&sim->mutex);
         if (!watch)
                 return;
-        watch(sim->watch_user, call->verb, call->path);
+        watch(user, call->verb, call->path);
         pthread_mutex_lock(&sim->mutex);
         sim->is_watch_running = false;
         pthread_mutex_unlock(&sim->mutex);
