@@ -99,14 +99,15 @@ static void cut_live(struct sr *sr, struct cut *cut, char prefix, const char *co
 
 static enum err write_on(struct sr *sr, struct cut *cut, struct chain **chains, enum err *ret,
                          struct err_note *note) {
-        struct err_note why;
+        struct err_note why, *says;
 
         if (put_both(cut, chains, 0, 'X', note))
                 return note->code;
         cut_live(sr, cut, 's', at_s, ret, note);
-        if (put_both(cut, chains, 1, 'Y', *ret ? &why : note) || chain_flush(chains[0], *ret ? &why : note) ||
-            chain_flush(chains[1], *ret ? &why : note))
-                return *ret ? *ret : why.code;
+        says = *ret ? &why : note;
+        if (put_both(cut, chains, 1, 'Y', says) || chain_flush(chains[0], says) ||
+            chain_flush(chains[1], says))
+                return says->code;
         be_sure(cut, at_t);
         if (*ret == ERR_NONE)
                 cut_live(sr, cut, 't', at_t, ret, note);
