@@ -62,7 +62,9 @@ enum err daemon_http_open(const struct daemon_http_options *options, struct daem
                 .loop = options->loop,
                 .reactors = options->reactors,
                 .n_max = listen->n_connections ? (unsigned)listen->n_connections : CONFIG_CONNECTIONS_MAX,
-                .unsent_max = HTTP_UNSENT_MAX,
+                .unsent = {.together = HTTP_UNSENT_TOGETHER,
+                           .least = HTTP_UNSENT_LEAST,
+                           .most = HTTP_UNSENT_MOST},
                 .come = http_server_come,
                 .log = options->log,
                 .log_user = options->user};

@@ -123,6 +123,15 @@ static void hand_over(const struct listener *listener, int fd, const struct tcp_
         loop_post(reactor_loop(guest->reactor), on_coming, guest);
 }
 
+static unsigned unsent_share(struct acceptor *acceptor) {
+        unsigned n;
+
+        pthread_mutex_lock(&acceptor->mutex);
+        n = acceptor->n;
+        pthread_mutex_unlock(&acceptor->mutex);
+        return tcp_unsent_share(&acceptor->options.unsent, n);
+}
+
 static enum err accept_one(const struct listener *listener, int *ret_fd, struct tcp_address *ret_peer,
                            struct err_note *note) {
         struct tcp_options tuned = tcp_defaults;
@@ -131,7 +140,7 @@ static enum err accept_one(const struct listener *listener, int *ret_fd, struct 
                 snprintf(ret_peer->s, sizeof ret_peer->s, "a client of the unix socket");
                 return local_accept_any(listener->fd, ret_fd, note);
         }
-        tuned.unsent_max = listener->acceptor->options.unsent_max;
+        tuned.unsent_max = unsent_share(listener->acceptor);
         if (tcp_accept(listener->fd, ret_fd, ret_peer, note))
                 return note->code;
         if (*ret_fd >= 0 && tuned.unsent_max > 0 && tcp_tune(*ret_fd, &tuned, note)) {

@@ -35,7 +35,7 @@ struct acceptor_options {
         struct loop *loop;         /* borrowed; that listens */
         struct reactors *reactors; /* borrowed, outlive us */
         unsigned n_max;
-        unsigned unsent_max;                                             /* of TCP connections, as in tcp.h */
+        struct tcp_unsent unsent;                                        /* of TCP connections */
         void (*come)(void *user, struct loop *, const struct arrival *); /* borrowed */
         void *user;                                                      /* borrowed; handed to come */
         void (*log)(void *user, const char *text);                       /* borrowed */

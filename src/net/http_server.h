@@ -55,7 +55,10 @@ enum {
         HTTP_IN_MAX = 256 * 1024,
         HTTP_OUT_MAX = 1 << 20,
         HTTP_CONNECTIONS_MAX = 16384, /* for an acceptor */
-        HTTP_UNSENT_MAX = 128 * 1024, /* likewise: what lies in the kernel beyond what is on its way */
+        /* likewise: what lies in the kernel beyond what is on its way */
+        HTTP_UNSENT_TOGETHER = 32 << 20,
+        HTTP_UNSENT_LEAST = 128 * 1024,
+        HTTP_UNSENT_MOST = 1 << 20,
 };
 #define HTTP_HEAD_NS   (UINT64_C(10) * 1000000000)
 #define HTTP_IDLE_NS   (UINT64_C(300) * 1000000000)

@@ -101,6 +101,13 @@ static bool set(int fd, int level, int option, int value) {
         return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
+unsigned tcp_unsent_share(const struct tcp_unsent *unsent, unsigned n) {
+        unsigned share = n > 0 ? unsent->together / n : unsent->most;
+
+        share = share < unsent->most ? share : unsent->most;
+        return share > unsent->least ? share : unsent->least;
+}
+
 enum err tcp_tune(int fd, const struct tcp_options *options, struct err_note *note) {
         bool ok = set(fd, IPPROTO_TCP, TCP_NODELAY, options->no_delay) &&
                   set(fd, SOL_SOCKET, SO_KEEPALIVE, options->idle_s > 0);

@@ -34,6 +34,14 @@ struct tcp_options {
 };
 extern const struct tcp_options tcp_defaults;
 
+/* How much the kernel may hold, as unsent_max says, of connections that may all stand still: each has its
+ * share of what all may have when it comes, in these bounds.  Few then flow at full speed, since little
+ * unsent means a wake-up for every little; and of n, `together` * (1 + log(n)) is the most, or n * least. */
+struct tcp_unsent {
+        unsigned together, least, most; /* bytes; all 0: the kernel's own choice */
+};
+unsigned tcp_unsent_share(const struct tcp_unsent *, unsigned n); /* of the nth that is there at once */
+
 MUST_USE enum err tcp_listen(const char *address, int *ret_fd, struct err_note *);
 /* *ret_fd is -1 where nobody waits any more. */
 MUST_USE enum err tcp_accept(int listener, int *ret_fd, struct tcp_address *ret_peer, struct err_note *);

@@ -75,7 +75,7 @@ static void on_log(void *user, const char *text) {
 static int set_up(void **state) {
         struct scene *s = calloc(1, sizeof *s);
         struct acceptor_options options = {.n_max = N_MAX,
-                                           .unsent_max = HTTP_UNSENT_MAX,
+                                           .unsent = {.together = 1 << 20, .least = 4096, .most = 65536},
                                            .come = on_come,
                                            .user = s,
                                            .log = on_log,
@@ -176,7 +176,7 @@ static void who_comes_by_either_way_is_answered(void **state) {
         /* One each. */
         for (unsigned i = 0; i < REACTORS; i++)
                 assert_int_equal(reactor_n(reactors_at(s->reactors, i)), 1);
-        assert_int_equal(atomic_load(&s->unsent_max), HTTP_UNSENT_MAX);
+        assert_int_equal(atomic_load(&s->unsent_max), 65536);
         for (unsigned i = 0; i < 2; i++)
                 local_close(fds[i]);
 }

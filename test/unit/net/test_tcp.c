@@ -107,6 +107,23 @@ static void without_a_host_all_addresses_are_heard(void **state) {
         close_wire(&wire);
 }
 
+static void what_waits_in_the_kernel_is_shared_by_those_who_are_there(void **state) {
+        const struct tcp_unsent unsent = {.together = 32 << 20, .least = 128 << 10, .most = 1 << 20};
+        const struct tcp_unsent own_choice = {0};
+        uint64_t all = 0;
+
+        (void)state;
+        assert_int_equal(tcp_unsent_share(&unsent, 1), 1 << 20);
+        assert_int_equal(tcp_unsent_share(&unsent, 32), 1 << 20);
+        assert_int_equal(tcp_unsent_share(&unsent, 64), 512 << 10);
+        assert_int_equal(tcp_unsent_share(&unsent, 256), 128 << 10);
+        assert_int_equal(tcp_unsent_share(&unsent, 16384), 128 << 10);
+        for (unsigned n = 1; n <= 500; n++)
+                all += tcp_unsent_share(&unsent, n);
+        assert_true(all <= 130 << 20);
+        assert_int_equal(tcp_unsent_share(&own_choice, 7), 0);
+}
+
 static void connections_are_set_up_as_promised(void **state) {
         struct wire wire = open_wire("localhost:0", "127.0.0.1");
         const int fds[] = {wire.client, wire.server};
@@ -289,6 +306,7 @@ int main(void) {
                 cmocka_unit_test(two_talk_and_each_knows_the_others_address),
                 cmocka_unit_test(v6_is_written_in_brackets),
                 cmocka_unit_test(without_a_host_all_addresses_are_heard),
+                cmocka_unit_test(what_waits_in_the_kernel_is_shared_by_those_who_are_there),
                 cmocka_unit_test(connections_are_set_up_as_promised),
                 cmocka_unit_test(a_port_that_was_just_left_is_free),
                 cmocka_unit_test(what_cannot_be_listened_on_is_refused_with_what_to_do),
