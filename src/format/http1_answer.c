@@ -146,6 +146,13 @@ enum err http1_put_field(struct buf *buf, const char *name, const char *value, s
         return ERR_NONE;
 }
 
+void http1_put_own_field(struct buf *buf, const char *name, const char *value) {
+        struct err_note unused;
+
+        if (http1_put_field(buf, name, value, &unused))
+                buf_print(buf, "%s: \r\n", name);
+}
+
 enum err http1_put_answer(const struct http1_answer *answer, struct buf *buf, struct err_note *note) {
         assert(answer->status >= 100 && answer->status <= 599);
         if ((answer->type && !is_value(answer->type, strlen(answer->type))) ||

@@ -28,6 +28,8 @@ struct http1_answer {
 
 MUST_USE enum err http1_put_answer(const struct http1_answer *, struct buf *, struct err_note *);
 MUST_USE enum err http1_put_field(struct buf *, const char *name, const char *value, struct err_note *);
+/* The same of a value of our own making, which ends no line: where it does, it is left empty. */
+void http1_put_own_field(struct buf *, const char *name, const char *value);
 
 const char *http1_reason(unsigned status); /* "Not Found"; "" where it has none */
 bool http1_has_no_body(unsigned status);   /* 1xx, 204, 304 */

@@ -6,25 +6,22 @@
 #include <string.h>
 #include <strings.h>
 
-#include "errand.h"
 #include "http1_answer.h"
+#include "http_opening.h"
 #include "http_outflow.h"
 #include "mem.h"
 #include "stream_plan.h"
 #include "vdi_outlet.h"
 
 struct export {
-        struct http_house *house;       /* borrowed, outlives us */
-        struct http_exchange *exchange; /* borrowed; NULL: gone */
-        struct loop *loop;              /* borrowed, outlives us */
+        struct http_house *house; /* borrowed, outlives us */
         struct http_asker asker;
         char *vdi_text, *base_text; /* owned; as they were asked for; base NULL: none */
         struct vdi_outlet_ask ask;
         bool is_for_xapi; /* /export_raw_vdi: a task, and no Range */
 
-        struct errand opening;
-        unsigned status; /* of the answer, where it failed */
-        struct err_note failure;
+        unsigned wrong_status;
+        struct err_note wrong;    /* with what is asked for */
         const struct host_sr *sr; /* borrowed, outlives us; NULL: not found yet */
         struct vdi_outlet outlet;
         struct stream_plan *plan; /* owned */
@@ -76,7 +73,7 @@ static enum err close_outlet(struct export *export, bool is_whole, struct err_no
         return failed;
 }
 
-static enum err open_all(struct export *export, struct err_note *note) {
+static enum err open_plan(struct export *export, struct err_note *note) {
         struct stream_source_options options;
         struct err_note ignored;
 
@@ -91,31 +88,28 @@ static enum err open_all(struct export *export, struct err_note *note) {
 }
 
 /* What was wrong with the request is said to those alone who may know. */
-static enum err begin_and_open(struct export *export, const struct err_note *wrong, struct err_note *note) {
+static enum err begin_and_open(struct export *export, unsigned *ret_status, struct err_note *note) {
         struct host *host = http_house_host(export->house);
 
         if (export->is_for_xapi && http_asker_begin_task(&export->asker, host, "Exporting VDI", note))
                 return note->code;
-        if (wrong->code) {
-                *note = *wrong;
+        if (export->wrong.code) {
+                *ret_status = export->wrong_status;
+                *note = export->wrong;
                 return note->code;
         }
-        return open_all(export, note);
+        return open_plan(export, note);
 }
 
-static void run_opening(void *user) {
+static enum err open_all(void *user, unsigned *ret_status, struct err_note *note) {
         struct export *export = user;
-        const struct err_note wrong = export->failure;
-        struct err_note note;
 
-        if (http_asker_check(&export->asker, http_house_host(export->house), ROLE_READ_ONLY, &export->status,
-                             &note)) {
-                export->failure = note;
-        } else if (begin_and_open(export, &wrong, &note)) {
-                export->status = wrong.code ? export->status : http_status_of(note.code);
-                (void)err_wrap(&note, "export VDI %s", uuid_format(&export->ask.vdi).s);
-                export->failure = note;
-        }
+        if (http_asker_check(&export->asker, http_house_host(export->house), ROLE_READ_ONLY, ret_status,
+                             note))
+                return note->code;
+        if (begin_and_open(export, ret_status, note))
+                return err_wrap(note, "export VDI %s", uuid_format(&export->ask.vdi).s);
+        return ERR_NONE;
 }
 
 /* ---- flowing --------------------------------------------------------------------------------- */
@@ -159,42 +153,34 @@ static const char *type_of(const struct export *export) {
         return export->ask.format == STREAM_VHD ? "application/vhd" : "application/octet-stream";
 }
 
-static void put_line(struct buf *headers, const char *name, const char *value) {
-        struct err_note unused;
-
-        /* None of ours ends a line. */
-        if (http1_put_field(headers, name, value, &unused))
-                buf_print(headers, "%s: \r\n", name);
-}
-
 static void put_headers(struct buf *headers, const struct export *export) {
         AUTO_FREE char *file = mem_format("attachment; filename=\"%s.%s\"", uuid_format(&export->ask.vdi).s,
                                           export->ask.format == STREAM_VHD ? "vhd" : "raw");
 
-        put_line(headers, "Cache-Control", "no-cache, no-store");
-        put_line(headers, "Content-Disposition", file);
+        http1_put_own_field(headers, "Cache-Control", "no-cache, no-store");
+        http1_put_own_field(headers, "Content-Disposition", file);
         if (export->asker.task)
-                put_line(headers, "task-id", xapi_ref_of(task_uuid(export->asker.task)).s);
+                http1_put_own_field(headers, "task-id", xapi_ref_of(task_uuid(export->asker.task)).s);
         if (!export->is_for_xapi)
-                put_line(headers, "Accept-Ranges", "bytes");
+                http1_put_own_field(headers, "Accept-Ranges", "bytes");
 }
 
 /* Which part is asked for.  False: it lies outside. */
-static bool choose_range(const struct export *export, struct http_answer *answer, struct buf *headers,
-                         uint64_t *ret_at) {
+static bool choose_range(const struct export *export, const struct http1_head *head,
+                         struct http_answer *answer, struct buf *headers, uint64_t *ret_at) {
         uint64_t length = answer->length, n = length;
         AUTO_FREE char *text = NULL;
 
         *ret_at = 0;
         if (export->is_for_xapi)
                 return true;
-        switch (http1_range(http_head(export->exchange), length, ret_at, &n)) {
+        switch (http1_range(head, length, ret_at, &n)) {
         case HTTP1_RANGE_NONE:
                 *ret_at = 0;
                 return true;
         case HTTP1_RANGE_ONE:
                 text = mem_format("bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, *ret_at, *ret_at + n - 1, length);
-                put_line(headers, "Content-Range", text);
+                http1_put_own_field(headers, "Content-Range", text);
                 answer->status = 206;
                 answer->length = n;
                 return true;
@@ -204,93 +190,58 @@ static bool choose_range(const struct export *export, struct http_answer *answer
         return false;
 }
 
-static void refuse_open(struct export *);
-
-static void answer_open(struct export *export) {
+static bool answer_open(void *user, struct http_exchange *exchange, unsigned *ret_status,
+                        struct err_note *why) {
+        struct export *export = user;
         AUTO(buf_fini) struct buf headers = {0};
+        const struct http1_head *head = http_head(exchange);
         struct http_outflow_options options = {
                 .house = export->house,
-                .exchange = export->exchange,
+                .exchange = exchange,
                 .answer = {.status = 200,
                            .type = type_of(export),
                            .length = stream_plan_length(export->plan)},
-                .has_no_body = http_head(export->exchange)->method == HTTP_HEAD,
+                .has_no_body = head->method == HTTP_HEAD,
                 .task = export->asker.task,
                 .session = export->asker.who.session,
                 .ops = &flow_ops,
                 .user = export,
         };
 
-        if (!choose_range(export, &options.answer, &headers, &options.at)) {
-                export->status = 416;
-                (void)err_set(&export->failure, ERR_INVALID, "the stream has %" PRIu64 " bytes",
-                              options.answer.length);
-                refuse_open(export);
-                return;
+        if (!choose_range(export, head, &options.answer, &headers, &options.at)) {
+                *ret_status = 416;
+                (void)err_set(why, ERR_INVALID, "the stream has %" PRIu64 " bytes", options.answer.length);
+                return false;
         }
         put_headers(&headers, export);
         options.answer.headers = buf_text(&headers);
         http_outflow_begin(&options);
+        return true;
 }
 
-/* ---- before the first byte -------------------------------------------------------------------- */
+/* ---- the beginning ---------------------------------------------------------------------------- */
 
-static void refuse(struct export *export) {
-        http_asker_fail_task(&export->asker, &export->failure, &export->ask.vdi);
-        if (export->exchange)
-                http_refuse(export->exchange, export->status, &export->failure);
+static enum err close_unsent(void *user, struct err_note *note) {
+        return flow_close(user, false, note);
+}
+
+static void refused(void *user, const struct err_note *why) {
+        struct export *export = user;
+
+        http_asker_fail_task(&export->asker, why, &export->ask.vdi);
         export_free(export);
 }
 
-static void run_closing(void *user) {
-        struct export *export = user;
-        struct err_note ignored;
-
-        if (flow_close(export, false, &ignored))
-                http_house_log(export->house, "export: %s", ignored.text);
-}
-
-static void on_closed(void *user) {
-        refuse(user);
-}
-
-/* It is open, and nobody wants it. */
-static void refuse_open(struct export *export) {
-        export->opening = (struct errand){.run = run_closing, .ended = on_closed, .user = export};
-        errand_begin(&export->opening, http_house_pool(export->house), export->loop);
-}
-
-static void on_opened(void *user) {
-        struct export *export = user;
-
-        if (export->failure.code) {
-                refuse(export);
-        } else if (!export->exchange) {
-                (void)err_set(&export->failure, ERR_CLOSED, "the client went away before the first byte");
-                refuse_open(export);
-        } else {
-                answer_open(export);
-        }
-}
-
-static void on_gone(void *user, const struct err_note *why) {
-        struct export *export = user;
-
-        (void)why;
-        export->exchange = NULL;
-}
-
-static const struct http_exchange_ops exchange_ops = {.gone = on_gone};
+static const struct http_opening_ops opening_ops = {
+        .open = open_all, .close = close_unsent, .answer = answer_open, .refused = refused};
 
 static void begin(struct http_house *house, struct http_exchange *exchange, struct export *export) {
-        http_house_begin(house);
+        const struct http_opening_options options = {
+                .house = house, .exchange = exchange, .ops = &opening_ops, .user = export};
+
         export->house = house;
-        export->exchange = exchange;
-        export->loop = http_loop(exchange);
         http_asker_init(&export->asker, exchange);
-        http_exchange_serve(exchange, &exchange_ops, export);
-        export->opening = (struct errand){.run = run_opening, .ended = on_opened, .user = export};
-        errand_begin(&export->opening, http_house_pool(house), export->loop);
+        http_opening_begin(&options);
 }
 
 /* ---- what is asked for ------------------------------------------------------------------------ */
@@ -317,11 +268,11 @@ void http_export_begin(void *user, struct http_exchange *exchange) {
         export->ask.is_quiet = true;
         export->ask.has_whole_blocks = !is_exact;
         if (!parse_format(format, &export->ask.format)) {
-                export->status = 404;
-                (void)err_set(&export->failure, ERR_UNSUPPORTED, "Unknown format %.20s", format);
+                export->wrong_status = 404;
+                (void)err_set(&export->wrong, ERR_UNSUPPORTED, "Unknown format %.20s", format);
         } else if (export->base_text && export->ask.format != STREAM_VHD) {
-                export->status = 400;
-                (void)err_set(&export->failure, ERR_INVALID, "base= is for format=vhd");
+                export->wrong_status = 400;
+                (void)err_set(&export->wrong, ERR_INVALID, "base= is for format=vhd");
         }
         begin(user, exchange, export);
 }
@@ -333,8 +284,8 @@ void http_vdi_begin(void *user, struct http_exchange *exchange) {
         export->ask.is_quiet = true;
         export->ask.has_whole_blocks = true;
         if (*name != '/' || !dot || !parse_format(dot + 1, &export->ask.format)) {
-                export->status = 404;
-                (void)err_set(&export->failure, ERR_NOT_FOUND, "disks are /vdi/UUID.raw and /vdi/UUID.vhd");
+                export->wrong_status = 404;
+                (void)err_set(&export->wrong, ERR_NOT_FOUND, "disks are /vdi/UUID.raw and /vdi/UUID.vhd");
         } else {
                 export->vdi_text = mem_format("%.*s", (int)(dot - name - 1), name + 1);
         }

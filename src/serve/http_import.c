@@ -162,23 +162,14 @@ static void parse(struct import *import, const struct http1_head *head) {
                 import->total = UINT64_MAX;
 }
 
-static bool is_probe(const struct http1_head *head) {
-        return head->has_length && head->length == 0 && !http1_parameter(head, "task_id");
-}
-
 void http_import_begin(void *user, struct http_exchange *exchange) {
         const struct http1_head *head = http_head(exchange);
         struct http_inflow_options options = {
                 .house = user, .exchange = exchange, .what = "import VDI", .ops = &flow_ops};
         struct import *import;
 
-        if (is_probe(head)) {
-                const struct http_answer nothing = {.status = 200};
-
-                http_answer(exchange, &nothing);
-                http_answer_end(exchange);
+        if (http_inflow_answer_probe(exchange))
                 return;
-        }
         import = mem_new(struct import);
         import->house = user;
         http_asker_init(&import->asker, exchange);

@@ -335,3 +335,14 @@ void http_inflow_begin(const struct http_inflow_options *options) {
         http_exchange_serve(flow->exchange, &exchange_ops, flow);
         send_away(flow, run_opening, on_opened);
 }
+
+bool http_inflow_answer_probe(struct http_exchange *exchange) {
+        static const struct http_answer nothing = {.status = 200};
+        const struct http1_head *head = http_head(exchange);
+
+        if (!head->has_length || head->length > 0 || http1_parameter(head, "task_id"))
+                return false;
+        http_answer(exchange, &nothing);
+        http_answer_end(exchange);
+        return true;
+}

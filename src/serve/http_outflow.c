@@ -31,6 +31,7 @@ struct http_outflow {
         struct http_exchange *exchange; /* borrowed; NULL: gone */
         enum outflow_state state;
         uint64_t at, tail_at, end; /* sent up to at; UINT64_MAX: not known yet, as ops->length has it */
+        uint64_t taken;            /* as ops->taken has it */
         struct slot front, back;   /* what goes next, and after that */
         bool is_stalled;           /* until the kernel takes more */
         bool has_moved;            /* since the last tick */
@@ -204,7 +205,9 @@ static bool is_useful(const struct http_outflow *flow) {
 }
 
 /* Nothing is being read. */
-static void ask_length(struct http_outflow *flow) {
+static void ask_how_far(struct http_outflow *flow) {
+        if (flow->options.ops->taken)
+                flow->taken = flow->options.ops->taken(flow->options.user);
         if (flow->end != UINT64_MAX)
                 return;
         flow->end = flow->options.ops->length(flow->options.user);
@@ -222,7 +225,7 @@ static void on_read(void *user) {
                 fail(flow, &flow->read_failure);
                 return;
         }
-        ask_length(flow);
+        ask_how_far(flow);
         if (is_useful(flow)) {
                 *(flow->front.part ? &flow->back : &flow->front) = flow->read;
                 flow->read = (struct slot){0};
@@ -266,9 +269,10 @@ static bool offer(struct http_outflow *flow, const uint8_t *data, size_t n, size
 
 static bool tell_progress(struct http_outflow *flow) {
         struct task *task = flow->options.task;
+        uint64_t done = flow->options.ops->taken ? flow->taken : flow->at - flow->options.at;
         struct err_note note;
 
-        if (!task || !progress_step(task_progress(task), flow->at - flow->options.at, &note))
+        if (!task || !progress_step(task_progress(task), done, &note))
                 return true;
         fail(flow, &note);
         return false;
@@ -401,7 +405,7 @@ void http_outflow_begin(const struct http_outflow_options *options) {
         flow->closing = (struct errand){.run = run_closing, .ended = on_closed, .user = flow};
         flow->tick = loop_after(flow->loop, TICK_EVERY_NS, on_tick, flow);
         if (options->task)
-                progress_begin(task_progress(options->task), "export", is_known ? n : 0);
+                progress_begin(task_progress(options->task), "export", is_known ? n : options->total);
         http_exchange_serve(flow->exchange, &exchange_ops, flow);
         http_answer(flow->exchange, &options->answer);
         pump(flow);

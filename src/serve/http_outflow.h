@@ -33,6 +33,9 @@ struct http_outflow_ops {
          * then): its length, or UINT64_MAX while even read does not know.  Asked between reads; at most
          * OUTFLOW_TAIL bytes are behind the read after which it is known.  Else NULL. */
         uint64_t (*length)(const void *user);
+        /* Of a body that is made of another, compressed, say: how far in that one `read` has come, which
+         * progress is told in.  Asked as length is.  NULL: progress is in bytes of the body. */
+        uint64_t (*taken)(const void *user);
 };
 
 struct http_outflow_options {
@@ -42,6 +45,7 @@ struct http_outflow_options {
          * the call. */
         struct http_answer answer;
         uint64_t at;                        /* the first byte that is sent */
+        uint64_t total;                     /* with ops->taken: the length of that one */
         bool has_no_body;                   /* a HEAD: only the answer */
         struct task *task;                  /* borrowed until ended; NULL: none */
         struct uuid session;                /* counts as used while bytes move; null: none */

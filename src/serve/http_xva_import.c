@@ -133,10 +133,6 @@ static const struct http_inflow_ops flow_ops = {.open = flow_open,
 
 /* ---- what is asked for -------------------------------------------------------------------------- */
 
-static bool is_probe(const struct http1_head *head) {
-        return head->has_length && head->length == 0 && !http1_parameter(head, "task_id");
-}
-
 static void parse(struct import *import, const struct http1_head *head) {
         const char *sr = http1_parameter(head, "sr_id"), *restore = http1_parameter(head, "restore");
 
@@ -155,13 +151,8 @@ void http_xva_import_begin(void *user, struct http_exchange *exchange) {
                                               .ops = &flow_ops};
         struct import *import;
 
-        if (is_probe(head)) {
-                const struct http_answer nothing = {.status = 200};
-
-                http_answer(exchange, &nothing);
-                http_answer_end(exchange);
+        if (http_inflow_answer_probe(exchange))
                 return;
-        }
         import = mem_new(struct import);
         import->house = user;
         http_asker_init(&import->asker, exchange);

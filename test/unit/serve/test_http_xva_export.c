@@ -238,6 +238,36 @@ static void a_disk_that_fails_ends_in_a_reset_and_never_in_a_last_chunk(void **s
         }
 }
 
+/* Of the task that is worked on: false where it tells no length. */
+static bool tells_progress(struct vm_kit *kit, struct task_look *ret) {
+        AUTO(json_decref) json_t *all = objects_all(kit->of.objects, XAPI_TASK);
+        const char *ref = json_object_iter_key(json_object_iter(all));
+        struct uuid task;
+
+        assert_true(ref && xapi_ref_parse(ref, &task));
+        return tasks_look(kit->of.tasks, &task, ret) && ret->total > 0;
+}
+
+static void progress_is_in_bytes_of_the_vm_compressed_or_not(void **state) {
+        struct task_look looks[2];
+
+        (void)state;
+        for (unsigned is_packed = 0; is_packed < 2; is_packed++) {
+                AUTO_FREE char *path = NULL;
+                struct vm_kit kit;
+
+                vm_kit_init(&kit);
+                make_noise(&kit);
+                path = mem_format("/export?uuid=%s%s", uuid_format(&kit.vm).s,
+                                  is_packed ? "&use_compression=zstd" : "");
+                stream_kit_ask(&kit.of, &net_weather_bad, 1, "GET", path, "");
+                assert_true(tells_progress(&kit, &looks[is_packed]));
+                assert_true(looks[is_packed].done > 0 && looks[is_packed].done < looks[is_packed].total);
+                vm_kit_fini(&kit);
+        }
+        assert_int_equal(looks[0].total, looks[1].total);
+}
+
 static void a_reader_may_pause_for_days(void **state) {
         (void)state;
         for (unsigned is_packed = 0; is_packed < 2; is_packed++) {
@@ -350,6 +380,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_vm_comes_whole_with_its_length),
                 cmocka_unit_test(a_compressed_vm_comes_in_chunks_or_until_the_connection_ends),
+                cmocka_unit_test(progress_is_in_bytes_of_the_vm_compressed_or_not),
                 cmocka_unit_test(a_reset_anywhere_is_no_end),
                 cmocka_unit_test(a_disk_that_fails_ends_in_a_reset_and_never_in_a_last_chunk),
                 cmocka_unit_test(a_reader_may_pause_for_days),
