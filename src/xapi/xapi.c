@@ -2,6 +2,7 @@
 #include "xapi.h"
 
 #include "mem.h"
+#include "xapi_cli_http.h"
 #include "xapi_http.h"
 #include "xapi_inside.h"
 
@@ -19,6 +20,7 @@ static void set_routes(struct xapi *xapi) {
         static const struct http_route routes[XAPI_N_ROUTES] = {
                 {.path = "/jsonrpc", .methods = HTTP_POST | HTTP_OPTIONS, .begin = xapi_http_json},
                 {.path = "/json", .methods = HTTP_POST | HTTP_OPTIONS, .begin = xapi_http_json},
+                {.path = "/cli", .methods = HTTP_POST, .begin = xapi_cli_http},
                 {.path = "/",
                  .methods = HTTP_POST | HTTP_OPTIONS | HTTP_GET | HTTP_HEAD,
                  .begin = xapi_http_any},
@@ -37,6 +39,7 @@ enum err xapi_new(struct host *host, struct xapi **ret, struct err_note *note) {
         set_routes(xapi);
         xapi->registered = xapi_registered_new();
         xapi->waiters = xapi_waiters_new(host->objects);
+        xapi->talks = xapi_talks_new();
         xapi->quick = pool_new_bounded(QUICK_THREADS, CALLS_MAX);
         xapi->slow = pool_new_bounded(SLOW_THREADS, CALLS_MAX);
         xapi->logins = pool_new_bounded(LOGIN_THREADS, CALLS_MAX);
@@ -51,10 +54,12 @@ enum err xapi_new(struct host *host, struct xapi **ret, struct err_note *note) {
 void xapi_drain(struct xapi *xapi) {
         atomic_store(&xapi->is_draining, true);
         xapi_waiters_wake(xapi->waiters);
+        xapi_talks_drain(xapi->talks);
 }
 
 /* Those that hand on come before those that they hand on to. */
 void xapi_free(struct xapi *xapi) {
+        xapi_talks_free(xapi->talks);
         pool_free(xapi->quick);
         pool_free(xapi->slow);
         pool_free(xapi->logins);

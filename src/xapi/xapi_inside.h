@@ -14,16 +14,18 @@
 #include "xapi_events.h"
 #include "xapi_gc.h"
 #include "xapi_mirror.h"
+#include "xapi_talks.h"
 #include "xapi_waiters.h"
 #include "pool.h"
 
-enum { XAPI_N_ROUTES = 3 };
+enum { XAPI_N_ROUTES = 4 };
 
 struct xapi {
         struct host *host;                  /* borrowed, outlives us */
         struct xapi_mirror *mirror;         /* owned */
         struct xapi_registered *registered; /* owned; sessions of event.register */
         struct xapi_waiters *waiters;       /* owned; calls that wait for events */
+        struct xapi_talks *talks;           /* owned; clients of xe */
         struct pool *quick;                 /* owned; calls that only look, and all parsing */
         struct pool *slow;                  /* owned; calls that may wait for an SR */
         struct pool *logins;                /* owned; those who have no session yet */

@@ -176,6 +176,10 @@ UNUSED static char *house_make_vdi(struct house *house, const char *name, int64_
                                     (json_int_t)size));
 }
 
+UNUSED static char *house_make_vm(struct house *house, const char *name) {
+        return house_text(house, "VM.create", json_pack("[{s:s}]", "name_label", name));
+}
+
 /* A field of an object, as get_record says it; a new reference. */
 UNUSED static json_t *house_field(struct house *house, const char *class, const char *ref,
                                   const char *field) {
