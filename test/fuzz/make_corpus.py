@@ -33,6 +33,12 @@ MESSAGES = {
     'result': b'{"jsonrpc":"2.0","id":1,"result":{"outcome":0,"result":{"tags":["\\u00fc",null,[{}]]}}}',
     'error': b'{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"\xc3\xbc","data":{"code":"busy"}}}',
 }
+# What xe is asked.
+COMMANDS = {
+    'list': b'vdi-list\nsr-uuid=0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0\nother-config:a=b=c\n--minimal\n'
+            b'username=root\npassword=\xc3\xbc',
+    'lines': b'session_id=OpaqueRef:x\r\nvm-export\r\nfilename=\r\n--compress=zstd\r\n\r\n',
+}
 # What XenAPI clients send and are answered.
 XML_SCALARS = (b'<value>text &amp; &#x42;</value>', b'<value><string/></value>',
                b'<value><int>-12</int></value>', b'<value><i4>1</i4></value>',
@@ -333,6 +339,8 @@ def wanted():
         files['%s/%s' % (target, name)] = data
     for name, line in MESSAGES.items():
         files['jsonrpc/' + name] = line
+    for name, words in COMMANDS.items():
+        files['xapi_cli_ask/' + name] = words
     for name, data in of_xe():
         files['xe_cli/' + name] = data
     for name, document in of_xmlrpc():
