@@ -140,6 +140,8 @@ TESTED_ELSEWHERE = {
     'src/sr/relink.c': 'test_coalesce.c; test_sweep_sr_coalesce.c dies at each of its steps',
     'src/sr/intent.c': 'every sr sweep writes intents and reads them back',
     'src/sr/pivot.c': 'test_sweep_sr_verbs.c and test_sweep_sr_live.c die at each of its steps',
+    'src/sr/sr_move_look.c': 'a part of sr_move: test_sr_move.c',
+    'src/sr/sr_move_mark.c': 'a part of sr_move: test_sr_move.c; test_sweep_vdi_move.c dies around each mark',
     'src/sr/place.c': 'test_tree.c, and all that sr does',
     'src/sr/place_dir.c': 'test_tree.c, and all that sr does',
     'src/sr/recover.c': 'every sr sweep recovers through it',

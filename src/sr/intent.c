@@ -13,6 +13,7 @@ static const char *const kind_names[] = {
         [INTENT_NODE] = "node",     [INTENT_COALESCE] = "coalesce",
         [INTENT_RELINK] = "relink", [INTENT_LEAF_PIVOT] = "leaf_pivot",
         [INTENT_PULL] = "pull",     [INTENT_RELINK_TOP] = "relink_top",
+        [INTENT_MOVE] = "move",
 };
 static const char *const image_names[] = {[IMAGE_VHD] = "vhd", [IMAGE_RAW] = "raw"};
 
@@ -26,6 +27,7 @@ void intent_fini(struct intent *intent) {
                 vdi_row_fini(&intent->row);
         buf_fini(&intent->plan);
         vec_fini(&intent->nodes);
+        free(intent->where);
         *intent = (struct intent){0};
 }
 
@@ -34,6 +36,7 @@ bool intent_is_of_coalesce(const struct intent *intent) {
         case INTENT_PIVOT:
         case INTENT_NODE:
         case INTENT_RESIZE:
+        case INTENT_MOVE:
                 return false;
         case INTENT_COALESCE:
         case INTENT_RELINK:
@@ -90,6 +93,8 @@ static json_t *to_json(const struct intent *intent) {
         set_uuid(json, "together", &intent->together);
         if (intent_is_of_coalesce(intent))
                 set_nodes(json, intent);
+        if (intent->where)
+                (void)json_object_set_new(json, "where", json_string(intent->where));
         if (intent->has_row) {
                 set_uuid(json, "row_uuid", &intent->row.uuid);
                 (void)json_object_set_new(json, "row", vdi_row_to_json(&intent->row));
@@ -148,6 +153,14 @@ static bool take_nodes(json_t *json, struct intent *ret) {
         return true;
 }
 
+static bool take_where(json_t *json, struct intent *ret) {
+        const char *text = json_string_value(json_object_get(json, "where"));
+
+        if (text)
+                ret->where = mem_text(text);
+        return text;
+}
+
 static bool from_json(json_t *json, struct intent *ret) {
         json_t *row = json_object_get(json, "row");
         unsigned kind, vdi_kind;
@@ -167,6 +180,8 @@ static bool from_json(json_t *json, struct intent *ret) {
                                      : ret->kind != INTENT_RESIZE && !take_uuid(json, "other", &ret->other))
                 return false;
         if (intent_is_of_coalesce(ret) && !take_nodes(json, ret))
+                return false;
+        if (ret->kind == INTENT_MOVE && !take_where(json, ret))
                 return false;
         if (row) {
                 if (!json_is_object(row) || !take_uuid(json, "row_uuid", &row_uuid))

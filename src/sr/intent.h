@@ -25,6 +25,8 @@ enum intent_kind {
         /* The two of one that pulls, likewise. */
         INTENT_PULL,       /* see claim.h: blocks may be on their way up */
         INTENT_RELINK_TOP, /* see relink.h: vdi holds all of the run, and is given other's parent */
+        /* see sr_move.h: vdi is, or is about to be, of the SR `other` in the folder `where` */
+        INTENT_MOVE,
 };
 
 struct intent {
@@ -39,6 +41,7 @@ struct intent {
         struct vdi_row row; /* to be put when it is finished */
         struct buf plan;
         VEC(struct uuid) nodes; /* owned */
+        char *where;            /* owned; NULL: of no other folder */
 };
 bool intent_is_of_coalesce(const struct intent *);
 bool intent_names(const struct intent *, const struct uuid *node); /* in any part */

@@ -26,6 +26,8 @@ static enum err recover_one(struct sr *sr, const struct intent *intent, struct e
                 return relink_recover(sr, intent, note);
         case INTENT_LEAF_PIVOT:
                 return leaf_pivot_recover(sr, intent, note);
+        case INTENT_MOVE: /* by sr_move_recover, once it is known what there is */
+                return ERR_NONE;
         }
         return ERR_NONE;
 }

@@ -14,6 +14,7 @@
  *      leaf      P there under its own name                   finished: unhidden, renamed over L
  *      pivot     P gone                                       it has happened
  *                L holds blocks, by another hand              undone: P is hidden again
+ *      move      see sr_move.h                                left alone here
  *      (none)    hidden in the footer that counts only          hidden in both
  *                .<uuid>.*.new                                  removed
  *

@@ -7,6 +7,7 @@
 #include "logbook.h"
 #include "owner.h"
 #include "recover.h"
+#include "sr_move.h"
 #include "sr_state.h"
 #include "store_sqlite.h"
 
@@ -50,7 +51,9 @@ enum err sr_begin_change(struct sr *sr, struct err_note *note) {
                 return err_wrap(note, "finish what was begun in SR %s", sr->place->where);
         sr->may_have_leftovers = !may_clean;
         sr->must_recover = false;
-        return sr_refresh(sr, note);
+        if (sr_refresh(sr, note))
+                return note->code;
+        return sr_move_recover(sr, note);
 }
 
 enum err sr_recover(struct sr *sr, struct err_note *note) {
@@ -493,8 +496,13 @@ enum err sr_open(struct io *io, const char *dir, const struct sr_options *option
                 return err_wrap(note, "open SR %s", dir);
         if (sr_refresh(sr, note) || (!sr->is_read_only && finish_halves(sr, note)))
                 return note->code;
-        if (!sr->is_read_only)
+        if (!sr->is_read_only) {
+                struct err_note unused;
+
                 open_ballast(sr, options);
+                /* What cannot be settled now keeps its own disk from being opened, and nothing else. */
+                (void)!sr_move_recover(sr, &unused);
+        }
         *ret = TAKE(sr);
         return ERR_NONE;
 }
@@ -505,6 +513,7 @@ void sr_close(struct sr *sr) {
         vec_fini(&sr->coalesces);
         vec_fini(&sr->chains);
         vec_fini(&sr->imports);
+        vec_fini(&sr->went);
         fini_vdis(sr);
         tree_fini(&sr->tree);
         intents_fini(&sr->unfinished);

@@ -149,7 +149,7 @@ MUST_USE enum err sr_vdi_need_closed(struct sr *, const struct uuid *vdi, const 
 /* Flushes and closes.  The chain is gone also where that failed. */
 MUST_USE enum err sr_close_chain(struct sr *, struct chain *, struct err_note *);
 /* Who has a chain open for as long as others want it: he can tell of them, and do without it for a moment.
- * All three are called by the owner of the SR, within verbs on the VDI. */
+ * All are called by the owner of the SR, within verbs on the VDI. */
 struct sr_opener {
         /* Says who wants it, as "2 clients are connected"; where nobody does any more, closes the chain and
          * says false. */
@@ -158,7 +158,15 @@ struct sr_opener {
          * Where that fails all is as it was. */
         enum err (*step_aside)(void *user, struct err_note *); /* borrowed */
         void (*step_back)(void *user);                         /* borrowed; opens it again */
-        void *user;                                            /* borrowed; handed to all three */
+        /* Whether he can have it from that SR as well, should it move there.  NULL: he cannot. */
+        bool (*may_follow)(void *user, const struct sr *to); /* borrowed */
+        /* After step_aside, and instead of step_back: opens it there.  By the owner of both SRs. */
+        void (*step_over)(void *user, const struct sr *to); /* borrowed; NULL: he cannot follow */
+        void *user;                                         /* borrowed; handed to all */
+};
+/* Those who stepped aside, to be called back. */
+struct sr_aside {
+        VEC(struct sr_opener) all; /* owned */
 };
 /* Copied; until the chain is closed. */
 void sr_set_opener(struct sr *, struct chain *, const struct sr_opener *);
@@ -267,6 +275,8 @@ MUST_USE enum err sr_import_begin_onto(struct sr *, const struct uuid *vdi, uint
 struct chain *sr_import_chain(struct sr_import *); /* to write to */
 /* What the VDI is called once it is committed; where that failed at its very end it may be there. */
 struct uuid sr_import_vdi(const struct sr_import *);
+/* What it is called and described as, and its tags, from now on: as that one. */
+void sr_import_say(struct sr_import *, const struct vdi_row *like);
 /* Durable and seen when it returns; stream (may be null) is remembered as in sr_vdi_set_stream.  Ends the
  * import, also where it fails: nothing half-made is left. */
 MUST_USE enum err sr_import_commit(struct sr_import *, const struct uuid *stream, struct uuid *ret_vdi,

@@ -2,6 +2,7 @@
 /* Chains of VDIs, and who has which open. */
 #include "coalesce.h"
 #include "logbook.h"
+#include "sr_move.h"
 #include "sr_state.h"
 
 static enum err need_unwanted(const struct sr_open_chain *open, const struct vdi *vdi, const char *verb,
@@ -17,11 +18,21 @@ static enum err need_unwanted(const struct sr_open_chain *open, const struct vdi
         return ERR_NONE;
 }
 
+static bool can_follow(const struct sr_open_chain *open, const struct sr *to) {
+        return to && open->opener.step_over && open->opener.may_follow(open->opener.user, to);
+}
+
 enum err sr_need_closed(struct sr *sr, const struct vdi *vdi, const char *verb, struct err_note *note) {
+        return sr_need_closed_but(sr, vdi, verb, NULL, note);
+}
+
+enum err sr_need_closed_but(struct sr *sr, const struct vdi *vdi, const char *verb, const struct sr *to,
+                            struct err_note *note) {
         for (size_t i = sr->chains.n; i-- > 0;) {
                 const struct sr_open_chain open = sr->chains.data[i];
 
-                if (uuid_equal(&open.vdi, &vdi->row.uuid) && need_unwanted(&open, vdi, verb, note))
+                if (uuid_equal(&open.vdi, &vdi->row.uuid) && !can_follow(&open, to) &&
+                    need_unwanted(&open, vdi, verb, note))
                         return note->code;
         }
         VEC_EACH (&sr->imports, each) {
@@ -126,9 +137,9 @@ enum err sr_open_chain(struct sr *sr, const struct uuid *uuid, enum chain_mode m
                        struct err_note *note) {
         const struct vdi *vdi;
 
-        if (finish_changes(sr, uuid, mode, note) || coalesce_make_way(sr, uuid, "open", note) ||
-            sr_need_vdi(sr, uuid, &vdi, note) || (mode == CHAIN_WRITE && prepare_write(sr, vdi, note)) ||
-            sr_open_layers(sr, vdi, mode, ret, note))
+        if (finish_changes(sr, uuid, mode, note) || sr_move_need_here(sr, uuid, note) ||
+            coalesce_make_way(sr, uuid, "open", note) || sr_need_vdi(sr, uuid, &vdi, note) ||
+            (mode == CHAIN_WRITE && prepare_write(sr, vdi, note)) || sr_open_layers(sr, vdi, mode, ret, note))
                 return err_wrap(note, "open VDI %s", uuid_format(uuid).s);
         return ERR_NONE;
 }

@@ -30,6 +30,16 @@ struct uuid sr_import_vdi(const struct sr_import *import) {
         return import->row.uuid;
 }
 
+void sr_import_say(struct sr_import *import, const struct vdi_row *like) {
+        struct vdi_row row = {0};
+
+        vdi_row_copy(like, &row);
+        row.uuid = import->row.uuid;
+        row.created = import->row.created;
+        vdi_row_fini(&import->row);
+        import->row = row;
+}
+
 /* base: what it is made upon; NULL: nothing. */
 static enum err open_chain(struct sr_import *import, const struct node *base, struct err_note *note) {
         struct place_name temporary = place_name_new(&import->row.uuid, import->kind);

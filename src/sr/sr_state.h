@@ -26,6 +26,10 @@ struct sr_open_chain {
         bool is_shared;
 };
 
+struct sr_went {
+        struct uuid vdi, to; /* to: the SR's */
+};
+
 struct sr {
         struct io *io;           /* borrowed, outlives us */
         struct place *place;     /* owned */
@@ -43,6 +47,7 @@ struct sr {
         struct intents unfinished;        /* as the last refresh saw them */
         struct gc *gc;                    /* borrowed; whose caller steps it; NULL: nobody does */
         struct latency_counts latency;    /* of chains that are closed */
+        VEC(struct sr_went) went;         /* owned; VDIs that moved away while it was open, oldest first */
         bool is_read_only;
         bool must_recover;       /* a verb left an intent behind */
         bool may_have_leftovers; /* temporary files that no verb works on any more */
@@ -62,10 +67,9 @@ MUST_USE enum err sr_open_layers(struct sr *, const struct vdi *, enum chain_mod
                                  struct err_note *);
 /* … that nobody of us has open, or is importing onto.  What nobody wants any more is closed. */
 MUST_USE enum err sr_need_closed(struct sr *, const struct vdi *, const char *verb, struct err_note *);
-/* Those who stepped aside, to be called back by sr_step_back. */
-struct sr_aside {
-        VEC(struct sr_opener) all; /* owned */
-};
+/* … but who can follow it to that SR (may be NULL: nobody can). */
+MUST_USE enum err sr_need_closed_but(struct sr *, const struct vdi *, const char *verb, const struct sr *to,
+                                     struct err_note *);
 /* Asks all whose chains `has` says yes of.  Where one refuses, those that stepped aside are still to be
  * called back. */
 MUST_USE enum err sr_ask_aside(struct sr *, bool (*has)(const struct sr_open_chain *, const void *what),
@@ -119,6 +123,8 @@ MUST_USE enum err sr_vdi_need_leaf(const struct vdi *, struct err_note *);
 /* … that is closed, and may be given other content. */
 MUST_USE enum err sr_vdi_need_replaceable(struct sr *, const struct vdi *, const char *verb,
                                           struct err_note *);
+/* Hidden in its files, and no VDI any more; what holds it stays. */
+MUST_USE enum err sr_vdi_hide(struct sr *, const struct vdi *, struct err_note *);
 /* The prepared file under vdi's temporary name takes its place; what it held becomes garbage.  row is put. */
 MUST_USE enum err sr_vdi_replace(struct sr *, const struct vdi *, const struct vdi_row *row,
                                  struct err_note *);

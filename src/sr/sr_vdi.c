@@ -6,6 +6,7 @@
 #include "logbook.h"
 #include "pivot.h"
 #include "sr_fork.h"
+#include "sr_move.h"
 #include "sr_new.h"
 #include "sr_state.h"
 
@@ -157,7 +158,7 @@ enum err sr_vdi_revert(struct sr *sr, const struct uuid *uuid, const struct uuid
 
 /* ---- delete ---- */
 
-static enum err hide(struct sr *sr, const struct vdi *vdi, struct err_note *note) {
+enum err sr_vdi_hide(struct sr *sr, const struct vdi *vdi, struct err_note *note) {
         AUTO(store_abort) struct store_change *change = NULL;
         struct place_name name = node_place_name(vdi->node);
 
@@ -182,10 +183,11 @@ static enum err delete (struct sr *sr, const struct uuid *uuid, struct err_note 
         if (vdi->node->is_alias) return err_set(
                 note, ERR_BUSY, "%s is one of two names of the same file: find out which to remove",
                 vdi->node->name);
-        if (sr_need_closed(sr, vdi, "delete", note) || changes_leave_line(sr, uuid, note)) return note->code;
+        if (sr_need_closed(sr, vdi, "delete", note) || sr_move_need_settled(sr, uuid, note) ||
+            changes_leave_line(sr, uuid, note)) return note->code;
         vdi = sr_get_vdi(sr, uuid); /* what was told of it may have been made anew */
         if (!vdi) return sr_need_vdi(sr, uuid, &vdi, note);
-        return hide(sr, vdi, note);
+        return sr_vdi_hide(sr, vdi, note);
 }
 
 enum err sr_vdi_delete(struct sr *sr, const struct uuid *uuid, struct err_note *note) {

@@ -86,7 +86,8 @@ static void step_back(void *user) {
 }
 
 static void open_guest(struct guest *guest) {
-        const struct sr_opener opener = {is_wanted, step_aside, step_back, guest};
+        const struct sr_opener opener = {
+                .is_wanted = is_wanted, .step_aside = step_aside, .step_back = step_back, .user = guest};
         struct err_note note = {0};
 
         assert_ok(sr_open_chain(guest->sr, &guest->vdi, guest->mode, &guest->chain, &note));
