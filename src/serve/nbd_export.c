@@ -9,10 +9,11 @@
 #include "thread.h"
 
 struct entry {
-        struct nbd_export export;      /* the first member: an export is its entry */
-        struct nbd_exports *exports;   /* borrowed, outlives us */
-        const struct nbd_shelf *shelf; /* borrowed, outlives us */
-        unsigned n;                    /* who has it; 0: to be closed */
+        struct nbd_export export;    /* the first member: an export is its entry */
+        struct nbd_exports *exports; /* borrowed, outlives us */
+        /* borrowed, outlives us; changed with the turns of the old one and of the new one, and the mutex */
+        const struct nbd_shelf *shelf;
+        unsigned n; /* who has it; 0: to be closed */
         struct nbd_errand tick;
         bool is_ticking;
         bool is_lost, shall_retry; /* it could not be opened again; to be tried now */
@@ -26,6 +27,7 @@ struct nbd_exports {
         pthread_cond_t came;
         struct nbd_ask *first, **last; /* borrowed; questions, oldest first */
         VEC(struct entry *) entries;   /* owned, and each; changed by the thread alone */
+        unsigned n_moved;              /* exports that went to another shelf, ever */
         bool is_ending;
 };
 
@@ -131,8 +133,54 @@ static void step_back(void *user) {
         open_again(user);
 }
 
-static const struct sr_opener opener = {
-        .is_wanted = is_wanted, .step_aside = step_aside, .step_back = step_back};
+static const struct nbd_shelf *shelf_of_sr(const struct nbd_exports *exports, const struct sr *sr) {
+        const struct nbd_shelves *shelves = &exports->options.shelves;
+
+        for (size_t i = 0; i < shelves->n; i++)
+                if (shelves->each[i].sr == sr)
+                        return &shelves->each[i];
+        return NULL;
+}
+
+static bool may_follow(void *user, const struct sr *to) {
+        struct entry *entry = user;
+
+        return shelf_of_sr(entry->exports, to);
+}
+
+/* With both shelves' turns. */
+static void step_over(void *user, const struct sr *to) {
+        struct entry *entry = user;
+
+        pthread_mutex_lock(&entry->exports->mutex);
+        entry->shelf = shelf_of_sr(entry->exports, to);
+        entry->exports->n_moved++;
+        pthread_mutex_unlock(&entry->exports->mutex);
+        open_again(entry);
+}
+
+static const struct sr_opener opener = {.is_wanted = is_wanted,
+                                        .step_aside = step_aside,
+                                        .step_back = step_back,
+                                        .may_follow = may_follow,
+                                        .step_over = step_over};
+
+/* The turn of the shelf that it is on once we have it. */
+static const struct nbd_shelf *take_turn(struct entry *entry, const char *who) {
+        const struct nbd_shelf *taken = NULL, *shelf;
+
+        for (;;) {
+                pthread_mutex_lock(&entry->exports->mutex);
+                shelf = entry->shelf;
+                pthread_mutex_unlock(&entry->exports->mutex);
+                if (shelf == taken)
+                        return shelf;
+                if (taken)
+                        turn_give(taken->turn);
+                taken = shelf;
+                turn_take(taken->turn, who);
+        }
+}
 
 /* ---- opening: the thread, with the shelf's turn ------------------------------------------------- */
 
@@ -267,12 +315,12 @@ static enum err answer_contexts(struct nbd_exports *exports, const struct nbd_sh
 
 static void close_entry(struct entry *entry) {
         struct err_note note = {0};
-
         /* Whoever has the turn may ask us to step aside until the chain is closed. */
-        turn_take(entry->shelf->turn, "close an NBD export");
+        const struct nbd_shelf *shelf = take_turn(entry, "close an NBD export");
+
         if (close_chain(entry, &note))
                 say_failure(entry, "close", &note);
-        turn_give(entry->shelf->turn);
+        turn_give(shelf->turn);
         nbd_lane_free(entry->export.lane);
         free(entry->export.name);
         free(entry->export.description);
@@ -304,9 +352,10 @@ static struct entry *take_lost(struct nbd_exports *exports) {
 }
 
 static void retry(struct entry *entry) {
-        turn_take(entry->shelf->turn, "open an NBD export");
+        const struct nbd_shelf *shelf = take_turn(entry, "open an NBD export");
+
         open_again(entry);
-        turn_give(entry->shelf->turn);
+        turn_give(shelf->turn);
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
@@ -339,6 +388,27 @@ static enum err answer_named(struct nbd_exports *exports, struct nbd_ask *ask, s
         return failed;
 }
 
+static unsigned count_moved(struct nbd_exports *exports) {
+        unsigned n;
+
+        pthread_mutex_lock(&exports->mutex);
+        n = exports->n_moved;
+        pthread_mutex_unlock(&exports->mutex);
+        return n;
+}
+
+/* One that moved while shelf after shelf was looked at was seen on both, or on none. */
+static enum err answer_wherever(struct nbd_exports *exports, struct nbd_ask *ask, struct err_note *note) {
+        unsigned before;
+        enum err failed;
+
+        do {
+                before = count_moved(exports);
+                failed = answer_named(exports, ask, note);
+        } while (failed && count_moved(exports) != before);
+        return failed;
+}
+
 static enum err list_all(struct nbd_exports *exports, struct nbd_ask *ask, struct err_note *note) {
         if (ask->needs_session)
                 return err_set(note, ERR_DENIED, "exports are not listed for who has no session");
@@ -348,7 +418,7 @@ static enum err list_all(struct nbd_exports *exports, struct nbd_ask *ask, struc
 
 static void answer(struct nbd_exports *exports, struct nbd_ask *ask) {
         ask->failed = ask->kind == NBD_ASK_LIST ? list_all(exports, ask, &ask->note)
-                                                : answer_named(exports, ask, &ask->note);
+                                                : answer_wherever(exports, ask, &ask->note);
         ask->answered(ask);
 }
 

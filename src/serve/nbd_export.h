@@ -12,7 +12,7 @@
  * whoever asks never waits.  While an export is open its chain counts as open with the SR: the VDI may be
  * snapshotted, cloned and coalesced below its clients, but not deleted or reverted.  For a resize we step
  * aside (sr.h): requests wait, the chain is closed, and opened again at its new size.  Who is connected then
- * keeps the size that he was told.
+ * keeps the size that he was told.  So we do where it moves to an SR of another shelf, and open it there.
  *
  * Snapshots, VDIs that others read through, and those that the shelves say, are read-only: their chains are
  * opened for reading [D5].

@@ -7,6 +7,8 @@
 #include "nbd_export.h"
 #include "nbd_wire_client.h"
 #include "sr/sr_kit.h"
+#include "thread.h"
+#include "vdi_move.h"
 
 struct scene {
         struct io *io; /* owned */
@@ -441,6 +443,255 @@ static void what_waits_too_long_is_flushed_by_ticks(void **state) {
         assert_ok(sr_close_chain(s->sr, chain, &note));
 }
 
+/* ---- another SR ------------------------------------------------------------------------------ */
+
+/* The exports of two SRs; the second is /two. */
+struct two {
+        struct scene *s;  /* borrowed */
+        struct sr *other; /* owned */
+        struct turn turn;
+        struct nbd_shelf shelves[2];
+};
+
+static void open_two(struct two *two, struct scene *s) {
+        const struct sr_options options = {.images = &kit_images};
+        struct err_note note = {0};
+        struct uuid unused;
+
+        nbd_exports_free(TAKE(s->exports));
+        two->s = s;
+        assert_ok(sr_create(s->io, "/two", "two", NULL, &unused, &note));
+        assert_ok(sr_open(s->io, "/two", &options, &two->other, &note));
+        turn_init(&two->turn, s->io);
+        two->shelves[0] = (struct nbd_shelf){s->sr, &s->turn};
+        two->shelves[1] = (struct nbd_shelf){two->other, &two->turn};
+        s->exports = nbd_exports_new(&(struct nbd_exports_options){
+                .shelves = {.each = two->shelves, .n = 2}, .work = s->work, .failed = on_failed, .user = s});
+}
+
+static void close_two(struct two *two) {
+        nbd_exports_free(TAKE(two->s->exports));
+        turn_fini(&two->turn);
+        sr_close(two->other);
+}
+
+/* From one to the other, or back. */
+static struct vdi_copy order_of(struct two *two, unsigned from, struct progress *progress) {
+        const struct nbd_shelf *source = &two->shelves[from], *target = &two->shelves[!from];
+
+        *progress = (struct progress){.io = two->s->io};
+        return (struct vdi_copy){.sr = source->sr,
+                                 .turn = source->turn,
+                                 .to = target->sr,
+                                 .to_turn = target->turn,
+                                 .vdi = two->s->a,
+                                 .progress = progress};
+}
+
+static enum err move(struct two *two, unsigned from, struct err_note *note) {
+        struct progress progress;
+        const struct vdi_copy order = order_of(two, from, &progress);
+        enum err failed;
+
+        turn_take(order.turn, "move");
+        failed = vdi_move_run(&order, note);
+        turn_give(order.turn);
+        return failed;
+}
+
+/* Both turns are the test's, all the while. */
+static void move_at_once(struct two *two) {
+        struct progress progress;
+        struct vdi_copy order = order_of(two, 0, &progress);
+        struct err_note note = {0};
+
+        order.turn = order.to_turn = NULL;
+        assert_ok(vdi_move_run(&order, &note));
+}
+
+/* Not for ever: who does not come is noticed by what is asked then. */
+static void wait_for_one_who_waits(struct turn *turn) {
+        for (unsigned i = 0; i < 3000 && turn_n_waiting(turn) == 0; i++)
+                nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+static void a_disk_that_moves_is_followed(void **state) {
+        struct scene *s = *state;
+        struct nbd_export *export, *again;
+        struct err_note note = {0};
+        char read[2] = "";
+        struct two two;
+
+        open_two(&two, s);
+        export = open_one(s, "a");
+        assert_ok(chain_write(export->chain, "x", 1, 77, &note));
+        assert_ok(move(&two, 0, &note));
+        assert_int_equal(sr_n_vdis(s->sr), 0);
+        assert_true(sr_get_vdi(two.other, &s->a)->is_open);
+        write_letter(export);
+        assert_ok(chain_read(export->chain, read, 2, 77, &note));
+        assert_memory_equal(read, "xy", 2);
+        again = open_one(s, "a");
+        assert_ptr_equal(again, export);
+        turn_take(&two.turn, "test");
+        assert_err(sr_vdi_delete(two.other, &s->a, &note), ERR_BUSY, "2 NBD clients");
+        assert_ok(sr_vdi_resize(two.other, &s->a, 2 * KIT_SIZE, &note));
+        turn_give(&two.turn);
+        nbd_export_release(s->exports, export);
+        nbd_export_release(s->exports, again);
+        close_two(&two);
+        assert_int_equal(s->n_failed, 0);
+}
+
+/* It is about to be closed, and waits for a turn that is not the right one any more. */
+static void one_that_moves_while_it_is_closed_is_closed_with_the_turn_of_where_it_is(void **state) {
+        struct scene *s = *state;
+        struct nbd_export *export;
+        struct two two;
+
+        open_two(&two, s);
+        export = open_one(s, "a");
+        turn_take(&s->turn, "test");
+        turn_take(&two.turn, "test");
+        nbd_export_release(s->exports, export);
+        wait_for_one_who_waits(&s->turn);
+        move_at_once(&two);
+        turn_give(&s->turn);
+        wait_for_one_who_waits(&two.turn);
+        assert_true(sr_get_vdi(two.other, &s->a)->is_open);
+        turn_give(&two.turn);
+        close_two(&two);
+        assert_int_equal(s->n_failed, 0);
+}
+
+/* Who asks has looked at the one SR, and it goes to the other before that is looked at. */
+static void who_asks_while_a_disk_moves_finds_it(void **state) {
+        struct scene *s = *state;
+        struct nbd_ask one = {.kind = NBD_ASK_OPEN, .name = "a", .answered = on_answered, .user = s};
+        struct nbd_export *export;
+        unsigned before;
+        struct two two;
+
+        open_two(&two, s);
+        export = open_one(s, "a");
+        before = s->n_answered;
+        turn_take(&two.turn, "test");
+        nbd_exports_ask(s->exports, &one);
+        wait_for_one_who_waits(&two.turn);
+        turn_take(&s->turn, "test");
+        move_at_once(&two);
+        turn_give(&s->turn);
+        turn_give(&two.turn);
+        pthread_mutex_lock(&s->mutex);
+        while (s->n_answered == before)
+                pthread_cond_wait(&s->moved, &s->mutex);
+        pthread_mutex_unlock(&s->mutex);
+        assert_int_equal(one.failed, ERR_NONE);
+        assert_ptr_equal(one.export, export);
+        nbd_ask_fini(s->exports, &one);
+        nbd_export_release(s->exports, export);
+        close_two(&two);
+}
+
+static void a_disk_whose_target_is_not_served_here_stays(void **state) {
+        struct scene *s = *state;
+        struct nbd_export *export = open_one(s, "a");
+        struct two two = {.s = s};
+        struct err_note note = {0};
+        struct uuid unused;
+
+        assert_ok(sr_create(s->io, "/two", "two", NULL, &unused, &note));
+        assert_ok(sr_open(s->io, "/two", NULL, &two.other, &note));
+        two.shelves[0] = s->shelf;
+        two.shelves[1] = (struct nbd_shelf){.sr = two.other};
+        assert_err(move(&two, 0, &note), ERR_BUSY, "1 NBD client is connected");
+        assert_ok(chain_write(export->chain, "x", 1, 77, &note));
+        nbd_export_release(s->exports, export);
+        assert_true(is_closed(s, &s->a));
+        assert_ok(move(&two, 0, &note));
+        sr_close(two.other);
+}
+
+/* One writes counters in turn, another connects and leaves, while it goes back and forth. */
+struct crowd {
+        struct scene *s;           /* borrowed */
+        struct nbd_export *export; /* shared, counted */
+        atomic_bool stops;
+        uint64_t n_written;    /* the errand's; the test's once the writer has ended */
+        pthread_mutex_t mutex; /* guards n_done */
+        pthread_cond_t moved;
+        uint64_t n_done;
+};
+
+static void write_next(void *user) {
+        struct crowd *crowd = user;
+        struct err_note note = {0};
+        uint64_t value = crowd->n_written + 1, at = value % 64 * 8192;
+
+        assert_ok(chain_write(crowd->export->chain, &value, sizeof value, at, &note));
+        crowd->n_written = value;
+        pthread_mutex_lock(&crowd->mutex);
+        crowd->n_done++;
+        pthread_cond_signal(&crowd->moved);
+        pthread_mutex_unlock(&crowd->mutex);
+}
+
+static void *write_on(void *user) {
+        struct crowd *crowd = user;
+
+        for (uint64_t n = 0; !atomic_load(&crowd->stops); n++) {
+                struct nbd_errand errand = {.run = write_next, .user = crowd};
+
+                nbd_work_add(crowd->export->lane, &errand);
+                pthread_mutex_lock(&crowd->mutex);
+                while (crowd->n_done == n)
+                        pthread_cond_wait(&crowd->moved, &crowd->mutex);
+                pthread_mutex_unlock(&crowd->mutex);
+        }
+        return NULL;
+}
+
+static void *connect_on(void *user) {
+        struct crowd *crowd = user;
+
+        while (!atomic_load(&crowd->stops)) {
+                struct nbd_export *mine = open_one(crowd->s, uuid_format(&crowd->s->a).s);
+
+                assert_ptr_equal(mine, crowd->export);
+                nbd_exports_tick(crowd->s->exports);
+                nbd_export_release(crowd->s->exports, mine);
+        }
+        return NULL;
+}
+
+static void many_moves_below_a_writer_lose_nothing(void **state) {
+        struct scene *s = *state;
+        struct crowd crowd = {.s = s, .mutex = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER};
+        struct err_note note = {0};
+        pthread_t writer, guest;
+        struct two two;
+
+        open_two(&two, s);
+        crowd.export = open_one(s, "a");
+        assert_int_equal(thread_start(&writer, write_on, &crowd), 0);
+        assert_int_equal(thread_start(&guest, connect_on, &crowd), 0);
+        for (unsigned i = 0; i < 20; i++)
+                assert_ok(move(&two, i % 2, &note));
+        atomic_store(&crowd.stops, true);
+        pthread_join(writer, NULL);
+        pthread_join(guest, NULL);
+        assert_in_range(crowd.n_written, 1, UINT64_MAX);
+        for (uint64_t i = 0; i < 64 && i < crowd.n_written; i++) {
+                uint64_t want = crowd.n_written - i, is = 0;
+
+                assert_ok(chain_read(crowd.export->chain, &is, sizeof is, want % 64 * 8192, &note));
+                assert_int_equal(is, want);
+        }
+        nbd_export_release(s->exports, crowd.export);
+        close_two(&two);
+        assert_int_equal(s->n_failed, 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -456,6 +707,11 @@ int main(void) {
                 CASE(the_list_says_names_that_lead_to_one_and_else_uuids),
                 CASE(whoever_asks_waits_for_the_turn_and_nobody_else),
                 CASE(what_waits_too_long_is_flushed_by_ticks),
+                CASE(a_disk_that_moves_is_followed),
+                CASE(one_that_moves_while_it_is_closed_is_closed_with_the_turn_of_where_it_is),
+                CASE(who_asks_while_a_disk_moves_finds_it),
+                CASE(a_disk_whose_target_is_not_served_here_stays),
+                CASE(many_moves_below_a_writer_lose_nothing),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
