@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mem.h"
+#include "sr_move.h"
 #include "thread.h"
 #include "turn.h"
 #include "vms.h"
@@ -123,8 +124,22 @@ static bool is_ours(const struct side *side, const json_t *record) {
         return strcmp(json_string_value(json_object_get(record, "SR")), xapi_ref_of(&side->sr->uuid).s) == 0;
 }
 
+/* Those that our records name and the SR has no more. */
+struct gone {
+        struct uuid uuid;
+        const struct host_sr *home; /* borrowed, of the host; the SR that has it now; NULL: none */
+};
+struct gone_list {
+        VEC(struct gone) all; /* owned */
+};
+
+static void gone_list_fini(struct gone_list *list) {
+        vec_fini(&list->all);
+}
+DEFINE_AUTO_IN_PLACE(struct gone_list, gone_list_fini);
+
 /* At the first look, when nothing was seen before: those that went while we were not there. */
-static void remove_unseen(struct side *side, const struct xapi_look *look, struct objects_change *change) {
+static void add_unseen(const struct side *side, const struct xapi_look *look, struct gone_list *ret) {
         AUTO(json_decref) json_t *all = objects_all(side->mirror->host->objects, XAPI_VDI);
         json_t *record;
         const char *ref;
@@ -132,27 +147,48 @@ static void remove_unseen(struct side *side, const struct xapi_look *look, struc
 
         json_object_foreach(all, ref, record) if (is_ours(side, record) &&
                                                   !json_object_get(look->changed, ref) &&
-                                                  xapi_ref_parse(ref, &uuid))(void)
-                objects_remove(change, XAPI_VDI, &uuid);
+                                                  xapi_ref_parse(ref, &uuid)) *
+                vec_add(&ret->all) = (struct gone){.uuid = uuid};
 }
 
-/* One that moved to another SR is that SR's now, under the same reference. */
-static void remove_ours(struct side *side, struct objects_change *change, const struct uuid *uuid) {
-        AUTO(json_decref) json_t *record = objects_change_get(change, XAPI_VDI, uuid);
+static void find_homes(const struct side *side, struct gone_list *list) {
+        struct uuid sr;
 
-        if (record && is_ours(side, record))
-                (void)objects_remove(change, XAPI_VDI, uuid);
+        turn_take(side->sr->turn, "xapi");
+        VEC_EACH (&list->all, each) {
+                if (sr_move_went(side->sr->sr, &each->uuid, &sr))
+                        each->home = host_sr_find(side->mirror->host, &sr);
+        }
+        turn_give_unchanged(side->sr->turn);
+}
+
+/* One that moved to another SR is that SR's now, under the same reference, with all that clients said of it,
+ * whichever of the two is looked at first. */
+static void let_go(const struct side *side, struct objects_change *change, const struct gone *gone) {
+        AUTO(json_decref) json_t *record = objects_change_get(change, XAPI_VDI, &gone->uuid);
+
+        if (!record || !is_ours(side, record))
+                return;
+        if (gone->home)
+                (void)objects_set(change, XAPI_VDI, &gone->uuid, "SR",
+                                  json_string(xapi_ref_of(&gone->home->uuid).s));
+        else
+                (void)objects_remove(change, XAPI_VDI, &gone->uuid);
 }
 
 /* Those that are gone go from the store, too, where they are in it. */
-static enum err commit_gone(struct side *side, const struct xapi_look *look, struct err_note *note) {
+static enum err commit_gone(const struct side *side, const struct xapi_look *look, struct err_note *note) {
         AUTO(objects_abort) struct objects_change *change = NULL;
+        AUTO(gone_list_fini) struct gone_list list = {0};
 
-        objects_begin(side->mirror->host->objects, &change);
         VEC_EACH (&look->gone, uuid)
-                remove_ours(side, change, uuid);
+                *vec_add(&list.all) = (struct gone){.uuid = *uuid};
         if (!side->did_look)
-                remove_unseen(side, look, change);
+                add_unseen(side, look, &list);
+        find_homes(side, &list);
+        objects_begin(side->mirror->host->objects, &change);
+        VEC_EACH (&list.all, each)
+                let_go(side, change, each);
         return objects_commit(TAKE(change), NULL, note);
 }
 

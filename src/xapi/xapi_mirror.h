@@ -9,9 +9,9 @@
  * thread of its own, within some MIRROR_PACE_NS, and what differs is changed in one go.
  *
  * What follows from the SR (names, sizes, parents, snapshots) is not kept in the objects' store: it is read
- * anew at each start.  What clients own (other_config, xenstore_data, type, …) is theirs, and stays.  A
- * hidden node is a VDI that is not managed, named "base copy"; sm_config["vhd-parent"] is the uuid of the
- * node that the disk's file stands on.
+ * anew at each start.  What clients own (other_config, xenstore_data, type, …) is theirs, and stays,
+ * also where a disk moves from one of the SRs to another.  A hidden node is a VDI that is not managed, named
+ * "base copy"; sm_config["vhd-parent"] is the uuid of the node that the disk's file stands on.
  *
  * Errors: of new, those of objects.h; later ones are logged, and tried again with the next change.
  * Threads: any; now takes and gives the SR's turn, which the caller has not.

@@ -42,45 +42,92 @@ static void keep_fields(struct objects_change *change, const struct uuid *vdi, c
 
 /* ---- copy ------------------------------------------------------------------------------------ */
 
-static bool copy(struct xapi_call *call) {
-        AUTO(objects_abort) struct objects_change *change = NULL;
-        struct uuid vdi = xapi_arg_ref(call, 0), sr = xapi_arg_ref(call, 1), made;
-        AUTO(json_decref) json_t *record = xapi_fields_record(call, XAPI_VDI, &vdi);
-        const struct host_sr *to;
-        json_t *params;
+static json_t *params_of_copy(const struct host_sr *to, const json_t *record) {
+        json_t *params = params_to(to);
 
-        if (!record)
-                return false;
-        if (!is_null(call, 2) || !is_null(call, 3))
-                return xapi_fail(call, "NOT_IMPLEMENTED", "VDI.copy onto a disk, or of a difference", NULL);
-        to = xapi_sr_find(call, &sr);
-        if (!to)
-                return false;
-        params = params_to(to);
         json_object_set(params, "name", json_object_get(record, "name_label"));
         json_object_set(params, "description", json_object_get(record, "name_description"));
-        if (!run(call, "copy", "copy", params, &made))
+        return params;
+}
+
+static bool copy_to_new(struct xapi_call *call, const json_t *record) {
+        AUTO(objects_abort) struct objects_change *change = NULL;
+        struct uuid sr = xapi_arg_ref(call, 1), made;
+        const struct host_sr *to = xapi_sr_find(call, &sr);
+
+        if (!to || !run(call, "copy", "copy", params_of_copy(to, record), &made))
                 return false;
         objects_begin(xapi_host(call)->objects, &change);
         keep_fields(change, &made, record);
         return commit(call, TAKE(change), &made) && xapi_give_ref(call, &made);
 }
 
+/* What they are compared by are the layers of one SR. */
+static bool check_base(struct xapi_call *call, const json_t *record) {
+        struct uuid base = xapi_arg_ref(call, 2);
+        AUTO(json_decref) json_t *other = xapi_fields_record(call, XAPI_VDI, &base);
+
+        if (!other)
+                return false;
+        return json_equal(json_object_get(other, "SR"), json_object_get(record, "SR")) ||
+               xapi_fail_value(call, "base_vdi", xapi_arg_text(call, 2), "it is in another SR");
+}
+
+static bool check_into(struct xapi_call *call, const json_t *record, const json_t *into) {
+        const char *sr = json_string_value(json_object_get(into, "SR"));
+        AUTO_FREE char *size = json_dumps(json_object_get(record, "virtual_size"), JSON_ENCODE_ANY);
+
+        if (!is_null(call, 1) && strcmp(xapi_arg_text(call, 1), sr) != 0)
+                return xapi_fail_value(call, "sr", xapi_arg_text(call, 1), "into_vdi is in another SR");
+        if (json_integer_value(json_object_get(into, "virtual_size")) <
+            json_integer_value(json_object_get(record, "virtual_size")))
+                return xapi_fail(call, "VDI_TOO_SMALL", xapi_arg_text(call, 3), size, NULL);
+        return true;
+}
+
+/* It keeps all that is said of it. */
+static bool copy_into(struct xapi_call *call, const json_t *record) {
+        struct uuid into = xapi_arg_ref(call, 3), made;
+        AUTO(json_decref) json_t *target = xapi_fields_record(call, XAPI_VDI, &into);
+        const struct host_sr *to;
+        json_t *params;
+
+        if (!target || !check_into(call, record, target) ||
+            (!is_null(call, 2) && !check_base(call, record)) || !(to = xapi_sr_of_vdi(call, &into)))
+                return false;
+        params = params_to(to);
+        json_object_set_new(params, "into", json_string(uuid_format(&into).s));
+        if (!is_null(call, 2)) {
+                struct uuid base = xapi_arg_ref(call, 2);
+
+                json_object_set_new(params, "base", json_string(uuid_format(&base).s));
+        }
+        return run(call, "copy", "copy", params, &made) && xapi_give_ref(call, &made);
+}
+
+static bool copy(struct xapi_call *call) {
+        struct uuid vdi = xapi_arg_ref(call, 0);
+        AUTO(json_decref) json_t *record = xapi_fields_record(call, XAPI_VDI, &vdi);
+
+        if (!record)
+                return false;
+        if (!is_null(call, 3))
+                return copy_into(call, record);
+        if (!is_null(call, 2))
+                return xapi_fail_value(call, "base_vdi", xapi_arg_text(call, 2),
+                                       "into_vdi holds it: say which");
+        return copy_to_new(call, record);
+}
+
 /* ---- move ------------------------------------------------------------------------------------ */
 
-/* It keeps its reference, and what clients said of it; VMs have it where they had it. */
+/* It keeps its reference, and what clients said of it (xapi_mirror.h); VMs have it where they had it. */
 static bool move(struct xapi_call *call) {
-        AUTO(objects_abort) struct objects_change *change = NULL;
         struct uuid vdi = xapi_arg_ref(call, 0), sr = xapi_arg_ref(call, 1), made;
         AUTO(json_decref) json_t *record = xapi_fields_record(call, XAPI_VDI, &vdi);
         const struct host_sr *to = record ? xapi_sr_find(call, &sr) : NULL;
 
-        if (!to || !run(call, "move", "pool_migrate", params_to(to), &made))
-                return false;
-        objects_begin(xapi_host(call)->objects, &change);
-        keep_fields(change, &made, record);
-        (void)objects_set(change, XAPI_VDI, &made, "VBDs", json_incref(json_object_get(record, "VBDs")));
-        return commit(call, TAKE(change), &made) && xapi_give_ref(call, &made);
+        return to && run(call, "move", "pool_migrate", params_to(to), &made) && xapi_give_ref(call, &made);
 }
 
 #define VDI_OPTIONAL(its_name)                                                                               \

@@ -49,6 +49,35 @@ static void what_others_do_to_an_sr_is_seen(void **state) {
         assert_true(comes_true(!has_vdi(house, &uuid)));
 }
 
+/* Whichever SR is looked at first; also by a look of the next start. */
+static void a_disk_that_moves_keeps_what_clients_said_of_it(void **state) {
+        struct house *house = *state;
+        AUTO_FREE char *vdi = house_make_vdi(house, "web", 1);
+        struct err_note note = {0};
+
+        (void)house_ok(house, "VDI.add_to_other_config", json_pack("[s, s, s]", vdi, "a", "b"));
+        (void)house_ok(house, "VDI.add_to_sm_config", json_pack("[s, s, s]", vdi, "mine", "1"));
+        for (unsigned i = 0; i < 4; i++) {
+                const struct host_sr *from = &house->srs[i % 2], *to = &house->srs[!(i % 2)];
+                AUTO_FREE char *sr = house_sr(house, !(i % 2));
+
+                assert_ok(host_call(&house->host, "vdi", "move",
+                                    json_pack("{s:s, s:s, s:s}", "sr", sr_where(from->sr), "vdi", "web", "to",
+                                              sr_where(to->sr)),
+                                    NULL, NULL, &note));
+                xapi_mirror_now(house->xapi->mirror, i / 2 ? to : from);
+                xapi_mirror_now(house->xapi->mirror, i / 2 ? from : to);
+                assert_true(house_field_is(house, "VDI", vdi, "SR", json_string(sr)));
+                assert_true(house_field_is(house, "VDI", vdi, "other_config", json_pack("{s:s}", "a", "b")));
+                assert_true(house_field_is(house, "VDI", vdi, "sm_config",
+                                           json_pack("{s:s, s:s}", "mine", "1", "image-format", "vhd")));
+        }
+        house_stop(house);
+        memset(&house->call, 0, sizeof house->call);
+        house_start(house);
+        assert_true(house_field_is(house, "VDI", vdi, "other_config", json_pack("{s:s}", "a", "b")));
+}
+
 static void nothing_changes_where_nothing_did(void **state) {
         struct house *house = *state;
         AUTO_FREE char *vdi = house_make_vdi(house, "web", 1);
@@ -175,6 +204,7 @@ int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, house_set_up, house_tear_down)
         const struct CMUnitTest tests[] = {
                 CASE(what_others_do_to_an_sr_is_seen),
+                CASE(a_disk_that_moves_keeps_what_clients_said_of_it),
                 CASE(nothing_changes_where_nothing_did),
                 CASE(all_of_an_srs_changes_are_seen_at_once),
                 CASE(what_went_while_nobody_looked_is_gone_after_a_restart),

@@ -136,8 +136,32 @@ static void a_copy_shares_nothing_and_a_move_leaves_nothing(void **state) {
         assert_true(house_field_is(house, "VDI", moved, "SR", json_string(two)));
         assert_true(house_field_is(house, "VDI", moved, "other_config", json_pack("{s:s}", "a", "b")));
         assert_string_equal(moved, vdi);
-        house_fails(house, "VDI.copy", json_pack("[s, s, s, s]", copy, two, XAPI_NULL_REF, moved),
-                    "NOT_IMPLEMENTED", NULL);
+}
+
+static void a_copy_goes_into_a_disk_that_is_there(void **state) {
+        struct house *house = *state;
+        AUTO_FREE char *vdi = house_make_vdi(house, "web", BLOCK);
+        AUTO_FREE char *two = house_sr(house, 1);
+        AUTO_FREE char *small = house_make_vdi(house, "small", 1);
+        AUTO_FREE char *base = NULL, *into = NULL, *given = NULL, *again = NULL;
+
+        (void)house_ok(house, "VDI.resize", json_pack("[s, i]", vdi, 2 * BLOCK));
+        base = house_text(house, "VDI.snapshot", json_pack("[s]", vdi));
+        into = house_text(house, "VDI.copy", json_pack("[s, s]", base, two));
+        (void)house_ok(house, "VDI.set_name_label", json_pack("[s, s]", into, "standby"));
+        given = house_text(house, "VDI.copy", json_pack("[s, s, s, s]", vdi, XAPI_NULL_REF, base, into));
+        assert_string_equal(given, into);
+        assert_true(house_field_is(house, "VDI", into, "name_label", json_string("standby")));
+        again = house_text(house, "VDI.copy", json_pack("[s, s, s, s]", vdi, two, XAPI_NULL_REF, into));
+        assert_string_equal(again, into);
+        house_fails(house, "VDI.copy", json_pack("[s, s, s, s]", vdi, XAPI_NULL_REF, base, small),
+                    "VDI_TOO_SMALL", small);
+        house_fails(house, "VDI.copy", json_pack("[s, s, s, s]", vdi, two, base, XAPI_NULL_REF),
+                    "VALUE_NOT_SUPPORTED", "base_vdi");
+        house_fails(house, "VDI.copy", json_pack("[s, s, s, s]", vdi, XAPI_NULL_REF, into, into),
+                    "VALUE_NOT_SUPPORTED", "base_vdi");
+        house_fails(house, "VDI.copy", json_pack("[s, s, s, s]", into, two, XAPI_NULL_REF, small),
+                    "VALUE_NOT_SUPPORTED", "sr");
 }
 
 static void what_is_deleted_is_gone_at_once(void **state) {
@@ -215,6 +239,7 @@ int main(void) {
                 CASE(a_base_copy_is_nobodys_to_change),
                 CASE(a_clone_is_a_disk_of_its_own),
                 CASE(a_copy_shares_nothing_and_a_move_leaves_nothing),
+                CASE(a_copy_goes_into_a_disk_that_is_there),
                 CASE(what_is_deleted_is_gone_at_once),
                 CASE(names_are_the_srs_to_remember),
                 CASE(what_only_clients_care_for_is_kept_as_they_say),
