@@ -56,7 +56,6 @@ static enum err open_one(struct daemon_srs *srs, const struct config_sr *sr, con
                                .keeper = opened->keeper};
         turn_give(opened->turn);
         *vec_add(&srs->each) = row;
-        keepers_add(srs->keepers, sr_where(row.sr), row.keeper);
         return registry_put(call->io, call->state_dir, &row.uuid, sr->name, sr->dir, false, note);
 }
 

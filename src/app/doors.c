@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "doors.h"
 
+#include "keepers.h"
 #include "mem.h"
 #include "vec.h"
 
@@ -13,6 +14,7 @@ struct doors {
         struct io *io; /* borrowed, outlives us */
         struct sr_self self;
         struct rpc_server_options options;
+        struct keepers *own; /* owned; NULL: the options have some */
         VEC(struct door) all;
 };
 
@@ -22,6 +24,8 @@ struct doors *doors_new(struct io *io, const struct sr_self *self, const struct 
         doors->io = io;
         doors->self = *self;
         doors->options = *options;
+        if (!options->keepers)
+                doors->options.keepers = doors->own = keepers_new();
         return doors;
 }
 
@@ -34,11 +38,20 @@ struct keeper *doors_add(struct doors *doors) {
         return keeper;
 }
 
+void doors_know(struct doors *doors, const char *folder, struct keeper *keeper) {
+        keepers_add(doors->options.keepers, folder, keeper);
+}
+
 void doors_free(struct doors *doors) {
+        /* A verb that came by one door may have the SR of another. */
+        VEC_EACH (&doors->all, each)
+                keeper_close_door(each->keeper);
         VEC_EACH (&doors->all, each) {
                 keeper_free(each->keeper);
                 rpc_server_free(each->server);
         }
         vec_fini(&doors->all);
+        if (doors->own)
+                keepers_free(doors->own);
         free(doors);
 }

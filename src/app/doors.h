@@ -4,7 +4,8 @@
  *
  *      doors_new(io, self, &options)
  *      doors_add(doors)                once for each SR; opened by the first call that needs it
- *      doors_free(doors)               one after the other: waits until the calls of others have ended
+ *      doors_know(doors, folder, k)    once it is open: calls that come by any of the doors find it
+ *      doors_free(doors)               waits until the calls of others have ended, of all of them
  *
  * Errors: none.  Threads: the one that the process was started with.
  */
@@ -18,6 +19,7 @@ struct doors;
 /* self is copied; what it and the options point at is borrowed. */
 struct doors *doors_new(struct io *, const struct sr_self *, const struct rpc_server_options *);
 struct keeper *doors_add(struct doors *); /* the doors' own */
+void doors_know(struct doors *, const char *folder, struct keeper *);
 void doors_free(struct doors *);
 DEFINE_AUTO(struct doors *, doors_free);
 

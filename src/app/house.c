@@ -54,6 +54,7 @@ enum err house_add(struct house *house, struct doors *doors, const struct verb_c
                 *vec_add(&house->calls) = one;
                 house->shelves.each = house->each.data;
                 house->shelves.n = house->each.n;
+                doors_know(doors, sr_where(sr), one.keeper);
                 sr_call_rest(&one);
                 return ERR_NONE;
         }

@@ -26,10 +26,16 @@ struct keeper *keeper_new(struct io *io, const struct sr_self *self, const struc
         return keeper;
 }
 
-void keeper_free(struct keeper *keeper) {
+void keeper_close_door(struct keeper *keeper) {
+        if (!keeper->is_door_open)
+                return;
+        keeper->is_door_open = false;
         /* After a release the folder is nobody's: whoever makes an SR of it has a socket of the same name. */
-        if (keeper->is_door_open)
-                keeper->door.close(keeper->door.user, keeper->sr && !sr_is_read_only(keeper->sr));
+        keeper->door.close(keeper->door.user, keeper->sr && !sr_is_read_only(keeper->sr));
+}
+
+void keeper_free(struct keeper *keeper) {
+        keeper_close_door(keeper);
         if (keeper->sr)
                 sr_close(keeper->sr);
         turn_fini(&keeper->turn);

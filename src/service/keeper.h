@@ -34,6 +34,9 @@ struct keeper_door {
 
 /* self and door (may be NULL: nobody reaches us) are copied; what they point at is borrowed. */
 struct keeper *keeper_new(struct io *, const struct sr_self *, const struct keeper_door *);
+/* Waits until the verbs of others have ended, and takes no more: of several keepers all are closed before one
+ * is freed, since a verb may use two SRs. */
+void keeper_close_door(struct keeper *);
 void keeper_free(struct keeper *);
 DEFINE_AUTO(struct keeper *, keeper_free);
 
