@@ -5,10 +5,9 @@
 #include <strings.h>
 
 #include "http_inflow.h"
+#include "http_probe.h"
 #include "mem.h"
 #include "vdi_inlet.h"
-
-#define PIB (UINT64_C(1) << 50) /* what clients declare who do not know */
 
 struct import {
         struct http_house *house; /* borrowed, outlives us */
@@ -150,7 +149,7 @@ static void parse(struct import *import, const struct http1_head *head) {
         import->sr_text = text_or_null(sr ? sr : http1_parameter(head, "sr_uuid"));
         import->format = is_raw ? STREAM_RAW : STREAM_VHD;
         import->total = head->has_length ? head->length : UINT64_MAX;
-        if (is_raw && import->total == PIB)
+        if (is_raw && import->total == HTTP_LENGTH_UNKNOWN)
                 import->total = UINT64_MAX;
         if (!is_raw && strcasecmp(format, "vhd") != 0)
                 (void)err_set(&import->wrong, ERR_UNSUPPORTED, "Unknown format %.20s", format);
@@ -162,14 +161,12 @@ static void parse(struct import *import, const struct http1_head *head) {
                 import->total = UINT64_MAX;
 }
 
-void http_import_begin(void *user, struct http_exchange *exchange) {
+static void begin(void *user, struct http_exchange *exchange) {
         const struct http1_head *head = http_head(exchange);
         struct http_inflow_options options = {
                 .house = user, .exchange = exchange, .what = "import VDI", .ops = &flow_ops};
         struct import *import;
 
-        if (http_inflow_answer_probe(exchange))
-                return;
         import = mem_new(struct import);
         import->house = user;
         http_asker_init(&import->asker, exchange);
@@ -178,4 +175,8 @@ void http_import_begin(void *user, struct http_exchange *exchange) {
         options.total = import->total;
         options.user = import;
         http_inflow_begin(&options);
+}
+
+void http_import_begin(void *user, struct http_exchange *exchange) {
+        http_probe_or(exchange, begin, user);
 }

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "errand.h"
+#include "http_probe.h"
 #include "mem.h"
 
 #define TICK_EVERY_NS UINT64_C(1000000000)
-#define PIB           (UINT64_C(1) << 50) /* what clients declare who do not know */
 
 enum inflow_state {
         INFLOW_OPENING,
@@ -317,7 +317,8 @@ static void on_opened(void *user) {
         if (!flow->failure.code) {
                 flow->state = INFLOW_RECEIVING;
                 flow->tick = loop_after(flow->loop, TICK_EVERY_NS, on_tick, flow);
-                progress_begin(task_progress(task_of(flow)), "import", total >= PIB ? 0 : total);
+                progress_begin(task_progress(task_of(flow)), "import",
+                               total >= HTTP_LENGTH_UNKNOWN ? 0 : total);
                 if (flow->exchange)
                         http_body_accept(flow->exchange);
         }
@@ -334,15 +335,4 @@ void http_inflow_begin(const struct http_inflow_options *options) {
         flow->wait = (struct parts_wait){.call = on_part, .user = flow, .loop = flow->loop};
         http_exchange_serve(flow->exchange, &exchange_ops, flow);
         send_away(flow, run_opening, on_opened);
-}
-
-bool http_inflow_answer_probe(struct http_exchange *exchange) {
-        static const struct http_answer nothing = {.status = 200};
-        const struct http1_head *head = http_head(exchange);
-
-        if (!head->has_length || head->length > 0 || http1_parameter(head, "task_id"))
-                return false;
-        http_answer(exchange, &nothing);
-        http_answer_end(exchange);
-        return true;
 }

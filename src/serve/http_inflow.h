@@ -46,8 +46,5 @@ struct http_inflow_options {
         void *user;                        /* borrowed; handed to them */
 };
 void http_inflow_begin(const struct http_inflow_options *);
-/* A request with no body and no task only asks whether it may: answered at once, touching nothing.  False:
- * it is none. */
-bool http_inflow_answer_probe(struct http_exchange *);
 
 #endif

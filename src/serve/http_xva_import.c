@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "http_inflow.h"
+#include "http_probe.h"
 #include "mem.h"
 #include "xmlrpc.h"
 #include "xva_inlet.h"
@@ -142,7 +143,7 @@ static void parse(struct import *import, const struct http1_head *head) {
         import->restores = restore && strcasecmp(restore, "true") == 0;
 }
 
-void http_xva_import_begin(void *user, struct http_exchange *exchange) {
+static void begin(void *user, struct http_exchange *exchange) {
         const struct http1_head *head = http_head(exchange);
         struct http_inflow_options options = {.house = user,
                                               .exchange = exchange,
@@ -151,8 +152,6 @@ void http_xva_import_begin(void *user, struct http_exchange *exchange) {
                                               .ops = &flow_ops};
         struct import *import;
 
-        if (http_inflow_answer_probe(exchange))
-                return;
         import = mem_new(struct import);
         import->house = user;
         http_asker_init(&import->asker, exchange);
@@ -160,4 +159,8 @@ void http_xva_import_begin(void *user, struct http_exchange *exchange) {
         options.asker = &import->asker;
         options.user = import;
         http_inflow_begin(&options);
+}
+
+void http_xva_import_begin(void *user, struct http_exchange *exchange) {
+        http_probe_or(exchange, begin, user);
 }

@@ -115,9 +115,7 @@ const restored = await xapi.call('VDI.create', {
   SR: sr.$ref, name_label: 'restored', name_description: '', virtual_size: SIZE, type: 'user',
   sharable: false, read_only: false, other_config: {}, xenstore_data: {}, sm_config: {}, tags: [],
 })
-const stream = Readable.from([full.subarray(0, 700), full.subarray(700)])
-stream.length = full.length
-await put(stream, restored, 'vhd')
+await put(Readable.from([full.subarray(0, 700), full.subarray(700)]), restored, 'vhd') // of unknown length
 const back = await get({ format: 'raw', vdi: restored })
 data.fill(0)
 apply(data, full)
