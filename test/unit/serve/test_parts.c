@@ -21,19 +21,29 @@ static void called(void *user) {
         caller->place = ++*caller->next;
 }
 
+enum { CALLERS_MAX = 3 };
+
 struct world {
         struct io *io;       /* owned */
         struct loop *loop;   /* owned */
         struct parts *parts; /* owned */
         struct part *taken[PARTS_MAX];
+        struct caller callers[CALLERS_MAX];
+        unsigned next; /* how many of them were called */
 };
 
 static void world_init(struct world *w) {
         struct err_note note;
 
-        w->io = io_sim_new(1, 0);
+        *w = (struct world){.io = io_sim_new(1, 0)};
         assert_ok(loop_new(w->io, &w->loop, &note));
         w->parts = parts_new(w->io);
+        for (unsigned i = 0; i < CALLERS_MAX; i++) {
+                struct caller *caller = &w->callers[i];
+
+                caller->next = &w->next;
+                caller->wait = (struct parts_wait){.call = called, .user = caller, .loop = w->loop};
+        }
 }
 
 static void take_all(struct world *w) {
@@ -44,6 +54,13 @@ static void take_all(struct world *w) {
                 assert_non_null(w->taken[i]);
                 memset(w->taken[i]->memory, (int)i, PART_SIZE);
         }
+}
+
+/* All are out, and so many callers wait for one. */
+static void take_all_and_wait(struct world *w, unsigned n_callers) {
+        take_all(w);
+        for (unsigned i = 0; i < n_callers; i++)
+                assert_null(parts_take(w->parts, &w->callers[i].wait));
 }
 
 static void give_all(struct world *w) {
@@ -59,77 +76,57 @@ static void world_fini(struct world *w) {
 }
 
 static void whoever_comes_when_all_are_out_is_called_in_his_turn(void **state) {
-        unsigned next = 0;
-        struct caller callers[3];
         struct world w;
 
         (void)state;
         world_init(&w);
-        take_all(&w);
-        for (unsigned i = 0; i < 3; i++) {
-                callers[i] = (struct caller){.next = &next};
-                callers[i].wait = (struct parts_wait){.call = called, .user = &callers[i], .loop = w.loop};
-                assert_null(parts_take(w.parts, &callers[i].wait));
-        }
+        take_all_and_wait(&w, 3);
         (void)loop_round(w.loop, 0);
-        assert_int_equal(next, 0);
-        assert_true(parts_forget(w.parts, &callers[1].wait));
+        assert_int_equal(w.next, 0);
+        assert_true(parts_forget(w.parts, &w.callers[1].wait));
         parts_give(w.parts, TAKE(w.taken[0]));
         parts_give(w.parts, TAKE(w.taken[1]));
-        assert_false(parts_forget(w.parts, &callers[0].wait)); /* it was posted already */
+        assert_false(parts_forget(w.parts, &w.callers[0].wait)); /* it was posted already */
         (void)loop_round(w.loop, 0);
-        assert_int_equal(callers[0].place, 1);
-        assert_int_equal(callers[1].n, 0);
-        assert_int_equal(callers[2].place, 2);
+        assert_int_equal(w.callers[0].place, 1);
+        assert_int_equal(w.callers[1].n, 0);
+        assert_int_equal(w.callers[2].place, 2);
         give_all(&w);
         world_fini(&w);
 }
 
 static void the_last_in_line_may_leave_it(void **state) {
-        unsigned next = 0;
-        struct caller callers[2];
         struct world w;
 
         (void)state;
         world_init(&w);
         take_all(&w);
-        for (unsigned i = 0; i < 2; i++) {
-                callers[i] = (struct caller){.next = &next};
-                callers[i].wait = (struct parts_wait){.call = called, .user = &callers[i], .loop = w.loop};
-        }
-        assert_null(parts_take(w.parts, &callers[0].wait));
-        assert_true(parts_forget(w.parts, &callers[0].wait));
-        assert_null(parts_take(w.parts, &callers[1].wait));
+        assert_null(parts_take(w.parts, &w.callers[0].wait));
+        assert_true(parts_forget(w.parts, &w.callers[0].wait));
+        assert_null(parts_take(w.parts, &w.callers[1].wait));
         give_all(&w);
         (void)loop_round(w.loop, 0);
-        assert_int_equal(callers[0].n, 0);
-        assert_int_equal(callers[1].n, 1);
+        assert_int_equal(w.callers[0].n, 0);
+        assert_int_equal(w.callers[1].n, 1);
         world_fini(&w);
 }
 
 static void one_who_needs_none_any_more_passes_it_on(void **state) {
-        unsigned next = 0;
-        struct caller callers[2];
         struct world w;
 
         (void)state;
         world_init(&w);
-        take_all(&w);
-        for (unsigned i = 0; i < 2; i++) {
-                callers[i] = (struct caller){.next = &next};
-                callers[i].wait = (struct parts_wait){.call = called, .user = &callers[i], .loop = w.loop};
-                assert_null(parts_take(w.parts, &callers[i].wait));
-        }
+        take_all_and_wait(&w, 2);
         parts_pass(w.parts); /* there is none */
         (void)loop_round(w.loop, 0);
-        assert_int_equal(next, 0);
+        assert_int_equal(w.next, 0);
         parts_give(w.parts, TAKE(w.taken[0]));
         (void)loop_round(w.loop, 0);
-        assert_int_equal(callers[0].n, 1);
-        assert_int_equal(callers[1].n, 0);
+        assert_int_equal(w.callers[0].n, 1);
+        assert_int_equal(w.callers[1].n, 0);
         parts_pass(w.parts);
         (void)loop_round(w.loop, 0);
-        assert_int_equal(callers[1].n, 1);
+        assert_int_equal(w.callers[1].n, 1);
         give_all(&w);
         world_fini(&w);
 }
