@@ -12,7 +12,7 @@ import time
 import unittest
 
 import test_xapi
-from test_daemon import MIB, needs
+from daemon import MIB, needs
 
 BANNER = b'XenSource thin CLI protocol' + struct.pack('<ii', 0, 2)
 COMMAND, RESPONSE, BLOB = 9, 10, 11

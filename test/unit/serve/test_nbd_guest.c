@@ -298,7 +298,7 @@ static void what_is_refused_is_told_and_its_data_let_pass(void **state) {
 
 /* An hour in which it reads nothing, while it asks for a hundred times what may lie here. */
 static void one_who_does_not_read_costs_bounded_memory_and_is_not_dropped(void **state) {
-        enum { N = 1000, BYTES = 384 << 10 };
+        enum { N = 2 * NBD_REQUESTS_MAX, BYTES = 384 << 10 };
         struct scene *s = *state;
         unsigned n_read = 0, n_held = 0;
 
