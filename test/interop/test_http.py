@@ -141,6 +141,23 @@ class Out(Streams):
         self.assertNotIn('OpaqueRef:1', log)
         self.assertNotIn('wrong', log)
 
+    def test_a_vm_goes_out_and_comes_in_again_the_same(self):
+        disks = [self.make_disk(name, seed=seed) for seed, name in enumerate('ab')]
+        vm = self.sent('vm', 'create', 'web', '--disk', disks[0][0], '--disk', disks[1][0]).decode().strip()
+        for more in '', '&use_compression=zstd':
+            archive = self.curl('/export/?uuid=%s%s' % (vm, more))
+            self.assertEqual(archive[:7] if not more else archive[:4],
+                             b'ova.xml' if not more else b'\x28\xb5\x2f\xfd')
+            with open(self.path('vm.xva'), 'wb') as f:
+                f.write(archive)
+            task, query = self.new_task()
+            self.curl('/import/?x=1' + query, '-T', self.path('vm.xva'))
+            self.end_of_task(task, 'success')
+            new, = re.findall('<value>(OpaqueRef:[^<]*)</value>', self.api('task.get_result', task))
+            vdis = [self.api('VBD.get_VDI', vbd) for vbd in self.api('VM.get_VBDs', new)]
+            self.assertEqual({self.raw_of(self.api('VDI.get_uuid', vdi))[:len(disks[0][1])] for vdi in vdis},
+                             {data for _, data in disks})
+
     def test_the_daemon_can_stop_while_somebody_reads(self):
         vdi, _ = self.make_disk('a', size=64 * MIB)
         reader = self.ask('/vdi/%s.raw' % vdi)

@@ -114,5 +114,26 @@ class InCut(Cuts):
         self.assertEqual(self.raw_of(to)[:len(self.data)], self.raw_of(self.new))
 
 
+@needs('curl')
+@needs('openssl')
+class ByTls(Cuts):
+    """Where the bytes lie is not known; but an end that nobody said is none."""
+    TLS = 'on'
+
+    def test_no_cut_is_an_end(self):
+        raw = '/vdi/%s.raw' % self.new
+        to, old = self.make_disk('b', seed=9)
+        with open(self.path('in'), 'wb') as f:
+            f.write(self.curl(raw))
+        for i, at in enumerate((1, 700, 3000, 20000, MIB, 8 * MIB, 9 * MIB)):
+            self.wire.cut(down=at, counts_head=True, is_reset=i % 2 == 0)
+            self.assertNotEqual(self.by_wire(raw)[0], 0, at)
+            self.wire.cut(up=at, counts_head=True, is_reset=i % 2 == 0)
+            self.assertNotEqual(self.by_wire('/import_raw_vdi/?vdi=' + to, '-T', self.path('in'))[0], 0, at)
+        self.assertEqual(self.raw_of(to), old)
+        self.wire.cut()
+        self.assertEqual(self.by_wire(raw), (0, self.got('in')))
+
+
 if __name__ == '__main__':
     unittest.main(verbosity=2)

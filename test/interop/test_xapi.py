@@ -285,6 +285,78 @@ class Changes(Proxied):
             Reader('127.0.0.1', int(info['port']), name)
 
 
+class Vms(Proxied):
+    """VMs, copies between SRs and garbage, by Python."""
+
+    def make_vm(self):
+        vdis = [self.make(name) for name in ('root', 'data')]
+        vm = self.ok('VM.create', {'name_label': 'web'})
+        for i, vdi in enumerate(vdis):
+            self.ok('VBD.create', {'VM': vm, 'VDI': vdi, 'userdevice': str(i), 'bootable': i == 0,
+                                   'mode': 'RW', 'type': 'Disk', 'empty': False})
+        return vm
+
+    def disks(self, vm):
+        return [self.ok('VBD.get_VDI', vbd) for vbd in self.ok('VM.get_VBDs', vm)]
+
+    def result(self, name, *params):
+        """Of a task's end."""
+        task = self.ok('Async.' + name, *params)
+        token = ''
+        while self.ok('task.get_status', task) == 'pending':
+            token = self.ok('event.from', ['task/%s' % task], token, 5.0)['token']
+        self.assertEqual(self.ok('task.get_status', task), 'success', self.ok('task.get_error_info', task))
+        return self.ok('task.get_result', task)[len('<value>'):-len('</value>')]
+
+    def test_a_vm_is_snapshotted_cloned_copied_and_reverted(self):
+        vm = self.make_vm()
+        snapshot = self.result('VM.snapshot', vm, 'noon')
+        self.assertEqual([self.ok('VDI.get_snapshot_of', vdi) for vdi in self.disks(snapshot)],
+                         self.disks(vm))
+        self.assertEqual(self.ok('VM.get_snapshots', vm), [snapshot])
+        clone = self.result('VM.clone', vm, 'clone')
+        other = self.ok('SR.get_by_name_label', 'other')[0]
+        copy = self.result('VM.copy', vm, 'copy', other)
+        self.assertEqual({self.ok('VDI.get_SR', vdi) for vdi in self.disks(copy)}, {other})
+        self.result('VM.revert', snapshot)
+        self.assertEqual(len(self.disks(vm)), 2)
+        self.assertEqual(self.fails('VM.start', vm, False, False)[0], 'OPERATION_NOT_ALLOWED')
+        for each in clone, copy, snapshot, vm:
+            vdis = self.disks(each)
+            self.ok('VM.destroy', each)
+            for vdi in vdis:
+                self.ok('VDI.destroy', vdi)
+        self.assertEqual(self.ok('VM.get_all'), [])
+
+    def test_a_disk_moves_to_another_sr_and_keeps_its_reference(self):
+        vdi = self.make()
+        other = self.ok('SR.get_by_name_label', 'other')[0]
+        copy = self.result('VDI.copy', vdi, other, 'OpaqueRef:NULL', 'OpaqueRef:NULL')
+        self.assertEqual(self.ok('VDI.get_SR', copy), other)
+        self.assertEqual(self.result('VDI.pool_migrate', vdi, other, {}), vdi)
+        self.assertEqual(self.ok('VDI.get_SR', vdi), other)
+
+    def test_a_scan_collects_garbage_and_its_health_is_told(self):
+        vdi = self.make()
+        sr = self.ok('VDI.get_SR', vdi)
+        self.ok('SR.add_to_other_config', sr, 'gc', 'false')
+        for _ in range(3):
+            self.ok('VDI.destroy', self.ok('VDI.snapshot', vdi))
+        text = self.ok('SR.get_chain_health', sr)
+        self.assertIn(self.ok('VDI.get_uuid', vdi), str(text))
+        depth = len(self.bases())
+        self.assertGreater(depth, 0)
+        self.ok('SR.remove_from_other_config', sr, 'gc')
+        self.ok('SR.scan', sr)
+        until = time.monotonic() + 60
+        while self.bases():
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.05)
+
+    def bases(self):
+        return [1 for record in self.ok('VDI.get_all_records').values() if not record['managed']]
+
+
 class Orchestra(Case):
 
     def client(self):
