@@ -36,6 +36,8 @@ enum err xapi_new(struct host *host, struct xapi **ret, struct err_note *note) {
         AUTO(xapi_free) struct xapi *xapi = mem_new(struct xapi);
 
         xapi->host = host;
+        pthread_mutex_init(&xapi->mutex, NULL);
+        pthread_cond_init(&xapi->left, NULL);
         set_routes(xapi);
         xapi->registered = xapi_registered_new();
         xapi->waiters = xapi_waiters_new(host->objects);
@@ -57,18 +59,42 @@ void xapi_drain(struct xapi *xapi) {
         xapi_talks_drain(xapi->talks);
 }
 
+void xapi_enter(struct xapi *xapi) {
+        pthread_mutex_lock(&xapi->mutex);
+        xapi->n_calls++;
+        pthread_mutex_unlock(&xapi->mutex);
+}
+
+void xapi_leave(struct xapi *xapi) {
+        pthread_mutex_lock(&xapi->mutex);
+        xapi->n_calls--;
+        pthread_cond_signal(&xapi->left);
+        pthread_mutex_unlock(&xapi->mutex);
+}
+
+/* What workers gave back lies with the loops still. */
+static void wait_for_loops(struct xapi *xapi) {
+        pthread_mutex_lock(&xapi->mutex);
+        while (xapi->n_calls)
+                pthread_cond_wait(&xapi->left, &xapi->mutex);
+        pthread_mutex_unlock(&xapi->mutex);
+}
+
 /* Those that hand on come before those that they hand on to. */
 void xapi_free(struct xapi *xapi) {
         xapi_talks_free(xapi->talks);
         pool_free(xapi->quick);
         pool_free(xapi->slow);
         pool_free(xapi->logins);
+        wait_for_loops(xapi);
         pool_free(xapi->background);
         xapi_gc_free(xapi->gc);
         if (xapi->mirror)
                 xapi_mirror_free(xapi->mirror);
         xapi_waiters_free(xapi->waiters);
         xapi_registered_free(xapi->registered);
+        pthread_cond_destroy(&xapi->left);
+        pthread_mutex_destroy(&xapi->mutex);
         free(xapi);
 }
 

@@ -23,7 +23,9 @@ struct xapi;
 MUST_USE enum err xapi_new(struct host *, struct xapi **ret, struct err_note *);
 /* Before the server drains: calls that wait for events are answered, those that come do not wait. */
 void xapi_drain(struct xapi *);
-void xapi_free(struct xapi *); /* waits for the calls under way; tasks were cancelled by then */
+/* Waits for the calls under way, those too whose clients are gone: their loops run meanwhile.  Tasks were
+ * cancelled by then. */
+void xapi_free(struct xapi *);
 DEFINE_AUTO(struct xapi *, xapi_free);
 
 /* Ours as long as xapi. */

@@ -29,6 +29,7 @@ static void job_free(struct job *job) {
         xapi_request_fini(&job->request);
         buf_fini(&job->body);
         buf_fini(&job->answer);
+        xapi_leave(job->xapi);
         free(job);
 }
 
@@ -187,6 +188,7 @@ static void serve(struct xapi *xapi, struct http_exchange *exchange, bool is_xml
         struct job *job = mem_new(struct job);
         uint64_t n = http_body_length(exchange);
 
+        xapi_enter(xapi);
         job->xapi = xapi;
         job->exchange = exchange;
         job->loop = http_loop(exchange);

@@ -6,6 +6,7 @@
 #ifndef XAPI_XAPI_INSIDE_H
 #define XAPI_XAPI_INSIDE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "http_server.h"
@@ -33,7 +34,16 @@ struct xapi {
         struct xapi_gc *gc;                 /* owned */
         atomic_bool is_draining;            /* nobody waits for events any more */
         struct http_route routes[XAPI_N_ROUTES];
+
+        pthread_mutex_t mutex; /* guards what is below */
+        pthread_cond_t left;
+        unsigned n_calls; /* of exchanges: what loops may yet touch us for */
 };
+
+/* A call that came by an exchange lasts until its loop has seen the last of it, which may be after its
+ * connection is gone and its worker is done. */
+void xapi_enter(struct xapi *);
+void xapi_leave(struct xapi *); /* nothing of xapi is touched after it */
 
 /* ---- SRs and VDIs by verbs; params are taken, and get "sr" and "vdi" ---- */
 

@@ -17,6 +17,8 @@ struct street {
         char dir[64];
         int fd; /* a client's end */
         int given;
+        bool is_empty;            /* nobody is connected, and the XenAPI is gone */
+        atomic_bool has_finished; /* what kept the loop busy */
 };
 
 static void *run_loop(void *user) {
@@ -60,16 +62,23 @@ static int set_up(void **state) {
         return 0;
 }
 
+static void leave(struct street *street) {
+        close(street->fd);
+        xapi_drain(street->house.xapi);
+        http_server_free(street->server);
+        street->is_empty = true;
+}
+
 static int tear_down(void **state) {
         struct street *street = *state;
         AUTO_FREE char *command = mem_format("rm -rf '%s'", street->dir);
 
-        close(street->fd);
-        xapi_drain(street->house.xapi);
-        http_server_free(street->server);
+        if (!street->is_empty) {
+                leave(street);
+                house_stop(&street->house);
+        }
         loop_stop(street->loop);
         pthread_join(street->thread, NULL);
-        house_stop(&street->house);
         loop_free(street->loop);
         io_free(street->house.io);
         assert_int_equal(system(command), 0);
@@ -341,6 +350,33 @@ static void who_goes_away_meanwhile_is_no_trouble(void **state) {
         }
 }
 
+static void keep_busy(void *user) {
+        struct street *street = user;
+
+        usleep(100000);
+        atomic_store(&street->has_finished, true);
+}
+
+/* The worker's last word comes to the loop when connection and server are gone. */
+static void a_call_whose_client_is_gone_ends_before_the_api_does(void **state) {
+        struct street *street = *state;
+        struct turn *turn = street->house.srs[0].turn;
+        AUTO_FREE char *sr = house_sr(&street->house, 0);
+        AUTO_FREE char *body = mem_format("{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"SR.get_chain_health\","
+                                          "\"params\":[\"%s\",\"%s\"]}",
+                                          street->house.session.ref, sr);
+
+        turn_take(turn, "test");
+        say(street->fd, "/jsonrpc", "application/json", body);
+        while (turn_n_waiting(turn) == 0)
+                usleep(1000);
+        leave(street);
+        loop_post(street->loop, keep_busy, street);
+        turn_give(turn);
+        house_stop(&street->house);
+        assert_true(atomic_load(&street->has_finished));
+}
+
 static void a_large_answer_comes_whole(void **state) {
         struct street *street = *state;
         AUTO_FREE char *long_text = mem_zero(100001);
@@ -367,6 +403,7 @@ int main(void) {
                 CASE(many_wait_for_events_and_calls_go_on),
                 CASE(a_wait_ends_with_its_time),
                 CASE(who_goes_away_meanwhile_is_no_trouble),
+                CASE(a_call_whose_client_is_gone_ends_before_the_api_does),
                 CASE(a_large_answer_comes_whole),
         };
 
