@@ -2,71 +2,10 @@
 #include "changes.h"
 
 #include "coalesce.h"
+#include "compare.h"
 #include "garbage.h"
 #include "line.h"
 #include "logbook.h"
-
-/* ---- by layers ---- */
-
-static enum err open_member(struct sr *sr, const struct uuid *uuid, struct chain **ret,
-                            struct err_note *note) {
-        const struct vdi *vdi;
-
-        if (coalesce_make_way(sr, uuid, "compare", note))
-                return note->code;
-        vdi = sr_get_vdi(sr, uuid);
-        if (!vdi || !vdi->has_data)
-                return err_set(note, ERR_NOT_FOUND, "VDI %s has no data", uuid_format(uuid).s);
-        if (vdi->node->error.code) {
-                *note = vdi->node->error;
-                return note->code;
-        }
-        return sr_open_layers(sr, vdi, CHAIN_READ, ret, note);
-}
-
-static enum err mark_difference(struct chain *newer, struct chain *older, struct change_log *log,
-                                struct err_note *note) {
-        uint64_t size = chain_size(newer);
-        struct extent extent;
-
-        for (uint64_t at = 0; at < size; at += extent.n) {
-                if (chain_extent_at(newer, older, at, size - at, &extent, note))
-                        return note->code;
-                if (extent.kind == EXTENT_DATA)
-                        cbt_bitmap_mark(log->bits, size, extent.at, extent.n);
-        }
-        /* What was not there before is new, whatever it reads as. */
-        if (chain_size(older) < size)
-                cbt_bitmap_mark(log->bits, size, chain_size(older), size - chain_size(older));
-        return ERR_NONE;
-}
-
-/* Both have data, and older is before newer. */
-static enum err compare_layers(struct sr *sr, const struct uuid *older, const struct uuid *newer,
-                               struct change_log *ret, struct err_note *note) {
-        AUTO(change_log_fini) struct change_log log = {0};
-        struct chain *older_chain, *newer_chain;
-        struct err_note unused;
-        enum err err;
-
-        if (open_member(sr, older, &older_chain, note))
-                return note->code;
-        if (open_member(sr, newer, &newer_chain, note)) {
-                (void)!sr_close_chain(sr, older_chain, &unused);
-                return note->code;
-        }
-        err = change_log_init(&log, chain_size(newer_chain), note);
-        if (!err)
-                err = mark_difference(newer_chain, older_chain, &log, note);
-        (void)!sr_close_chain(sr, newer_chain, &unused);
-        (void)!sr_close_chain(sr, older_chain, &unused);
-        if (err)
-                return err;
-        log.head.parent = *older;
-        *ret = log;
-        log = (struct change_log){0};
-        return ERR_NONE;
-}
 
 /* ---- one step back: what a VDI tells of the snapshot before it ---- */
 
@@ -95,49 +34,110 @@ static uint64_t size_of(struct sr *sr, const struct uuid *uuid) {
         return vdi ? vdi->node->size : 0;
 }
 
-/* Its head says which; null: none.  The log first: it knows of those that the layers know no more. */
-static enum err step_back(struct sr *sr, const struct line *line, const struct uuid *uuid,
-                          struct change_log *ret, struct err_note *note) {
+/* Where one step back leads, and what tells of it: a log, which was read, or the layers, which were not. */
+struct step {
+        struct uuid to; /* null: nowhere */
+        bool is_by_layers;
+        struct change_log log; /* owned; of what its own log says */
+};
+
+static void step_fini(struct step *step) {
+        change_log_fini(&step->log);
+}
+DEFINE_AUTO_IN_PLACE(struct step, step_fini);
+
+/* The log first: it knows of those that the layers know no more. */
+static enum err find_step(struct sr *sr, const struct line *line, const struct uuid *uuid, struct step *ret,
+                          struct err_note *note) {
         AUTO(change_log_fini) struct change_log log = {0};
         const struct line_member *member = line_find(line, uuid);
-        const struct vdi *vdi = sr_get_vdi(sr, uuid);
         enum err err = ERR_NOT_FOUND;
 
         /* A disk's own log, which sm kept, goes before it is changed: where it is there, it is true. */
-        if (vdi)
+        if (sr_get_vdi(sr, uuid))
                 err = read_log(sr, uuid, &log, note);
         if (err && err != ERR_NOT_FOUND)
                 return err;
         if (!err && !uuid_is_null(&log.head.parent)) {
-                *ret = log;
+                *ret = (struct step){.to = log.head.parent, .log = log};
                 log = (struct change_log){0};
-                return ERR_NONE;
+        } else {
+                *ret = (struct step){.is_by_layers = true};
+                if (member)
+                        ret->to = member->before;
         }
-        if (member && !uuid_is_null(&member->before))
-                return compare_layers(sr, &member->before, uuid, ret, note);
-        return change_log_init(ret, size_of(sr, uuid), note);
+        return ERR_NONE;
+}
+
+/* Its head says which; null: none. */
+static enum err step_back(struct sr *sr, const struct line *line, const struct uuid *uuid,
+                          struct change_log *ret, struct err_note *note) {
+        AUTO(step_fini) struct step step = {0};
+
+        if (find_step(sr, line, uuid, &step, note))
+                return note->code;
+        if (uuid_is_null(&step.to))
+                return change_log_init(ret, size_of(sr, uuid), note);
+        if (step.is_by_layers)
+                return compare_layers(sr, &step.to, uuid, ret, note);
+        *ret = step.log;
+        step.log = (struct change_log){0};
+        return ERR_NONE;
 }
 
 /* ---- from one to another ---- */
 
-/* sum: what is found is added to it; NULL: only whether there is a way. */
+struct sr_changed {
+        struct change_log sum;        /* of logs, and of what could not wait */
+        VEC(struct compare) compares; /* owned, and each; not read yet */
+};
+
+/* A disk that may be written to would be in the way of who wants to write: it is compared at once. */
+static enum err add_layers(struct sr *sr, struct sr_changed *changed, const struct uuid *older,
+                           const struct uuid *newer, struct err_note *note) {
+        AUTO(compare_close) struct compare compare = {0};
+        AUTO(change_log_fini) struct change_log log = {0};
+        const struct vdi *vdi = sr_get_vdi(sr, newer);
+        bool can_wait = vdi && vdi->is_read_only;
+
+        if (compare_open(sr, older, newer, &compare, note))
+                return note->code;
+        if (can_wait) {
+                *vec_add(&changed->compares) = compare;
+                compare = (struct compare){0};
+                return ERR_NONE;
+        }
+        if (compare_read(&compare, &log, note))
+                return note->code;
+        change_log_add(&changed->sum, &log);
+        return ERR_NONE;
+}
+
+static enum err add_step(struct sr *sr, struct sr_changed *changed, const struct step *step,
+                         const struct uuid *at, struct err_note *note) {
+        if (step->is_by_layers)
+                return add_layers(sr, changed, &step->to, at, note);
+        change_log_add(&changed->sum, &step->log);
+        return ERR_NONE;
+}
+
+/* changed: what is found is added to it; NULL: only whether there is a way. */
 static enum err walk_back(struct sr *sr, const struct line *line, const struct uuid *from,
-                          const struct uuid *to, struct change_log *sum, struct err_note *note) {
+                          const struct uuid *to, struct sr_changed *changed, struct err_note *note) {
         struct uuid at = *to;
 
         /* No way is longer than there are VDIs; logs that lead in a circle lead nowhere. */
         for (size_t i = 0; i <= sr->vdis.n && !uuid_equal(&at, from); i++) {
-                AUTO(change_log_fini) struct change_log step = {0};
+                AUTO(step_fini) struct step step = {.to = *from, .is_by_layers = true};
                 bool is_direct = has_data(sr, from) && has_data(sr, &at) && line_leads(line, from, &at);
 
-                if (is_direct ? compare_layers(sr, from, &at, &step, note)
-                              : step_back(sr, line, &at, &step, note))
+                if (!is_direct && find_step(sr, line, &at, &step, note))
                         return note->code;
-                if (uuid_is_null(&step.head.parent))
+                if (uuid_is_null(&step.to))
                         break;
-                if (sum)
-                        change_log_add(sum, &step);
-                at = step.head.parent;
+                if (changed && add_step(sr, changed, &step, &at, note))
+                        return note->code;
+                at = step.to;
         }
         if (!uuid_equal(&at, from))
                 return err_set(note, ERR_MISMATCH, "nothing leads from VDI %s to VDI %s", uuid_format(from).s,
@@ -164,35 +164,57 @@ static enum err need_both(struct sr *sr, const struct uuid *from, const struct u
         return ERR_NONE;
 }
 
-static enum err changed(struct sr *sr, const struct uuid *from, const struct uuid *to, struct change_log *ret,
-                        struct err_note *note) {
+void sr_changed_end(struct sr_changed *changed) {
+        VEC_EACH (&changed->compares, each) {
+                compare_close(each);
+        }
+        vec_fini(&changed->compares);
+        change_log_fini(&changed->sum);
+        free(changed);
+}
+
+static enum err begin(struct sr *sr, const struct uuid *from, const struct uuid *to, struct sr_changed **ret,
+                      struct err_note *note) {
         AUTO(line_fini) struct line line = {0};
-        AUTO(change_log_fini) struct change_log sum = {0};
+        AUTO(sr_changed_end) struct sr_changed *changed = mem_new(struct sr_changed);
         struct err_note unused;
         enum err err;
 
+        /* What is open until the end would be in the way of finishing a change that was cut short. */
+        if (sr->must_recover)
+                (void)!sr_begin_change(sr, &unused);
         if (need_both(sr, from, to, note) || line_read(sr, &line, note) ||
-            change_log_init(&sum, size_of(sr, to), note))
+            change_log_init(&changed->sum, size_of(sr, to), note))
                 return note->code;
-        err = walk_back(sr, &line, from, to, &sum, note);
+        err = walk_back(sr, &line, from, to, changed, note);
         if (err == ERR_MISMATCH && walk_back(sr, &line, to, from, NULL, &unused) == ERR_NONE)
                 return err_set(note, ERR_INVALID, "the first is the newer of the two");
         if (err)
                 return err;
-        *ret = sum;
-        sum = (struct change_log){0};
+        *ret = TAKE(changed);
         return ERR_NONE;
 }
 
-enum err sr_vdi_changed(struct sr *sr, const struct uuid *from, const struct uuid *to,
-                        struct changed_blocks *ret, struct err_note *note) {
-        struct change_log log = {0};
+enum err sr_changed_begin(struct sr *sr, const struct uuid *from, const struct uuid *to,
+                          struct sr_changed **ret, struct err_note *note) {
         struct uuid_text from_room, to_room;
 
-        if (changed(sr, from, to, &log, note))
+        if (begin(sr, from, to, ret, note))
                 return err_wrap(note, "what changed from VDI %s to VDI %s", sr_called(sr, from, &from_room),
                                 sr_called(sr, to, &to_room));
-        *ret = (struct changed_blocks){.bits = log.bits, .size_bytes = log.head.size_bytes};
+        return ERR_NONE;
+}
+
+enum err sr_changed_read(struct sr_changed *changed, struct changed_blocks *ret, struct err_note *note) {
+        VEC_EACH (&changed->compares, each) {
+                AUTO(change_log_fini) struct change_log log = {0};
+
+                if (compare_read(each, &log, note))
+                        return err_wrap(note, "what changed since VDI %s", uuid_format(&each->from).s);
+                change_log_add(&changed->sum, &log);
+        }
+        *ret = (struct changed_blocks){.bits = TAKE(changed->sum.bits),
+                                       .size_bytes = changed->sum.head.size_bytes};
         return ERR_NONE;
 }
 

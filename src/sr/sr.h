@@ -243,15 +243,25 @@ MUST_USE enum err sr_vdi_set_cbt(struct sr *, const struct uuid *vdi, bool has_c
 MUST_USE enum err sr_vdi_data_destroy(struct sr *, const struct uuid *snapshot, struct err_note *);
 /* What was written from `from` to `to`: a bit for each 64 KiB of `to`, as cbt_log.h has them.  ERR_INVALID
  * where they are the same, or the wrong way round; ERR_MISMATCH where neither came of the other, or what
- * leads from one to the other is gone. */
+ * leads from one to the other is gone.
+ *
+ *      sr_changed_begin(sr, from, to, &changed, note)
+ *      sr_changed_read(changed, &blocks, note)           once; any thread, others may have the SR
+ *      sr_changed_end(changed)
+ *
+ * What is read lies still until the end: a snapshot that is compared is open. */
 struct changed_blocks {
         uint8_t *bits; /* owned */
         uint64_t size_bytes;
 };
 void changed_blocks_fini(struct changed_blocks *);
 DEFINE_AUTO_IN_PLACE(struct changed_blocks, changed_blocks_fini);
-MUST_USE enum err sr_vdi_changed(struct sr *, const struct uuid *from, const struct uuid *to,
-                                 struct changed_blocks *ret, struct err_note *);
+struct sr_changed;
+MUST_USE enum err sr_changed_begin(struct sr *, const struct uuid *from, const struct uuid *to,
+                                   struct sr_changed **ret, struct err_note *);
+MUST_USE enum err sr_changed_read(struct sr_changed *, struct changed_blocks *ret, struct err_note *);
+void sr_changed_end(struct sr_changed *);
+DEFINE_AUTO(struct sr_changed *, sr_changed_end);
 
 struct vdi_settings {            /* NULL: as it is */
         const char *name;        /* borrowed */

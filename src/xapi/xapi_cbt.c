@@ -54,12 +54,23 @@ static bool fail_unrelated(struct xapi_call *call, const char *why) {
                          NULL);
 }
 
-static bool list_in_turn(struct xapi_call *call, const struct host_sr *sr, const struct uuid *from,
+/* Bitmaps of many layers may have to be read, which keeps nobody from the SR. */
+static bool list_changes(struct xapi_call *call, const struct host_sr *sr, const struct uuid *from,
                          const struct uuid *to, struct buf *ret) {
         AUTO(changed_blocks_fini) struct changed_blocks blocks = {0};
+        struct sr_changed *changed = NULL;
         struct err_note note;
-        enum err err = sr_vdi_changed(sr->sr, from, to, &blocks, &note);
+        enum err err;
 
+        turn_take(sr->turn, call->name);
+        err = sr_changed_begin(sr->sr, from, to, &changed, &note);
+        turn_give(sr->turn);
+        if (!err) {
+                err = sr_changed_read(changed, &blocks, &note);
+                turn_take(sr->turn, call->name);
+                sr_changed_end(changed);
+                turn_give_unchanged(sr->turn);
+        }
         if (err == ERR_INVALID || err == ERR_MISMATCH)
                 return fail_unrelated(call, note.text);
         if (err)
@@ -112,16 +123,13 @@ static bool list_changed_blocks(struct xapi_call *call) {
         struct uuid from = xapi_arg_ref(call, 0), to = xapi_arg_ref(call, 1);
         const struct host_sr *sr = xapi_sr_of_vdi(call, &to), *other = xapi_sr_of_vdi(call, &from);
         AUTO(buf_fini) struct buf text = {0};
-        bool is_told;
 
         if (!sr || !other)
                 return false;
         if (sr != other)
                 return fail_unrelated(call, "they are in two SRs");
-        turn_take(sr->turn, call->name);
-        is_told = list_in_turn(call, sr, &from, &to, &text);
-        turn_give(sr->turn);
-        return is_told && xapi_give(call, json_stringn((const char *)text.data, text.n));
+        return list_changes(call, sr, &from, &to, &text) &&
+               xapi_give(call, json_stringn((const char *)text.data, text.n));
 }
 
 static json_t *nbd_info(const struct xapi_call *call, const struct uuid *vdi) {

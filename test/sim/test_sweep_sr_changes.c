@@ -114,6 +114,15 @@ static const struct verb verbs[] = {
 
 /* ---- what must hold ---- */
 
+static enum err changed(struct sr *sr, const struct uuid *from, const struct uuid *to,
+                        struct changed_blocks *ret, struct err_note *note) {
+        AUTO(sr_changed_end) struct sr_changed *changed = NULL;
+
+        if (sr_changed_begin(sr, from, to, &changed, note))
+                return note->code;
+        return sr_changed_read(changed, ret, note);
+}
+
 static enum err check_pair(struct sr *sr, unsigned older, unsigned newer, bool may_be_cut,
                            struct err_note *note) {
         AUTO(changed_blocks_fini) struct changed_blocks blocks = {0};
@@ -122,7 +131,7 @@ static enum err check_pair(struct sr *sr, unsigned older, unsigned newer, bool m
 
         if (find(sr, members[older].name, &from, note) || find(sr, members[newer].name, &to, note))
                 return note->code;
-        err = sr_vdi_changed(sr, &from, &to, &blocks, note);
+        err = changed(sr, &from, &to, &blocks, note);
         if (err == ERR_MISMATCH && may_be_cut)
                 return ERR_NONE;
         if (err)

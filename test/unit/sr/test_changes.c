@@ -28,6 +28,15 @@ static void write_one(struct sr *sr, const struct uuid *vdi, unsigned at) {
         assert_ok(sr_close_chain(sr, chain, &note));
 }
 
+static enum err changed(struct sr *sr, const struct uuid *from, const struct uuid *to,
+                        struct changed_blocks *ret, struct err_note *note) {
+        AUTO(sr_changed_end) struct sr_changed *changed = NULL;
+
+        if (sr_changed_begin(sr, from, to, &changed, note))
+                return note->code;
+        return sr_changed_read(changed, ret, note);
+}
+
 /* "3 17": the blocks that changed; "all". */
 static char *told(struct sr *sr, const struct uuid *from, const struct uuid *to) {
         AUTO(changed_blocks_fini) struct changed_blocks blocks = {0};
@@ -35,7 +44,7 @@ static char *told(struct sr *sr, const struct uuid *from, const struct uuid *to)
         struct err_note note = {0};
         unsigned n = 0;
 
-        assert_ok(sr_vdi_changed(sr, from, to, &blocks, &note));
+        assert_ok(changed(sr, from, to, &blocks, &note));
         for (unsigned i = 0; i < blocks.size_bytes / CBT_BLOCK_SIZE; i++)
                 if (cbt_bitmap_test(blocks.bits, i)) {
                         buf_print(&text, "%s%u", n ? " " : "", i);
@@ -60,7 +69,7 @@ static enum err refused(struct sr *sr, const struct uuid *from, const struct uui
         AUTO(changed_blocks_fini) struct changed_blocks blocks = {0};
         struct err_note note = {0};
 
-        return sr_vdi_changed(sr, from, to, &blocks, &note);
+        return changed(sr, from, to, &blocks, &note);
 }
 
 /* Three snapshots of a disk: blocks 1, 2 and 3 were written before each, and 4 since. */
@@ -108,6 +117,43 @@ static void snapshots_with_their_data_are_compared_by_layers(void **state) {
         assert_changed(three.sr, &three.s[0], &three.s[2], "2 3");
         assert_changed(three.sr, &three.s[1], &three.disk, "3 4");
         assert_int_equal(sr_tree(three.sr)->listing.logs.n, 0);
+}
+
+/* Others have the SR between beginning and end: guests write, snapshots come and go. */
+static void what_is_read_later_is_what_was_there(void **state) {
+        AUTO(three_fini) struct three three = three_new();
+        AUTO(changed_blocks_fini) struct changed_blocks blocks = {0};
+        struct sr_changed *changed;
+        struct err_note note = {0};
+        struct uuid fourth;
+
+        (void)state;
+        assert_ok(sr_changed_begin(three.sr, &three.s[0], &three.s[2], &changed, &note));
+        write_one(three.sr, &three.disk, 6);
+        fourth = kit_snapshot(three.sr, &three.disk, "s4");
+        kit_delete(three.sr, &three.s[1]);
+        kit_delete(three.sr, &fourth);
+        assert_int_equal(sr_vdi_delete(three.sr, &three.s[2], &note), ERR_BUSY);
+        assert_ok(sr_changed_read(changed, &blocks, &note));
+        for (unsigned i = 0; i < BITS; i++)
+                assert_int_equal(cbt_bitmap_test(blocks.bits, i), i == 2 || i == 3);
+        sr_changed_end(changed);
+        kit_delete(three.sr, &three.s[2]);
+}
+
+/* Whoever wants to write to a disk is not kept from it by one who asks what changed. */
+static void a_disk_that_is_compared_can_be_written_to_at_once(void **state) {
+        AUTO(three_fini) struct three three = three_new();
+        AUTO(changed_blocks_fini) struct changed_blocks blocks = {0};
+        AUTO(sr_changed_end) struct sr_changed *changed = NULL;
+        struct err_note note = {0};
+
+        (void)state;
+        assert_ok(sr_changed_begin(three.sr, &three.s[2], &three.disk, &changed, &note));
+        write_one(three.sr, &three.disk, 6);
+        assert_ok(sr_changed_read(changed, &blocks, &note));
+        for (unsigned i = 0; i < BITS; i++)
+                assert_int_equal(cbt_bitmap_test(blocks.bits, i), i == 4);
 }
 
 static void what_changed_is_told_also_when_the_data_is_gone(void **state) {
@@ -381,8 +427,8 @@ static unsigned throw_dice(struct model *model, unsigned sides) {
 static void compare_pair(struct model *model, unsigned older, unsigned newer) {
         AUTO(changed_blocks_fini) struct changed_blocks blocks = {0};
         struct err_note note = {0};
-        enum err err = sr_vdi_changed(model->machine.sr, &model->members[older].uuid,
-                                      &model->members[newer].uuid, &blocks, &note);
+        enum err err = changed(model->machine.sr, &model->members[older].uuid, &model->members[newer].uuid,
+                               &blocks, &note);
 
         /* What leads to a later one may be gone with one that was the last; then it says so. */
         if (err == ERR_MISMATCH)
@@ -453,6 +499,8 @@ static void histories_tell_of_every_pair_what_differs(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(snapshots_with_their_data_are_compared_by_layers),
+                cmocka_unit_test(what_is_read_later_is_what_was_there),
+                cmocka_unit_test(a_disk_that_is_compared_can_be_written_to_at_once),
                 cmocka_unit_test(what_changed_is_told_also_when_the_data_is_gone),
                 cmocka_unit_test(the_last_ones_data_goes_with_the_next_destroy),
                 cmocka_unit_test(a_failed_backups_snapshot_can_go_again),

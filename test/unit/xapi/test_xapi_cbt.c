@@ -69,6 +69,36 @@ static void a_snapshot_without_data_is_compared_with_the_next(void **state) {
         house_fails(house, "VDI.get_record", json_pack("[s]", first), "HANDLE_INVALID", "VDI");
 }
 
+struct watched {
+        struct io *io;       /* borrowed */
+        uint64_t n_reads[4]; /* when the turn was given back */
+        unsigned n;
+};
+
+static void on_given(void *user) {
+        struct watched *watched = user;
+
+        if (watched->n < 4)
+                watched->n_reads[watched->n++] = io_sim_traffic(watched->io).reads;
+}
+
+/* What there is between two snapshots is read when others may have the SR. */
+static void nobody_waits_while_snapshots_are_compared(void **state) {
+        struct house *house = *state;
+        struct watched watched = {.io = house->io};
+        AUTO_FREE char *vdi = tracked(house);
+        AUTO_FREE char *first = snapshot(house, vdi);
+        AUTO_FREE char *second = NULL;
+
+        write_at(house, vdi, 5 * CBT_BLOCK_SIZE);
+        second = snapshot(house, vdi);
+        turn_set_given(house->srs[0].turn, on_given, &watched);
+        assert_changed(house, first, second, 5);
+        assert_int_equal(watched.n, 1);
+        assert_true(io_sim_traffic(house->io).reads > watched.n_reads[0]);
+        turn_set_given(house->srs[0].turn, NULL, NULL);
+}
+
 static void what_cannot_be_compared_is_said_as_clients_know_it(void **state) {
         struct house *house = *state;
         AUTO_FREE char *vdi = tracked(house);
@@ -118,6 +148,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_snapshot_without_data_is_compared_with_the_next,
                                                 house_set_up, house_tear_down),
+                cmocka_unit_test_setup_teardown(nobody_waits_while_snapshots_are_compared, house_set_up,
+                                                house_tear_down),
                 cmocka_unit_test_setup_teardown(what_cannot_be_compared_is_said_as_clients_know_it,
                                                 house_set_up, house_tear_down),
                 cmocka_unit_test_setup_teardown(nbd_is_told_with_the_session_in_the_name, house_set_up,
