@@ -42,9 +42,10 @@ struct daemon {
         struct tasks *tasks;       /* owned */
         struct auth *auth;         /* owned */
         struct daemon_srs srs;
-        struct host host;       /* of all these */
-        char *address;          /* owned; what clients call it */
-        struct daemon_nbd *nbd; /* owned; NULL: none */
+        struct host host;                /* of all these */
+        struct certificate *certificate; /* owned; the one that is shown; NULL: TLS is off */
+        char *address;                   /* owned; what clients call it */
+        struct daemon_nbd *nbd;          /* owned; NULL: none */
         struct daemon_routes routes;
         struct daemon_http *http;   /* owned; NULL: none */
         struct rpc_server *control; /* owned */
@@ -195,7 +196,9 @@ static void begin_host(struct daemon *daemon) {
         host->tasks = daemon->tasks;
         host->auth = daemon->auth;
         host->address = daemon->address;
-        host->certificate = daemon->tls.pem;
+        if (daemon->tls.pem)
+                daemon->certificate = certificate_new(daemon->tls.pem);
+        host->certificate = daemon->certificate;
         host->log = daemon_log_line;
         host->user = &daemon->log;
 }
@@ -285,12 +288,17 @@ static void reload_tls(struct daemon *daemon, const struct config *config) {
                 complain(daemon, &note);
                 return;
         }
-        if (daemon->http && daemon_http_reload(daemon->http, &tls, &note))
+        if ((daemon->http && daemon_http_reload(daemon->http, &tls, &note)) ||
+            (daemon->nbd && daemon_nbd_reload(daemon->nbd, &tls, &note))) {
                 complain(daemon, &note);
-        if (daemon->nbd && daemon_nbd_reload(daemon->nbd, &tls, &note))
-                complain(daemon, &note);
+                return;
+        }
         if (strcmp(tls.fingerprint.s, daemon->tls.fingerprint.s) != 0)
                 daemon_log(&daemon->log, CONFIG_LOG_INFO, "certificate sha256 %s", tls.fingerprint.s);
+        certificate_set(daemon->certificate, tls.pem);
+        daemon_tls_fini(&daemon->tls);
+        daemon->tls = tls;
+        tls = (struct daemon_tls){0};
 }
 
 static void take_config(struct daemon *daemon, const struct config *config) {
@@ -363,6 +371,8 @@ void daemon_close(struct daemon *daemon) {
                 reactors_free(daemon->reactors);
         if (daemon->loop)
                 loop_free(daemon->loop);
+        if (daemon->certificate)
+                certificate_free(daemon->certificate);
         daemon_tls_fini(&daemon->tls);
         if (daemon->lock)
                 io_close(daemon->lock);

@@ -8,6 +8,7 @@
 #define SERVICE_HOST_H
 
 #include "auth.h"
+#include "certificate.h"
 #include "keepers.h"
 #include "objects.h"
 #include "tasks.h"
@@ -34,7 +35,7 @@ struct host {
         const char *address;                       /* borrowed; what clients call it, without a port */
         unsigned http_port, nbd_port;              /* nbd 0: no TCP */
         bool nbd_has_tls;                          /* with that certificate */
-        const char *certificate;                   /* borrowed; PEM; NULL: TLS is off */
+        struct certificate *certificate;           /* borrowed; NULL: TLS is off */
         void (*log)(void *user, const char *line); /* borrowed */
         void *user;                                /* borrowed; handed to log */
 };

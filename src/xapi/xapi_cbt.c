@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "cbt_log.h"
+#include "mem.h"
 #include "xapi_error.h"
 #include "xapi_inside.h"
 #include "xapi_method.h"
@@ -134,7 +135,8 @@ static bool list_changed_blocks(struct xapi_call *call) {
 
 static json_t *nbd_info(const struct xapi_call *call, const struct uuid *vdi) {
         const struct host *host = xapi_host(call);
-        const char *certificate = host->nbd_has_tls && host->certificate ? host->certificate : "";
+        AUTO_FREE char *certificate =
+                host->nbd_has_tls && host->certificate ? certificate_pem(host->certificate) : mem_text("");
         /* A secret: whoever has it reads the disk for as long as the session lives. */
         AUTO_FREE char *name = mem_format("/%s?session_id=%s", uuid_format(vdi).s, call->session);
 

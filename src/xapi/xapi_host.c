@@ -21,8 +21,9 @@ static bool list_methods(struct xapi_call *call) {
         return xapi_give(call, xapi_method_list());
 }
 
-static bool certificate(struct xapi_call *call) {
-        const char *pem = xapi_host(call)->certificate;
+static bool server_certificate(struct xapi_call *call) {
+        struct certificate *certificate = xapi_host(call)->certificate;
+        AUTO_FREE char *pem = certificate ? certificate_pem(certificate) : NULL;
 
         return pem ? xapi_give_text(call, pem) : xapi_fail_not_allowed(call, "TLS is off on this host");
 }
@@ -48,7 +49,8 @@ const struct xapi_method xapi_host_methods[] = {
         {"host.has_extension", extension_params, XAPI_GIVES(XAPI_BOOL), ROLE_READ_ONLY, XAPI_NOW,
          has_extension},
         {"host.list_methods", no_params, XAPI_GIVES(XAPI_STRINGS), ROLE_READ_ONLY, XAPI_NOW, list_methods},
-        {"host.get_server_certificate", host_params, XAPI_GIVES(XAPI_STRING), ROLE_READ_ONLY, 0, certificate},
+        {"host.get_server_certificate", host_params, XAPI_GIVES(XAPI_STRING), ROLE_READ_ONLY, 0,
+         server_certificate},
         {"pool.sync_database", no_params, XAPI_GIVES_NOTHING, ROLE_OPERATOR, 0, sync_database},
         {0},
 };

@@ -9,9 +9,11 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import unittest
+import xmlrpc.client
 
 from daemon import CATENA, CATENAD, DONE, FAILED, MIB, PATIENCE, TOP, USAGE, Case, needs
 
@@ -284,15 +286,31 @@ class Http(Case):
         url, = self.listening('http')
         shutil.copy(self.path('c.pem'), self.path('old.pem'))
         self.assertEqual(self.get(url + '/healthz', '--cacert', 'old.pem')[0], 200)
+        self.check_certificate_that_clients_are_told(url)
         self.make_certificate()
         self.daemon.send_signal(signal.SIGHUP)
         self.wait_for_log('info: reloaded')
         self.assertEqual(self.get(url + '/healthz', '--cacert', 'c.pem')[0], 200)
         self.assertLess(self.get(url + '/healthz', '--cacert', 'old.pem')[0], 0)
+        self.check_certificate_that_clients_are_told(url)
         os.unlink(self.path('k.pem'))
         self.daemon.send_signal(signal.SIGHUP)
         self.wait_for_log('error: reload: ')
         self.assertEqual(self.get(url + '/healthz', '--cacert', 'c.pem')[0], 200)
+
+    def check_certificate_that_clients_are_told(self, url):
+        """Both ways to learn it: the host's, and NBD's."""
+        with open(self.path('c.pem')) as f, open(self.path('state/admin-password')) as password:
+            pem, secret = f.read(), password.read().strip()
+        context = ssl.create_default_context(cafile=self.path('c.pem'))
+        with xmlrpc.client.ServerProxy(url, context=context) as host:
+            session = host.session.login_with_password('root', secret)['Value']
+            ref, = host.host.get_all(session)['Value']
+            self.assertEqual(host.host.get_server_certificate(session, ref)['Value'], pem)
+            sr = host.SR.get_all(session)['Value'][0]
+            vdi = host.VDI.create(session, {'SR': sr, 'virtual_size': str(8 * MIB)})['Value']
+            info, = host.VDI.get_nbd_info(session, vdi)['Value']
+            self.assertEqual(info['cert'], pem)
 
     def make_certificate(self):
         subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout',

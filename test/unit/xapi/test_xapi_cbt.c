@@ -125,6 +125,7 @@ static void what_cannot_be_compared_is_said_as_clients_know_it(void **state) {
 
 static void nbd_is_told_with_the_session_in_the_name(void **state) {
         struct house *house = *state;
+        AUTO(certificate_free) struct certificate *certificate = certificate_new("PEM");
         AUTO_FREE char *vdi = house_make_vdi(house, "web", BLOCK);
         AUTO_FREE char *name =
                 mem_format("/%s?session_id=%s", vdi + strlen(XAPI_REF_PREFIX), house->session.ref);
@@ -132,7 +133,7 @@ static void nbd_is_told_with_the_session_in_the_name(void **state) {
 
         assert_int_equal(json_array_size(house_ok(house, "VDI.get_nbd_info", json_pack("[s]", vdi))), 0);
         house->host.nbd_port = 10809;
-        house->host.certificate = "PEM";
+        house->host.certificate = certificate;
         info = json_array_get(house_ok(house, "VDI.get_nbd_info", json_pack("[s]", vdi)), 0);
         assert_string_equal(json_string_value(json_object_get(info, "exportname")), name);
         assert_string_equal(json_string_value(json_object_get(info, "address")), "192.0.2.7");

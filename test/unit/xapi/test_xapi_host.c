@@ -19,16 +19,21 @@ static void a_host_says_what_clients_ask_of_it(void **state) {
 
 static void what_it_has_not_it_says(void **state) {
         struct house *house = *state;
+        AUTO(certificate_free) struct certificate *certificate = certificate_new("a certificate");
         AUTO_FREE char *host = mem_text(xapi_ref_of(&house->host.uuid).s);
 
         house_fails(house, "host.call_plugin", json_pack("[s, s, s, {}]", host, "updater", "check"),
                     "XENAPI_MISSING_PLUGIN", "updater");
         house_fails(house, "host.get_server_certificate", json_pack("[s]", host), "OPERATION_NOT_ALLOWED",
                     NULL);
-        house->host.certificate = "a certificate";
+        house->host.certificate = certificate;
         assert_string_equal(
                 json_string_value(house_ok(house, "host.get_server_certificate", json_pack("[s]", host))),
                 "a certificate");
+        certificate_set(certificate, "another");
+        assert_string_equal(
+                json_string_value(house_ok(house, "host.get_server_certificate", json_pack("[s]", host))),
+                "another");
 }
 
 static void its_parts_name_each_other(void **state) {
