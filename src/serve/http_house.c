@@ -253,6 +253,10 @@ static json_t *sr_error(const struct err_note *note, const struct uuid *sr) {
                 return json_pack("[s, s, s]", "HANDLE_INVALID", "SR", ref.s);
         if (note->code == ERR_CORRUPT || note->code == ERR_CUT_SHORT || note->code == ERR_UNSUPPORTED)
                 return json_pack("[s, s]", "IMPORT_ERROR", note->text);
+        if (note->code == ERR_EXISTS)
+                return json_pack("[s, s]", "VM_TO_IMPORT_IS_NOT_NEWER_VERSION", note->text);
+        if (note->code == ERR_BUSY)
+                return json_pack("[s, s]", "OPERATION_NOT_ALLOWED", note->text);
         return http_task_error(note, sr);
 }
 

@@ -13,7 +13,7 @@ struct import {
         struct http_house *house; /* borrowed, outlives us */
         struct http_asker asker;
         char *sr_text; /* owned; NULL: not said */
-        bool restores;
+        bool restores, is_forced;
         const struct host_sr *sr; /* borrowed, outlives us */
         struct xva_inlet *inlet;  /* owned; NULL: not open, or over */
         struct uuid vm;           /* once committed */
@@ -53,6 +53,7 @@ static enum err open_inlet(struct import *import, struct err_note *note) {
         const struct xva_inlet_ask ask = {.host = http_house_host(import->house),
                                           .sr = import->sr,
                                           .restores = import->restores,
+                                          .is_forced = import->is_forced,
                                           .task = *task_uuid(import->asker.task)};
 
         return xva_inlet_new(&ask, &import->inlet, note);
@@ -134,13 +135,20 @@ static const struct http_inflow_ops flow_ops = {.open = flow_open,
 
 /* ---- what is asked for -------------------------------------------------------------------------- */
 
+static bool is_true(const struct http1_head *head, const char *parameter) {
+        const char *value = http1_parameter(head, parameter);
+
+        return value && strcasecmp(value, "true") == 0;
+}
+
 static void parse(struct import *import, const struct http1_head *head) {
-        const char *sr = http1_parameter(head, "sr_id"), *restore = http1_parameter(head, "restore");
+        const char *sr = http1_parameter(head, "sr_id");
 
         if (!sr)
                 sr = http1_parameter(head, "sr_uuid");
         import->sr_text = sr && *sr ? mem_text(sr) : NULL;
-        import->restores = restore && strcasecmp(restore, "true") == 0;
+        import->restores = is_true(head, "restore");
+        import->is_forced = is_true(head, "force");
 }
 
 static void begin(void *user, struct http_exchange *exchange) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A VM with its disks in, over HTTP, from an XVA, compressed or not.
  *
- *      PUT /import?session_id=[&sr_id= or sr_uuid=][&restore=true][&force=][&task_id=]
+ *      PUT /import?session_id=[&sr_id= or sr_uuid=][&restore=true][&force=true][&task_id=]
  *
  * Where no SR is named it is the pool's default SR, or the only one.  The task's result is an array of the
- * VM's reference.  restore: the VM's uuid as it was, if it is free, and its MACs.  A PUT of no bytes, without
+ * VM's reference.  restore and force: as xva_vm.h and xva_inlet.h have them.  A PUT of no bytes, without
  * a task, is a look whether this is the right host: it touches nothing.
  * All else is as http_inflow.h and xva_inlet.h have it.
  *

@@ -366,9 +366,36 @@ enum err vms_revert_again(struct host *host, struct vms_unfinished *plan, struct
         return vms_unfinished_drop(host, &plan->vm, note);
 }
 
+static bool is_made(const struct vms_parts *parts, const struct uuid *vdi) {
+        VEC_EACH (&parts->list, each) {
+                if (uuid_equal(&each->made, vdi))
+                        return true;
+        }
+        return false;
+}
+
+/* Where a VM was to be replaced, the record may still be the old one's. */
+static bool has_any(struct host *host, const json_t *vm, const struct vms_parts *made) {
+        json_t *refs = json_object_get(vm, "VBDs"), *ref;
+        struct uuid vbd, vdi;
+        size_t i;
+
+        json_array_foreach(refs, i, ref) {
+                AUTO(json_decref)
+                json_t *record = xapi_ref_parse(json_string_value(ref), &vbd)
+                                         ? objects_get(host->objects, XAPI_VBD, &vbd)
+                                         : NULL;
+
+                if (vms_refers_to(record, "VDI", &vdi) && is_made(made, &vdi))
+                        return true;
+        }
+        return made->list.n == 0;
+}
+
 /* A VM that has all its disks is whole; of any other nothing stays. */
 static enum err recover_made(struct host *host, struct vms_unfinished *plan, struct err_note *note) {
-        AUTO(json_decref) json_t *vm = objects_get(host->objects, XAPI_VM, &plan->vm);
+        AUTO(json_decref) json_t *there = objects_get(host->objects, XAPI_VM, &plan->vm);
+        const json_t *vm = has_any(host, there, &plan->parts) ? there : NULL;
         bool is_whole;
 
         if (vms_has_made(host, &plan->parts, &is_whole, note) ||

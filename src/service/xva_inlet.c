@@ -57,6 +57,7 @@ struct xva_inlet {
         struct xva_sum sum;
         char checksum[XVA_SHA1_SIZE + 1];
         size_t n_checksum;
+        unsigned n_wrong; /* blocks that were taken all the same */
 
         struct buf xml; /* owned; while it comes */
         bool has_ova, has_vm;
@@ -148,7 +149,8 @@ static enum err add_disks(struct xva_inlet *inlet, struct err_note *note) {
 }
 
 static enum err take_ova(struct xva_inlet *inlet, struct err_note *note) {
-        const struct xva_vm_ask ask = {.restores = inlet->ask.restores, .task = inlet->ask.task};
+        const struct xva_vm_ask ask = {
+                .restores = inlet->ask.restores, .is_forced = inlet->ask.is_forced, .task = inlet->ask.task};
         struct span xml = {inlet->xml.data, inlet->xml.n};
 
         inlet->has_ova = true;
@@ -222,9 +224,16 @@ static enum err begin_member(struct xva_inlet *inlet, struct err_note *note) {
 
 /* [A1] */
 static enum err check_block(struct xva_inlet *inlet, struct err_note *note) {
+        struct err_note why;
+        enum err err;
+
         inlet->checksum[inlet->n_checksum] = 0;
-        if (xva_sum_check(&inlet->sum, inlet->step.checksum, inlet->checksum, note))
-                return err_wrap(note, "%s/%08" PRIu64, inlet->walk.last.disk, inlet->walk.last.number);
+        err = xva_sum_check(&inlet->sum, inlet->step.checksum, inlet->checksum, &why);
+        if (err == ERR_CORRUPT && inlet->ask.is_forced)
+                inlet->n_wrong++;
+        else if (err)
+                return err_set(note, err, "%s/%08" PRIu64 ": %s", inlet->walk.last.disk,
+                               inlet->walk.last.number, why.text);
         return ERR_NONE;
 }
 
@@ -477,6 +486,18 @@ static enum err commit(struct xva_inlet *inlet, struct err_note *note) {
         return ERR_NONE;
 }
 
+/* Whoever forced it may not be who needs the disks. */
+static void tell_of_wrong(const struct xva_inlet *inlet) {
+        const struct host *host = inlet->ask.host;
+        AUTO_FREE char *line = NULL;
+
+        if (inlet->n_wrong == 0 || !host->log)
+                return;
+        line = mem_format("VM %s was imported with %u blocks that their checksums say are damaged",
+                          uuid_format(&inlet->vm.uuid).s, inlet->n_wrong);
+        host->log(host->user, line);
+}
+
 enum err xva_inlet_commit(struct xva_inlet *inlet, struct uuid *ret_vm, struct err_note *note) {
         enum err failed;
 
@@ -487,6 +508,7 @@ enum err xva_inlet_commit(struct xva_inlet *inlet, struct uuid *ret_vm, struct e
         if (failed)
                 return failed;
         inlet->has_vm = false;
+        tell_of_wrong(inlet);
         *ret_vm = inlet->vm.uuid;
         return ERR_NONE;
 }

@@ -7,7 +7,8 @@
  *      xva_inlet_commit(inlet, &refs, note)     durable, and seen
  *      xva_inlet_free(inlet)                    without a commit nothing has happened
  *
- *   [A1] every block is checked against its checksum; one that is wrong, missing or out of order ends it all
+ *   [A1] every block is checked against its checksum; one that is wrong, missing or out of order ends it all,
+ *        but for wrong ones where that is forced: those are counted and logged
  *   [A2] disks are seen by nobody before the commit, and where one cannot be, none is;
  *        after a crash vms_recover removes those that have no VM
  *
@@ -33,6 +34,7 @@ struct xva_inlet_ask {
         struct host *host;        /* borrowed */
         const struct host_sr *sr; /* borrowed; where the disks go */
         bool restores;            /* as xva_vm.h has it */
+        bool is_forced;           /* likewise; and blocks that are wrong by their checksum are taken */
         struct uuid task;         /* null: none */
 };
 

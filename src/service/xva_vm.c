@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "mem.h"
-#include "vms.h"
 #include "xva_records.h"
 
 /* ---- finding --------------------------------------------------------------------------------- */
@@ -129,9 +128,15 @@ static struct uuid new_uuid(const struct xva_vm *vm) {
         return uuid_from_random(dice);
 }
 
-static json_t *vm_record(const struct xva_vm *vm) {
-        json_t *record = record_from(XAPI_VM, json_object_get(vm->object, "snapshot"), &vm->uuid);
+static json_int_t version_of(const json_t *record) {
+        return json_integer_value(json_object_get(record, "version"));
+}
 
+static json_t *vm_record(const struct xva_vm *vm) {
+        const json_t *from = json_object_get(vm->object, "snapshot");
+        json_t *record = record_from(XAPI_VM, from, &vm->uuid);
+
+        json_object_set_new(record, "version", json_integer(vm->ask.restores ? version_of(from) + 1 : 0));
         json_object_set_new(record, "power_state", json_string("Halted"));
         json_object_set_new(record, "allowed_operations", vms_allowed_operations(record));
         return record;
@@ -139,29 +144,64 @@ static json_t *vm_record(const struct xva_vm *vm) {
 
 /* ---- beginning ------------------------------------------------------------------------------- */
 
-static struct uuid choose_uuid(const struct xva_vm *vm, struct objects_change *change) {
+static struct uuid choose_uuid(const struct xva_vm *vm) {
         struct uuid uuid;
-        json_t *there;
 
         if (!vm->ask.restores ||
             !uuid_parse(text_of(json_object_get(vm->object, "snapshot"), "uuid"), &uuid) ||
             uuid_is_null(&uuid))
                 return new_uuid(vm);
-        there = objects_change_get(change, XAPI_VM, &uuid);
-        json_decref(there);
-        return there ? new_uuid(vm) : uuid;
+        return uuid;
+}
+
+static enum err check_replaceable(const struct xva_vm *vm, const json_t *there, struct err_note *note) {
+        const char *name = text_of(there, "name_label"), *state = text_of(there, "power_state");
+        json_int_t version = version_of(json_object_get(vm->object, "snapshot"));
+
+        if (json_is_true(json_object_get(there, "is_a_snapshot")))
+                return err_set(note, ERR_BUSY, "VM %s, which has the uuid %s, is a snapshot", name,
+                               uuid_format(&vm->uuid).s);
+        if (strcmp(state, "Halted") != 0)
+                return err_set(note, ERR_BUSY, "VM %s, which would be replaced, is %s: halt it first", name,
+                               state);
+        if (!vm->ask.is_forced && version_of(there) >= version)
+                return err_set(note, ERR_EXISTS,
+                               "VM %s is there, of version %" JSON_INTEGER_FORMAT
+                               ", and the archive's is %" JSON_INTEGER_FORMAT
+                               ": only a forced import replaces it",
+                               name, version_of(there), version);
+        return ERR_NONE;
+}
+
+static enum err begin_replacing(struct xva_vm *vm, struct err_note *note) {
+        AUTO(vms_operation_end) struct vms_operation operation = {0};
+        AUTO(json_decref) json_t *there = NULL;
+
+        if (vms_operation_begin(vm->host, &vm->uuid, "import", &operation, note) ||
+            vms_check_blocked(vm->host, &vm->uuid, "destroy", note))
+                return note->code;
+        there = objects_get(vm->host->objects, XAPI_VM, &vm->uuid);
+        if (check_replaceable(vm, there, note))
+                return note->code;
+        vm->replaces = operation;
+        operation = (struct vms_operation){0};
+        return ERR_NONE;
 }
 
 enum err xva_vm_begin(struct xva_vm *vm, struct host *host, const struct xva_ova *ova,
                       const struct xva_vm_ask *ask, struct err_note *note) {
+        AUTO(json_decref) json_t *there = NULL;
         struct objects_change *change;
         json_t *record;
 
         *vm = (struct xva_vm){.host = host, .ova = ova, .ask = *ask, .object = xva_vm_find(ova)};
         if (!vm->object)
                 return err_set(note, ERR_CORRUPT, "ova.xml: there is no VM");
+        vm->uuid = choose_uuid(vm);
+        there = objects_get(host->objects, XAPI_VM, &vm->uuid);
+        if (there)
+                return begin_replacing(vm, note);
         objects_begin(host->objects, &change);
-        vm->uuid = choose_uuid(vm, change);
         record = vm_record(vm);
         if (!uuid_is_null(&ask->task))
                 json_object_set_new(record, "current_operations",
@@ -175,6 +215,10 @@ void xva_vm_abort(struct xva_vm *vm) {
         struct objects_change *change;
         struct err_note ignored;
 
+        if (vm->replaces.host) {
+                vms_operation_end(&vm->replaces);
+                return;
+        }
         objects_begin(vm->host->objects, &change);
         (void)objects_remove(change, XAPI_VM, &vm->uuid);
         objects_change_is_volatile(change);
@@ -284,12 +328,24 @@ static void put_vif(const struct xva_vm *vm, struct objects_change *change, cons
         objects_put(change, XAPI_VIF, &uuid, record);
 }
 
+/* What hangs on its uuid is the new one's from now on. */
+static void remove_replaced(struct xva_vm *vm, struct objects_change *change, json_t *of_vm) {
+        static const char *const kept[] = {"snapshots", "parent", "children"};
+        AUTO(json_decref) json_t *there = objects_change_get(change, XAPI_VM, &vm->uuid);
+
+        vms_remove_parts(change, there);
+        for (unsigned i = 0; i < sizeof kept / sizeof *kept; i++)
+                json_object_set(of_vm, kept[i], json_object_get(there, kept[i]));
+}
+
 enum err xva_vm_commit(struct xva_vm *vm, const struct xva_vm_disk *disks, size_t n, struct err_note *note) {
         json_t *of_vm = vm_record(vm), *object;
         struct objects_change *change;
         size_t i;
 
         objects_begin(vm->host->objects, &change);
+        if (vm->replaces.host)
+                remove_replaced(vm, change, of_vm);
         json_array_foreach(vm->ova->objects, i, object) {
                 const json_t *from = json_object_get(object, "snapshot");
 
@@ -301,5 +357,8 @@ enum err xva_vm_commit(struct xva_vm *vm, const struct xva_vm_disk *disks, size_
                         put_vif(vm, change, from, of_vm);
         }
         objects_put(change, XAPI_VM, &vm->uuid, of_vm);
-        return objects_commit(change, NULL, note);
+        if (objects_commit(change, NULL, note))
+                return note->code;
+        vms_operation_end(&vm->replaces);
+        return ERR_NONE;
 }

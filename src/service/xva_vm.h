@@ -10,18 +10,24 @@
  * same name, or made.  Its MAC is another unless the VM is restored.
  * After a crash before the commit it is gone.
  *
- * Errors: ERR_CORRUPT: there is no VM in it; those of objects.
+ * One that is restored has its uuid as it was.  A VM that has that uuid is replaced by the commit, and is
+ * what it was until then: it must be halted, and of a lower version, which counts how often a VM was
+ * restored.  Its disks stay, and belong to no VM; its snapshots stay as well.
+ *
+ * Errors: ERR_CORRUPT: there is no VM in it; ERR_EXISTS: the one to replace is not of a lower version;
+ * ERR_BUSY: it is not halted, or a verb works on it; ERR_DENIED: blocked; those of objects.
  * Threads: any, one at a time.  Ownership: host and ova outlive it.
  */
 #ifndef SERVICE_XVA_VM_H
 #define SERVICE_XVA_VM_H
 
-#include "host.h"
+#include "vms_inside.h"
 #include "xva.h"
 #include "xva_ova.h"
 
 struct xva_vm_ask {
-        bool restores;    /* its uuid as it was, if it is free, and its MACs */
+        bool restores;    /* its uuid as it was, and its MACs */
+        bool is_forced;   /* whatever the version of the one that is replaced */
         struct uuid task; /* null: none */
 };
 
@@ -29,8 +35,9 @@ struct xva_vm {
         struct host *host;         /* borrowed */
         const struct xva_ova *ova; /* borrowed */
         struct xva_vm_ask ask;
-        const json_t *object; /* borrowed from ova: the VM */
-        struct uuid uuid;     /* in this host */
+        const json_t *object;          /* borrowed from ova: the VM */
+        struct uuid uuid;              /* in this host */
+        struct vms_operation replaces; /* on the VM that has that uuid; host NULL: nobody has */
 };
 
 /* A disk of the archive, and what it has become. */

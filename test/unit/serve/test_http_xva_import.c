@@ -177,6 +177,8 @@ static void what_cannot_be_taken_is_answered_at_once_and_nothing_stays(void **st
                 const char *says, *error;
         } cases[] = {
                 {"", 3 * 1024 * 1024, NULL, 400, "its checksum is", "IMPORT_ERROR"},
+                {"&force=TRUE", 0, "<html>", 400, "this is no XVA", "IMPORT_ERROR"},
+                {"&restore=true", 0, NULL, 409, "is busy: export", "OPERATION_NOT_ALLOWED"},
                 {"", 0, "<html>", 400, "this is no XVA", "IMPORT_ERROR"},
                 {"", 0, "\x28\xb5\x2f\xfd junk junk junk junk", 400, "zstd", "IMPORT_ERROR"},
                 {"&sr_id=OpaqueRef:00000000-0000-4000-8000-000000000001", 0, NULL, 404, "not of this host",
@@ -207,6 +209,22 @@ static void what_cannot_be_taken_is_answered_at_once_and_nothing_stays(void **st
                 assert_nothing_came(&kit);
                 vm_kit_fini(&kit);
         }
+}
+
+static void damage_is_taken_where_that_is_forced(void **state) {
+        AUTO_FREE char *length = NULL;
+        struct vm_kit kit;
+        const char *unused;
+
+        (void)state;
+        vm_kit_init(&kit);
+        length = length_header(kit.archive.n);
+        kit.archive.data[3 * 1024 * 1024] ^= 1;
+        put(&kit, &net_weather_fine, "&force=true", length, kit.archive.data, kit.archive.n);
+        assert_int_equal(stream_kit_status(&kit.of), 200);
+        assert_string_equal(stream_kit_task(&kit.of, &unused), "success");
+        assert_int_equal(objects_count(kit.of.objects, XAPI_VM), 2);
+        vm_kit_fini(&kit);
 }
 
 static void a_body_that_ends_early_leaves_nothing(void **state) {
@@ -318,6 +336,7 @@ int main(void) {
                 cmocka_unit_test(the_length_need_not_be_known),
                 cmocka_unit_test(the_default_sr_of_the_pool_is_taken_where_none_is_named),
                 cmocka_unit_test(what_cannot_be_taken_is_answered_at_once_and_nothing_stays),
+                cmocka_unit_test(damage_is_taken_where_that_is_forced),
                 cmocka_unit_test(a_body_that_ends_early_leaves_nothing),
                 cmocka_unit_test(a_sender_may_pause_for_days_and_be_seen),
                 cmocka_unit_test(a_task_that_is_cancelled_ends_it),

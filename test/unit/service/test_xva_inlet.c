@@ -7,9 +7,14 @@
 
 static const struct uuid task = {{9, 9}};
 
-static struct xva_inlet *begin(struct world *w, bool restores) {
-        const struct xva_inlet_ask ask = {
-                .host = &w->host, .sr = &w->of_host, .restores = restores, .task = task};
+enum { PLAIN = 0, RESTORES = 1, FORCED = 2 };
+
+static struct xva_inlet *begin(struct world *w, unsigned how) {
+        const struct xva_inlet_ask ask = {.host = &w->host,
+                                          .sr = &w->of_host,
+                                          .restores = how & RESTORES,
+                                          .is_forced = how & FORCED,
+                                          .task = task};
         struct xva_inlet *inlet;
         struct err_note note = {0};
 
@@ -18,9 +23,9 @@ static struct xva_inlet *begin(struct world *w, bool restores) {
 }
 
 /* All of it, in pieces of n bytes, up to its end or an error. */
-static enum err import(struct world *w, struct span data, size_t n, bool restores, struct uuid *ret,
+static enum err import(struct world *w, struct span data, size_t n, unsigned how, struct uuid *ret,
                        struct err_note *note) {
-        AUTO(xva_inlet_free) struct xva_inlet *inlet = begin(w, restores);
+        AUTO(xva_inlet_free) struct xva_inlet *inlet = begin(w, how);
 
         for (size_t at = 0; at < data.n && !xva_inlet_is_whole(inlet); at += n)
                 if (xva_inlet_push(inlet, data.data + at, (size_t)min_u64(n, data.n - at), note))
@@ -83,7 +88,7 @@ static void what_went_out_comes_in_in_pieces_of_any_size(void **state) {
                 struct err_note note = {0};
                 struct uuid vm;
 
-                assert_ok(import(&w, span_of(&archive), pieces[i], false, &vm, &note));
+                assert_ok(import(&w, span_of(&archive), pieces[i], PLAIN, &vm, &note));
                 assert_same_vm(&w, &vm, &archive);
         }
         world_fini(&w);
@@ -111,11 +116,11 @@ static void compressed_archives_are_recognised(void **state) {
                                              PACK_ROOM(piece), &n, &note));
                         buf_add(&packed, frame, n);
                 }
-                assert_ok(import(&w, span_of(&packed), i % 2 ? 7 : 10000, false, &vm, &note));
+                assert_ok(import(&w, span_of(&packed), i % 2 ? 7 : 10000, PLAIN, &vm, &note));
                 assert_same_vm(&w, &vm, &archive);
                 /* Its last byte is missing. */
                 assert_int_equal(
-                        import(&w, (struct span){packed.data, packed.n - 1}, 5000, false, &vm, &note),
+                        import(&w, (struct span){packed.data, packed.n - 1}, 5000, PLAIN, &vm, &note),
                         ERR_CUT_SHORT);
         }
         world_fini(&w);
@@ -132,7 +137,7 @@ static void the_vm_has_its_records_with_new_names(void **state) {
         (void)state;
         world_init(&w);
         archive = archive_of(&w);
-        assert_ok(import(&w, span_of(&archive), 100000, false, &vm, &note));
+        assert_ok(import(&w, span_of(&archive), 100000, PLAIN, &vm, &note));
         assert_false(uuid_equal(&vm, &w.vm));
         {
                 AUTO(json_decref) json_t *of_vm = objects_get(w.objects, XAPI_VM, &vm);
@@ -171,33 +176,126 @@ static void the_vm_has_its_records_with_new_names(void **state) {
         world_fini(&w);
 }
 
-static void a_vm_that_is_restored_has_its_uuid_where_it_is_free(void **state) {
+/* Of the VM that is there; nobody works on it. */
+static void set_vm(struct world *w, int version, const char *state) {
+        struct objects_change *change;
+        struct err_note note = {0};
+
+        objects_begin(w->objects, &change);
+        (void)objects_set(change, XAPI_VM, &w->vm, "current_operations", json_object());
+        (void)objects_set(change, XAPI_VM, &w->vm, "version", json_integer(version));
+        (void)objects_set(change, XAPI_VM, &w->vm, "power_state", json_string(state));
+        assert_ok(objects_commit(change, NULL, &note));
+}
+
+static unsigned n_vifs_with_the_old_mac(struct world *w) {
+        AUTO(json_decref) json_t *all = objects_all(w->objects, XAPI_VIF);
+        const char *ref;
+        unsigned n = 0;
+        json_t *vif;
+
+        json_object_foreach(all, ref, vif) {
+                n += strcmp(json_string_value(json_object_get(vif, "MAC")), "02:11:22:33:44:55") == 0;
+        }
+        return n;
+}
+
+static void a_vm_that_is_restored_has_its_uuid(void **state) {
         AUTO(buf_fini) struct buf archive = {0};
-        AUTO(json_decref) json_t *all = NULL;
         struct objects_change *change;
         struct err_note note = {0};
         struct uuid vm, network = xva_kit_uuid(2);
-        unsigned n_same = 0;
         struct world w;
-        const char *ref;
-        json_t *vif;
 
         (void)state;
         world_init(&w);
+        set_vm(&w, 4, "Halted");
         archive = archive_of(&w);
-        assert_ok(import(&w, span_of(&archive), 100000, true, &vm, &note));
-        assert_false(uuid_equal(&vm, &w.vm));
         objects_begin(w.objects, &change);
         assert_true(objects_remove(change, XAPI_VM, &w.vm));
         assert_true(objects_remove(change, XAPI_NETWORK, &network));
         assert_ok(objects_commit(change, NULL, &note));
-        assert_ok(import(&w, span_of(&archive), 100000, true, &vm, &note));
+        assert_ok(import(&w, span_of(&archive), 100000, RESTORES, &vm, &note));
         assert_true(uuid_equal(&vm, &w.vm));
         assert_int_equal(objects_count(w.objects, XAPI_NETWORK), 1);
-        all = objects_all(w.objects, XAPI_VIF);
-        json_object_foreach(all, ref, vif) n_same +=
-                strcmp(json_string_value(json_object_get(vif, "MAC")), "02:11:22:33:44:55") == 0;
-        assert_int_equal(n_same, 3);
+        assert_int_equal(n_vifs_with_the_old_mac(&w), 2);
+        {
+                AUTO(json_decref) json_t *version = vm_field(&w, &vm, "version");
+
+                assert_int_equal(json_integer_value(version), 5);
+        }
+        world_fini(&w);
+}
+
+/* Its disks stay and belong to nobody. */
+static void assert_replaced(struct world *w, const struct uuid *vm) {
+        AUTO(json_decref) json_t *operations = vm_field(w, vm, "current_operations");
+        AUTO(json_decref) json_t *vbds = vm_field(w, vm, "VBDs");
+
+        assert_true(uuid_equal(vm, &w->vm));
+        assert_int_equal(json_object_size(operations), 0);
+        assert_int_equal(json_array_size(vbds), WORLD_DISKS + 1);
+        assert_int_equal(objects_count(w->objects, XAPI_VM), 1);
+        assert_int_equal(objects_count(w->objects, XAPI_VBD), WORLD_DISKS + 1);
+        assert_int_equal(objects_count(w->objects, XAPI_VIF), 1);
+        assert_int_equal(n_vifs_with_the_old_mac(w), 1);
+        for (unsigned i = 0; i < WORLD_DISKS; i++) {
+                AUTO(json_decref) json_t *of_old = objects_field(w->objects, XAPI_VDI, &w->vdis[i], "VBDs");
+
+                assert_int_equal(json_array_size(of_old), 0);
+                assert_non_null(sr_get_vdi(w->sr, &w->vdis[i]));
+        }
+}
+
+static void a_vm_is_replaced_by_a_newer_one_or_where_that_is_forced(void **state) {
+        static const struct {
+                const char *state; /* borrowed, static */
+                int version;
+                unsigned how;
+                enum err err;
+        } rows[] = {
+                {"Running", 3, RESTORES, ERR_BUSY},         {"Running", 3, RESTORES | FORCED, ERR_BUSY},
+                {"Suspended", 3, RESTORES, ERR_BUSY},       {"Halted", 4, RESTORES, ERR_EXISTS},
+                {"Halted", 5, RESTORES, ERR_EXISTS},        {"Halted", 3, RESTORES, ERR_NONE},
+                {"Halted", 5, RESTORES | FORCED, ERR_NONE},
+        };
+
+        (void)state;
+        for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+                AUTO(buf_fini) struct buf archive = {0};
+                struct err_note note = {0};
+                struct world w;
+                struct uuid vm;
+
+                world_init(&w);
+                set_vm(&w, 4, "Halted");
+                archive = archive_of(&w);
+                set_vm(&w, rows[i].version, rows[i].state);
+                assert_int_equal(import(&w, span_of(&archive), 100000, rows[i].how, &vm, &note), rows[i].err);
+                if (rows[i].err)
+                        assert_nothing_came(&w);
+                else
+                        assert_replaced(&w, &vm);
+                world_fini(&w);
+        }
+}
+
+static void a_vm_that_is_to_be_replaced_is_what_it_was_until_then(void **state) {
+        AUTO(buf_fini) struct buf archive = {0};
+        struct xva_inlet *inlet;
+        struct err_note note = {0};
+        struct world w;
+
+        (void)state;
+        world_init(&w);
+        archive = archive_of(&w);
+        set_vm(&w, -1, "Halted");
+        inlet = begin(&w, RESTORES);
+        assert_ok(xva_inlet_push(inlet, archive.data, archive.n / 2, &note));
+        assert_int_equal(vms_destroy(&w.host, &w.vm, false, &note), ERR_BUSY);
+        xva_inlet_free(inlet);
+        assert_nothing_came(&w);
+        assert_ok(vms_destroy(&w.host, &w.vm, false, &note));
         world_fini(&w);
 }
 
@@ -214,7 +312,7 @@ static void a_vm_is_seen_while_it_comes_and_goes_with_the_import(void **state) {
         (void)state;
         world_init(&w);
         archive = archive_of(&w);
-        inlet = begin(&w, false);
+        inlet = begin(&w, PLAIN);
         assert_ok(xva_inlet_push(inlet, archive.data, archive.n / 2, &note));
         all = objects_all(w.objects, XAPI_VM);
         assert_int_equal(json_object_size(all), 2);
@@ -264,10 +362,36 @@ static void any_damage_is_noticed_and_nothing_stays(void **state) {
                 struct uuid vm;
 
                 archive.data[places[i]] ^= 1;
-                assert_int_equal(import(&w, span_of(&archive), 65536, false, &vm, &note), ERR_CORRUPT);
+                assert_int_equal(import(&w, span_of(&archive), 65536, PLAIN, &vm, &note), ERR_CORRUPT);
                 assert_nothing_came(&w);
                 archive.data[places[i]] ^= 1;
         }
+        world_fini(&w);
+}
+
+static void take_line(void *user, const char *line) {
+        snprintf(user, 200, "%s", line);
+}
+
+static void a_block_that_is_wrong_is_taken_where_that_is_forced_and_told_of(void **state) {
+        AUTO(buf_fini) struct buf archive = {0};
+        struct err_note note = {0};
+        char line[200] = "";
+        struct world w;
+        struct uuid vm;
+
+        (void)state;
+        world_init(&w);
+        w.host.log = take_line;
+        w.host.user = line;
+        archive = archive_of(&w);
+        assert_ok(import(&w, span_of(&archive), 65536, FORCED, &vm, &note));
+        assert_string_equal(line, "");
+        archive.data[member_at(&archive, 1) + TAR_BLOCK + 77] ^= 1;
+        assert_ok(import(&w, span_of(&archive), 65536, FORCED, &vm, &note));
+        assert_non_null(strstr(line, "with 1 blocks"));
+        assert_int_equal(import(&w, (struct span){archive.data, archive.n / 2}, 65536, FORCED, &vm, &note),
+                         ERR_CUT_SHORT);
         world_fini(&w);
 }
 
@@ -286,7 +410,7 @@ static void a_cut_anywhere_leaves_nothing(void **state) {
 
                 dice = dice * 1664525 + 1013904223;
                 n = i < 20 ? member_at(&archive, i) : dice % (archive.n - TAR_END_SIZE);
-                assert_true(import(&w, (struct span){archive.data, n}, 1 << 20, false, &vm, &note) !=
+                assert_true(import(&w, (struct span){archive.data, n}, 1 << 20, PLAIN, &vm, &note) !=
                             ERR_NONE);
                 assert_nothing_came(&w);
         }
@@ -303,7 +427,7 @@ static void the_end_of_the_archive_may_be_missing(void **state) {
         (void)state;
         world_init(&w);
         archive = archive_of(&w);
-        assert_ok(import(&w, (struct span){archive.data, archive.n - TAR_END_SIZE}, 1 << 20, false, &vm,
+        assert_ok(import(&w, (struct span){archive.data, archive.n - TAR_END_SIZE}, 1 << 20, PLAIN, &vm,
                          &note));
         assert_same_vm(&w, &vm, &archive);
         world_fini(&w);
@@ -332,19 +456,19 @@ static void members_out_of_order_or_unknown_are_refused(void **state) {
         buf_add(&swapped, archive.data + at[3], at[5] - at[3]);
         buf_add(&swapped, archive.data + at[1], at[3] - at[1]);
         buf_add(&swapped, archive.data + at[5], archive.n - at[5]);
-        assert_int_equal(import(&w, span_of(&swapped), 1 << 20, false, &vm, &note), ERR_CORRUPT);
+        assert_int_equal(import(&w, span_of(&swapped), 1 << 20, PLAIN, &vm, &note), ERR_CORRUPT);
         /* A block without its checksum. */
         buf_add(&twice, archive.data, at[2]);
         buf_add(&twice, archive.data + at[3], archive.n - at[3]);
-        assert_int_equal(import(&w, span_of(&twice), 1 << 20, false, &vm, &note), ERR_CORRUPT);
+        assert_int_equal(import(&w, span_of(&twice), 1 << 20, PLAIN, &vm, &note), ERR_CORRUPT);
         buf_add(&unknown, archive.data, at[1]);
         add_member(&unknown, "Ref:77/00000000", "x", 1);
-        assert_int_equal(import(&w, span_of(&unknown), 1 << 20, false, &vm, &note), ERR_CORRUPT);
+        assert_int_equal(import(&w, span_of(&unknown), 1 << 20, PLAIN, &vm, &note), ERR_CORRUPT);
         /* It does not begin with ova.xml; it is no tar. */
         buf_add(&none, archive.data + at[1], archive.n - at[1]);
-        assert_int_equal(import(&w, span_of(&none), 1 << 20, false, &vm, &note), ERR_CORRUPT);
+        assert_int_equal(import(&w, span_of(&none), 1 << 20, PLAIN, &vm, &note), ERR_CORRUPT);
         assert_non_null(strstr(note.text, "this is no XVA"));
-        assert_int_equal(import(&w, (struct span){archive.data + 512, 5000}, 100, false, &vm, &note),
+        assert_int_equal(import(&w, (struct span){archive.data + 512, 5000}, 100, PLAIN, &vm, &note),
                          ERR_CORRUPT);
         assert_non_null(strstr(note.text, "this is no XVA"));
         assert_nothing_came(&w);
@@ -386,7 +510,7 @@ static void archives_of_other_hosts_come_in(void **state) {
         add_member(&archive, "Ref:2/00000001", zeros, 512);
         add_member(&archive, "Ref:2/00000001.checksum", sha1_of_zeros, 40);
         (void)buf_extend(&archive, 10240);
-        assert_ok(import(&w, span_of(&archive), 999, false, &vm, &note));
+        assert_ok(import(&w, span_of(&archive), 999, PLAIN, &vm, &note));
         {
                 AUTO(json_decref) json_t *name = vm_field(&w, &vm, "name_label");
                 AUTO(json_decref) json_t *memory = vm_field(&w, &vm, "memory_target");
@@ -449,7 +573,7 @@ static void one_failure_anywhere_leaves_all_or_nothing(void **state) {
                         enum err err;
 
                         io_sim_fail_at(w.io, n, errs[i], false);
-                        err = import(&w, span_of(&archive), 1 << 20, false, &vm, &note);
+                        err = import(&w, span_of(&archive), 1 << 20, PLAIN, &vm, &note);
                         has_fired = io_sim_fired(w.io);
                         io_sim_heal(w.io);
                         n_failed += err != ERR_NONE;
@@ -479,29 +603,42 @@ static void restart(struct world *w, uint64_t seed) {
         assert_ok(vms_recover(&w->host, &note));
 }
 
+/* Whether the VM has the disks that it had at first. */
+static bool has_first_disk(struct world *w) {
+        AUTO(json_decref) json_t *vbds = vm_field(w, &w->vm, "VBDs");
+        struct uuid vbd, vdi = {{0}};
+
+        assert_true(xapi_ref_parse(json_string_value(json_array_get(vbds, 0)), &vbd));
+        AUTO(json_decref) json_t *ref = objects_field(w->objects, XAPI_VBD, &vbd, "VDI");
+
+        return xapi_ref_parse(json_string_value(ref), &vdi) && uuid_equal(&vdi, &w->vdis[0]);
+}
+
 /* False: the commit ended before the n-th call. */
-static bool crash_once(uint64_t n) {
+static bool crash_once(uint64_t n, unsigned how) {
         AUTO(buf_fini) struct buf archive = {0};
         struct xva_inlet *inlet;
         struct err_note note = {0};
         bool is_done, has_died;
         struct world w;
         struct uuid vm;
-        size_t n_vms;
+        size_t n_new;
 
         world_init(&w);
         w.vm = xva_kit_vm(w.objects, &w.of_host.uuid, w.vdis, 2);
         archive = archive_of(&w);
-        inlet = begin(&w, false);
+        set_vm(&w, 0, "Halted");
+        inlet = begin(&w, how);
         assert_ok(xva_inlet_push(inlet, archive.data, archive.n, &note));
         io_sim_die_at(w.io, n, n % 2 ? IO_SIM_BEFORE : IO_SIM_DURING);
         is_done = !xva_inlet_commit(inlet, &vm, &note);
         has_died = io_sim_is_dead(w.io);
         xva_inlet_free(inlet);
         restart(&w, n);
-        n_vms = objects_count(w.objects, XAPI_VM);
-        assert_true(n_vms == 2 || (n_vms == 1 && !is_done));
-        assert_int_equal(sr_n_vdis(w.sr), WORLD_DISKS + 2 * (n_vms - 1));
+        n_new = sr_n_vdis(w.sr) - WORLD_DISKS;
+        assert_true(n_new == 2 || (n_new == 0 && !is_done));
+        assert_int_equal(objects_count(w.objects, XAPI_VM), n_new && !(how & RESTORES) ? 2 : 1);
+        assert_true(!(how & RESTORES) || has_first_disk(&w) == (n_new == 0));
         if (is_done)
                 assert_same_vm(&w, &vm, &archive);
         world_fini(&w);
@@ -509,12 +646,16 @@ static bool crash_once(uint64_t n) {
 }
 
 static void a_crash_anywhere_leaves_all_or_nothing(void **state) {
-        uint64_t n = 1;
+        static const unsigned hows[] = {PLAIN, RESTORES | FORCED};
 
         (void)state;
-        while (crash_once(n))
-                n++;
-        assert_true(n > 20);
+        for (unsigned i = 0; i < 2; i++) {
+                uint64_t n = 1;
+
+                while (crash_once(n, hows[i]))
+                        n++;
+                assert_true(n > 20);
+        }
 }
 
 int main(void) {
@@ -522,9 +663,12 @@ int main(void) {
                 cmocka_unit_test(what_went_out_comes_in_in_pieces_of_any_size),
                 cmocka_unit_test(compressed_archives_are_recognised),
                 cmocka_unit_test(the_vm_has_its_records_with_new_names),
-                cmocka_unit_test(a_vm_that_is_restored_has_its_uuid_where_it_is_free),
+                cmocka_unit_test(a_vm_that_is_restored_has_its_uuid),
+                cmocka_unit_test(a_vm_is_replaced_by_a_newer_one_or_where_that_is_forced),
+                cmocka_unit_test(a_vm_that_is_to_be_replaced_is_what_it_was_until_then),
                 cmocka_unit_test(a_vm_is_seen_while_it_comes_and_goes_with_the_import),
                 cmocka_unit_test(any_damage_is_noticed_and_nothing_stays),
+                cmocka_unit_test(a_block_that_is_wrong_is_taken_where_that_is_forced_and_told_of),
                 cmocka_unit_test(a_cut_anywhere_leaves_nothing),
                 cmocka_unit_test(the_end_of_the_archive_may_be_missing),
                 cmocka_unit_test(members_out_of_order_or_unknown_are_refused),
