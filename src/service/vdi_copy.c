@@ -115,7 +115,7 @@ static enum err copy_row(const struct vdi_copy *copy, const struct vdi_row *row,
 
 static void make_row(const struct vdi *vdi, struct vdi_row *ret) {
         vdi_row_copy(&vdi->row, ret);
-        if (strcmp(ret->name, uuid_format(&ret->uuid).s) == 0)
+        if (!vdi_row_has_name(ret))
                 *ret->name = 0; /* it has none: so will the copy */
         ret->is_snapshot = false;
         ret->snapshot_of = (struct uuid){0};

@@ -86,7 +86,7 @@ static enum err name_asks(struct group *group, struct err_note *note) {
                 if (!vdi)
                         return err_set(note, ERR_NOT_FOUND, "no VDI %s in SR %s", uuid_format(&each->vdi).s,
                                        sr_where(group->sr->sr));
-                if (strcmp(vdi->row.name, uuid_format(&each->vdi).s) != 0)
+                if (vdi_row_has_name(&vdi->row))
                         each->options.name = mem_text(vdi->row.name);
                 each->options.description = mem_text(vdi->row.description);
         }

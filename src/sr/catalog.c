@@ -186,6 +186,10 @@ void vdi_row_copy(const struct vdi_row *row, struct vdi_row *ret) {
         ret->extra = json_incref(row->extra);
 }
 
+bool vdi_row_has_name(const struct vdi_row *row) {
+        return strcmp(row->name, uuid_format(&row->uuid).s) != 0;
+}
+
 json_t *vdi_row_to_json(const struct vdi_row *row) {
         json_t *json = row->extra ? json_copy(row->extra) : json_object();
         json_t *tags = json_array();

@@ -48,7 +48,7 @@ DEFINE_AUTO_IN_PLACE(struct sr_row, sr_row_fini);
 
 struct vdi_row {
         struct uuid uuid;
-        char *name;              /* owned */
+        char *name;              /* owned; its uuid's text: it has none */
         char *description;       /* owned */
         VEC(char *) tags;        /* owned, and each tag */
         bool is_snapshot;        /* never written */
@@ -64,6 +64,7 @@ struct vdi_row {
 void vdi_row_fini(struct vdi_row *);
 void vdi_row_copy(const struct vdi_row *, struct vdi_row *ret);
 DEFINE_AUTO_IN_PLACE(struct vdi_row, vdi_row_fini);
+bool vdi_row_has_name(const struct vdi_row *);
 json_t *vdi_row_to_json(
         const struct vdi_row *); /* the caller's reference; without the uuid, which is its key */
 void vdi_row_from_json(json_t *, const struct uuid *, struct vdi_row *ret);

@@ -223,7 +223,7 @@ static void put_row(json_t *record, const struct vdi_row *row, bool has_origin) 
         if (row->is_metadata) /* what it was before is the client's to say */
                 json_object_set_new(record, "type", json_string("cbt_metadata"));
 
-        json_object_set_new(record, "name_label", json_of_text(row->name));
+        json_object_set_new(record, "name_label", json_of_text(vdi_row_has_name(row) ? row->name : ""));
         json_object_set_new(record, "name_description", json_of_text(row->description));
         json_object_set_new(record, "tags", tags_of(row));
         json_object_set_new(record, "is_a_snapshot", json_boolean(row->is_snapshot));

@@ -195,6 +195,34 @@ static void names_are_the_srs_to_remember(void **state) {
         assert_true(house_field_is(house, "SR", sr, "name_label", json_string("mine")));
 }
 
+static const char *name_in_the_sr(struct house *house, const char *ref) {
+        struct uuid vdi;
+
+        assert_true(xapi_ref_parse(ref, &vdi));
+        return sr_get_vdi(house->srs[0].sr, &vdi)->row.name;
+}
+
+/* The command calls it by its uuid; clients see that it has none, and neither has what is made of it. */
+static void a_disk_without_a_name_has_none(void **state) {
+        struct house *house = *state;
+        AUTO_FREE char *vdi = house_make_vdi(house, "", BLOCK);
+        AUTO_FREE char *snapshot = house_text(house, "VDI.snapshot", json_pack("[s, {}]", vdi));
+        AUTO_FREE char *clone = house_text(house, "VDI.clone", json_pack("[s, {}]", snapshot));
+        AUTO_FREE char *sr = house_sr(house, 0);
+        AUTO_FREE char *copy = house_text(house, "VDI.copy", json_pack("[s, s]", vdi, sr));
+        const char *all[] = {vdi, snapshot, clone, copy};
+
+        for (unsigned i = 0; i < 4; i++) {
+                assert_true(house_field_is(house, "VDI", all[i], "name_label", json_string("")));
+                assert_string_equal(name_in_the_sr(house, all[i]), all[i] + strlen(XAPI_REF_PREFIX));
+        }
+        (void)house_ok(house, "VDI.set_name_label", json_pack("[s, s]", vdi, "db"));
+        assert_true(house_field_is(house, "VDI", vdi, "name_label", json_string("db")));
+        (void)house_ok(house, "VDI.set_name_label", json_pack("[s, s]", vdi, ""));
+        assert_true(house_field_is(house, "VDI", vdi, "name_label", json_string("")));
+        assert_string_equal(name_in_the_sr(house, vdi), vdi + strlen(XAPI_REF_PREFIX));
+}
+
 static void what_only_clients_care_for_is_kept_as_they_say(void **state) {
         struct house *house = *state;
         AUTO_FREE char *vdi = house_make_vdi(house, "web", BLOCK);
@@ -242,6 +270,7 @@ int main(void) {
                 CASE(a_copy_goes_into_a_disk_that_is_there),
                 CASE(what_is_deleted_is_gone_at_once),
                 CASE(names_are_the_srs_to_remember),
+                CASE(a_disk_without_a_name_has_none),
                 CASE(what_only_clients_care_for_is_kept_as_they_say),
                 CASE(an_sr_says_what_it_is),
         };
