@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import threading
@@ -185,19 +186,45 @@ class Xml(Proxied):
 class Reader:
     """NBD as backup clients speak it: EXPORT_NAME with the old zeroes, then reads."""
 
-    def __init__(self, host, port, name):
+    def __init__(self, host, port, name, certificate=None):
+        """certificate: of the host, whom TLS is spoken with."""
         self.socket = socket.create_connection((host, port), 20)
         try:
+            self.greet()
+            if certificate:
+                self.begin_tls(certificate)
             self.open(name)
         except EOFError:
             self.socket.close()
             raise
 
-    def open(self, name):
+    def greet(self):
         assert self.take(16) == b'NBDMAGICIHAVEOPT'
         assert struct.unpack('>H', self.take(2))[0] & 1
+        self.socket.sendall(struct.pack('>I', 1))
+
+    def begin_tls(self, certificate):
+        self.socket.sendall(struct.pack('>8sII', b'IHAVEOPT', 5, 0))
+        assert struct.unpack('>QIII', self.take(20)) == (0x3e889045565a9, 5, 1, 0)
+        context = ssl.create_default_context(cafile=certificate)
+        self.socket = context.wrap_socket(self.socket, server_hostname='localhost')
+
+    def listed(self):
+        """How many exports are told of, or the error."""
+        self.socket.sendall(struct.pack('>8sII', b'IHAVEOPT', 3, 0))
+        n = 0
+        while True:
+            _, _, kind, length = struct.unpack('>QIII', self.take(20))
+            self.take(length)
+            if kind != 2:
+                return n if kind == 1 else hex(kind)
+            n += 1
+
+    def open(self, name):
+        if name is None:
+            return
         name = name.encode()
-        self.socket.sendall(struct.pack('>I8sII', 1, b'IHAVEOPT', 1, len(name)) + name)
+        self.socket.sendall(struct.pack('>8sII', b'IHAVEOPT', 1, len(name)) + name)
         self.size, self.flags = struct.unpack('>QH', self.take(10))
         assert self.take(124) == bytes(124)
 
@@ -283,6 +310,76 @@ class Changes(Proxied):
         self.ok('session.logout')
         with self.assertRaises(EOFError):
             Reader('127.0.0.1', int(info['port']), name)
+
+
+class Locked(Proxied):
+    """NBD that others than this host may reach: a disk's name is not enough, whoever speaks TLS."""
+    # Which is not taken for this host's own, but is.
+    CONFIG = Case.CONFIG.replace('[nbd]\nlisten = none', '[nbd]\nlisten = LOCALHOST:0\ntls = required')
+
+    def log_in(self):
+        return self.ask('session.login_with_password', 'root', self.password, '1.0', 'test')
+
+    def info(self, session, vdi):
+        info, = self.ask('VDI.get_nbd_info', session, vdi)
+        return info
+
+    def open(self, name):
+        place = self.listening('nbd')[0].split('//')[1].split('/')[0]
+        host, port = place.rsplit(':', 1)
+        return Reader(host.strip('[]'), int(port), name, self.path('state/tls/server-cert.pem'))
+
+    def refused(self, name):
+        with self.assertRaises(EOFError):
+            self.open(name)
+
+    def make_two(self):
+        """A snapshot, and its disk that was written to since."""
+        sr, = self.ask('SR.get_by_name_label', self.session, 'main')
+        vdi = self.ask('VDI.create', self.session, {'SR': sr, 'virtual_size': str(10 * MIB)})
+        uuid = self.ask('VDI.get_uuid', self.session, vdi)
+        self.sent('vdi', 'write', '--sr', 'main', uuid, stdin=b'old')
+        snapshot = self.ask('VDI.snapshot', self.session, vdi)
+        self.sent('vdi', 'write', '--sr', 'main', uuid, stdin=b'new')
+        return vdi, snapshot
+
+    def test_a_name_opens_its_disk_for_as_long_as_its_session_lasts(self):
+        vdi, snapshot = self.make_two()
+        one, other = self.log_in(), self.log_in()
+        names = {(who, disk): self.info(who, disk)['exportname']
+                 for who in (one, other) for disk in (vdi, snapshot)}
+        self.assertEqual(len(set(names.values())), 4)
+        for (who, disk), name in names.items():
+            reader = self.open(name)
+            self.assertEqual(reader.read(0, 3), b'new' if disk == vdi else b'old')
+            reader.socket.close()
+        self.ask('session.logout', one)
+        for (who, disk), name in names.items():
+            if who == one:
+                self.refused(name)
+            else:
+                self.open(name).socket.close()
+        self.ask('session.logout', other)
+        for name in names.values():
+            self.refused(name)
+
+    def test_nothing_is_told_or_opened_without_a_session(self):
+        vdi, snapshot = self.make_two()
+        name = self.info(self.session, snapshot)['exportname']
+        uuid = self.ask('VDI.get_uuid', self.session, vdi)
+        for bad in '', uuid, '/' + uuid, '/%s?session_id=' % uuid, name[:-1], name + 'x', name[1:]:
+            self.refused(bad)
+        reader = self.open(None)
+        self.assertNotIn(reader.listed(), (1, 2))
+        reader.socket.close()
+        gone = self.info(self.session, snapshot)['exportname'].replace(
+            self.ask('VDI.get_uuid', self.session, snapshot), '00000000-0000-4000-8000-000000000001')
+        self.refused(gone)
+        self.stop()
+        log = self.log()
+        self.assertIn('session', log)
+        for secret in name, name.split('=')[1], self.session:
+            self.assertNotIn(secret, log)
 
 
 class Vms(Proxied):
