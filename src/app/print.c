@@ -255,15 +255,21 @@ static void print_findings(struct buf *buf, const json_t *files, bool has_colour
         }
 }
 
-void print_result(struct buf *buf, const struct verb *verb, const json_t *result, bool has_colour) {
-        const char *uuid;
+static void print_alone(struct buf *buf, const json_t *value) {
+        const char *text = json_string_value(value);
 
+        buf_print(buf, "%s\n", text ? text : "-");
+}
+
+void print_result(struct buf *buf, const struct verb *verb, const json_t *result, bool has_colour) {
         switch (verb->shape) {
         case SHAPE_NOTHING:
                 return;
         case SHAPE_UUID:
-                uuid = json_string_value(json_object_get(result, "uuid"));
-                buf_print(buf, "%s\n", uuid ? uuid : "-");
+                print_alone(buf, json_object_get(result, "uuid"));
+                return;
+        case SHAPE_FIRST:
+                print_alone(buf, json_object_get(result, verb->fields[0].name));
                 return;
         case SHAPE_RECORD:
                 print_record(buf, verb->fields, result);

@@ -384,6 +384,15 @@ bool http1_basic(const struct http1_head *head, struct http1_basic *ret) {
         return true;
 }
 
+const char *http1_bearer(const struct http1_head *head) {
+        const char *value = http1_header(head, "Authorization");
+
+        if (!value || strncasecmp(value, "Bearer ", 7) != 0)
+                return NULL;
+        value += 7;
+        return value + strspn(value, " ");
+}
+
 /* Digits up to what is not one; false: there is none, or it is no number we can count to. */
 static bool take_number(const char **text, uint64_t *ret) {
         const char *from = *text;

@@ -76,6 +76,8 @@ struct http1_basic {
 };
 /* Authorization: Basic; false: there is none, or it is none. */
 bool http1_basic(const struct http1_head *, struct http1_basic *ret);
+/* Authorization: Bearer, what stands behind it; NULL: there is none. */
+const char *http1_bearer(const struct http1_head *);
 
 enum http1_range { HTTP1_RANGE_NONE, HTTP1_RANGE_ONE, HTTP1_RANGE_OUTSIDE /* 416 */ };
 /* Of something of `size` bytes.  NONE, and all of it is meant, also where several are asked for, or one under

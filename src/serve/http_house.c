@@ -80,6 +80,8 @@ void http_asker_init(struct http_asker *asker, const struct http_exchange *excha
         const char *ref = http1_parameter(head, "session_id"), *task = http1_parameter(head, "task_id");
         struct http1_basic basic;
 
+        if (!ref)
+                ref = http1_bearer(head);
         *asker = (struct http_asker){.ref = ref ? mem_text(ref) : NULL,
                                      .task_ref = task ? mem_text(task) : NULL};
         if (!ref && http1_basic(head, &basic)) {
@@ -110,7 +112,7 @@ static enum err let_in(struct http_asker *asker, struct host *host, struct err_n
                 return auth_check(host->auth, asker->ref, &asker->who, note);
         if (asker->user)
                 return auth_check_password(host->auth, asker->user, asker->password, &asker->who, note);
-        return err_set(note, ERR_DENIED, "who asks is not said: session_id=, or user and password");
+        return err_set(note, ERR_DENIED, "who asks is not said: session_id=, a token, or user and password");
 }
 
 enum err http_asker_check(struct http_asker *asker, struct host *host, enum role needs, unsigned *ret_status,

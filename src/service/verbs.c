@@ -15,6 +15,7 @@
 #include "gc_verbs.h"
 #include "sr_verbs.h"
 #include "vdi_verbs.h"
+#include "token_verbs.h"
 #include "vhd_verbs.h"
 #include "vm_verbs.h"
 
@@ -42,6 +43,10 @@ const struct noun verb_nouns[] = {
          "A VM is a record that a daemon keeps: which disks it has, and what is said of it. Nothing here "
          "runs one. It is named by its uuid, or by a name that no other VM has.",
          vm_verbs},
+        {"token", "ways in to a daemon, for programs",
+         "A token is a secret with a name, a role and perhaps an end. Who reaches the daemon's control "
+         "socket may make them.",
+         token_verbs},
         {0},
 };
 

@@ -86,6 +86,7 @@ struct field {
 enum verb_shape {
         SHAPE_NOTHING,  /* done is done */
         SHAPE_UUID,     /* the field "uuid", alone */
+        SHAPE_FIRST,    /* the first field, alone */
         SHAPE_RECORD,   /* one field a line */
         SHAPE_TABLE,    /* one row for each object of the array `rows` */
         SHAPE_TREE,     /* the same, under their parents: each object has "depth" */

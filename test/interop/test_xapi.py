@@ -183,6 +183,35 @@ class Xml(Proxied):
 
 
 
+class Programs(Proxied):
+    """Tokens: what a program has instead of the administrator's password."""
+
+    def test_a_token_logs_in_with_its_role_until_it_is_revoked(self):
+        token = self.sent('token', 'create', 'backup', '--role', 'read-only', '--days', '7').decode().strip()
+        self.assertEqual(self.json('token', 'list')['tokens'][0]['role'], 'read-only')
+        session = self.ask('session.login_with_password', 'backup', token, '1.0', 'test')
+        for way_in in session, token:
+            self.assertEqual(len(self.ask('SR.get_all', way_in)), 2)
+            sr = self.ask('SR.get_all', way_in)[0]
+            answer = self.proxy.VDI.create(way_in, {'SR': sr, 'virtual_size': '1'})
+            self.assertEqual(answer['ErrorDescription'][0], 'RBAC_PERMISSION_DENIED')
+        self.assertEqual(self.status('Bearer ' + token), 404)
+        self.assertEqual(self.status('Bearer ' + token[:-1]), 401)
+        self.sent('token', 'revoke', 'backup')
+        for way_in in session, token:
+            self.assertEqual(self.proxy.SR.get_all(way_in)['ErrorDescription'][0], 'SESSION_INVALID')
+        self.assertEqual(self.status('Bearer ' + token), 401)
+        self.assertNotIn(token, self.log())
+
+    def status(self, authorization):
+        """The status of a disk that is not there: 404 to who is let in."""
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=60)
+        self.addCleanup(connection.close)
+        connection.request('GET', '/vdi/00000000-0000-4000-8000-000000000001.raw',
+                           headers={'Authorization': authorization})
+        return connection.getresponse().status
+
+
 class Reader:
     """NBD as backup clients speak it: EXPORT_NAME with the old zeroes, then reads."""
 

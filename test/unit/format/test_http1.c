@@ -289,6 +289,34 @@ static void credentials_are_decoded(void **state) {
         }
 }
 
+static void a_bearer_is_what_stands_behind_the_word(void **state) {
+        static const struct {
+                const char *value, *token; /* NULL: it is none */
+        } rows[] = {
+                {"Bearer catena_x", "catena_x"},
+                {"bearer   x y", "x y"},
+                {"Bearer ", NULL},
+                {"Bearer", NULL},
+                {"Bearerx", NULL},
+                {"Basic YTo=", NULL},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                AUTO(http1_head_fini) struct http1_head head = {0};
+                AUTO(buf_fini) struct buf text = {0};
+                struct err_note note = {0};
+                const char *token;
+
+                buf_print(&text, "GET / HTTP/1.1\r\nAuthorization: %s\r\n\r\n", rows[i].value);
+                assert_ok(decode(buf_text(&text), &head, &note));
+                token = http1_bearer(&head);
+                assert_true(!token == !rows[i].token);
+                if (token)
+                        assert_string_equal(token, rows[i].token);
+        }
+}
+
 static void credentials_that_do_not_fit_are_none(void **state) {
         (void)state;
         for (unsigned n = 600; n < 800; n++) {
@@ -367,6 +395,7 @@ int main(void) {
                 cmocka_unit_test(there_is_a_bound_to_the_number_of_headers),
                 cmocka_unit_test(the_end_of_a_head_is_found_however_it_comes),
                 cmocka_unit_test(credentials_are_decoded),
+                cmocka_unit_test(a_bearer_is_what_stands_behind_the_word),
                 cmocka_unit_test(credentials_that_do_not_fit_are_none),
                 cmocka_unit_test(ranges_are_within_what_there_is),
         };

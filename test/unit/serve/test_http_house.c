@@ -96,12 +96,34 @@ static void wrong_credentials_do_not_let_in(void **state) {
         stream_kit_fini(&kit);
 }
 
+static void a_token_lets_a_program_in_for_as_long_as_it_is_good(void **state) {
+        AUTO_FREE char *token = NULL, *text = NULL;
+        struct err_note note = {0};
+        struct stream_kit kit;
+
+        (void)state;
+        stream_kit_init(&kit);
+        assert_ok(auth_token_create(kit.auth, "backup", ROLE_READ_ONLY, 0, &token, &note));
+        text = mem_format("GET /vdi/%s.raw HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n\r\n",
+                          uuid_format(&kit.vdi).s, token);
+        for (unsigned i = 0; i < 2; i++) {
+                http_kit_connect(&kit.http, 1, &net_weather_fine);
+                http_kit_tell(&kit.http, text);
+                http_kit_run(&kit.http, 60);
+                assert_int_equal(stream_kit_status(&kit), i ? 401 : 200);
+                if (!i)
+                        assert_ok(auth_token_revoke(kit.auth, "backup", &note));
+        }
+        stream_kit_fini(&kit);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(each_failure_has_a_status_and_a_code),
                 cmocka_unit_test(objects_are_named_by_reference_or_uuid),
                 cmocka_unit_test(a_task_that_is_named_is_taken_up),
                 cmocka_unit_test(wrong_credentials_do_not_let_in),
+                cmocka_unit_test(a_token_lets_a_program_in_for_as_long_as_it_is_good),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
