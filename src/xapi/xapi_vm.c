@@ -107,7 +107,8 @@ static bool start(struct xapi_call *call) {
                       "with its disks by NBD");
 }
 
-static bool shut_down(struct xapi_call *call) {
+/* What is done to a VM that runs: one that is halted is not in the state for it, any other runs elsewhere. */
+static bool refuse_running(struct xapi_call *call, const char *why) {
         struct uuid vm = xapi_arg_ref(call, 0);
         AUTO(json_decref)
         json_t *state = objects_field(xapi_host(call)->objects, XAPI_VM, &vm, "power_state");
@@ -115,9 +116,17 @@ static bool shut_down(struct xapi_call *call) {
         if (strcmp(json_string_value(state), "Halted") == 0)
                 return xapi_fail(call, "VM_BAD_POWER_STATE", xapi_arg_text(call, 0), "running", "halted",
                                  NULL);
-        return xapi_fail_not_allowed(call,
-                                     "this host runs no VMs: shut it down where it runs, then say so by "
-                                     "VM.power_state_reset");
+        return xapi_fail_not_allowed(call, why);
+}
+
+static bool shut_down(struct xapi_call *call) {
+        return refuse_running(call, "this host runs no VMs: shut it down where it runs, then say so by "
+                                    "VM.power_state_reset");
+}
+
+static bool checkpoint(struct xapi_call *call) {
+        return refuse_running(call, "a checkpoint holds the memory of a VM, which this host has not: take a "
+                                    "snapshot, which holds its disks");
 }
 
 static bool reset_state(struct xapi_call *call) {
@@ -186,6 +195,7 @@ const struct xapi_method xapi_vm_methods[] = {
         VM_METHOD("create", record_params, XAPI_GIVES(XAPI_REF), create),
         VM_METHOD("destroy", self_params, XAPI_GIVES_NOTHING, destroy),
         VM_METHOD("snapshot", snapshot_params, XAPI_GIVES(XAPI_REF), take_snapshot),
+        VM_METHOD("checkpoint", clone_params, XAPI_GIVES(XAPI_REF), checkpoint),
         VM_METHOD("clone", clone_params, XAPI_GIVES(XAPI_REF), make_clone),
         VM_METHOD("copy", copy_params, XAPI_GIVES(XAPI_REF), copy),
         VM_METHOD("revert", self_params, XAPI_GIVES_NOTHING, revert),

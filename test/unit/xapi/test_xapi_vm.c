@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "house.h"
 
+#include "vms.h"
+
 enum { BLOCK = 2 << 20 };
 
 static char *make_vm(struct house *house, const char *name) {
@@ -121,11 +123,17 @@ static void nothing_is_run_here(void **state) {
         AUTO_FREE char *vm = make_vm(house, "web");
         AUTO_FREE char *vdi = house_make_vdi(house, "root", BLOCK);
         AUTO_FREE char *vbd = attach(house, vm, vdi, "0");
+        struct err_note note = {0};
+        struct uuid uuid;
 
         house_fails(house, "VM.start", json_pack("[s, b, b]", vm, 0, 0), "OPERATION_NOT_ALLOWED", NULL);
         house_fails(house, "VM.hard_shutdown", json_pack("[s]", vm), "VM_BAD_POWER_STATE", vm);
+        house_fails(house, "VM.checkpoint", json_pack("[s, s]", vm, "c"), "VM_BAD_POWER_STATE", vm);
         house_fails(house, "VBD.plug", json_pack("[s]", vbd), "OPERATION_NOT_ALLOWED", NULL);
         house_fails(house, "VBD.unplug", json_pack("[s]", vbd), "DEVICE_ALREADY_DETACHED", vbd);
+        assert_true(xapi_ref_parse(vm, &uuid));
+        assert_ok(vms_set_power_state(&house->host, &uuid, "Running", &note));
+        house_fails(house, "VM.checkpoint", json_pack("[s, s]", vm, "c"), "OPERATION_NOT_ALLOWED", NULL);
         (void)house_ok(house, "VM.power_state_reset", json_pack("[s]", vm));
 }
 
