@@ -50,6 +50,7 @@ TESTED_ELSEWHERE = {
     'src/xapi/xapi_cli_vdi.c': 'disks of xapi_cli.c: test_xe.py makes, copies, moves and resizes them',
     'src/xapi/xapi_cli_vm.c': 'VMs of xapi_cli.c: test_xapi_cli.c, test_xe.py',
     'src/service/vdi_copy_verbs.c': 'the words of vdi_copy.c: test_vdi_copy.c calls both verbs',
+    'src/service/vm_archive_verbs.c': 'test_daemon.py: a VM goes out and in by files and pipes',
     'src/service/vm_verbs.c': 'test_vms.c calls each of them',
     'src/service/vms_disks.c': 'the disks of vms.c: test_vms.c',
     'src/service/vms_make.c': 'what vms.c makes of VMs: test_vms.c, test_sweep_vms.c',

@@ -21,30 +21,19 @@ struct import {
 
 /* ---- where to ---------------------------------------------------------------------------------- */
 
-static bool find_default(struct host *host, struct uuid *ret) {
-        AUTO(json_decref) json_t *ref = objects_field(host->objects, XAPI_POOL, &host->pool, "default_SR");
-
-        if (ref && xapi_ref_parse(json_string_value(ref), ret) && host_sr_find(host, ret))
-                return true;
-        if (host->n_srs != 1)
-                return false;
-        *ret = host->srs[0].uuid;
-        return true;
-}
-
 static enum err find_sr(struct import *import, struct err_note *note) {
         struct host *host = http_house_host(import->house);
         struct uuid sr;
 
         if (import->sr_text && http_parse_object(import->sr_text, "sr_id", &sr, note))
                 return note->code;
-        if (!import->sr_text && !find_default(host, &sr))
-                return err_set(note, ERR_INVALID,
-                               "where to is not said: sr_id= is missing, and the pool has no default SR");
-        import->sr = host_sr_find(host, &sr);
-        if (!import->sr)
+        import->sr = import->sr_text ? host_sr_find(host, &sr) : host_default_sr(host);
+        if (import->sr)
+                return ERR_NONE;
+        if (import->sr_text)
                 return err_set(note, ERR_NOT_FOUND, "the SR is not of this host");
-        return ERR_NONE;
+        return err_set(note, ERR_INVALID,
+                       "where to is not said: sr_id= is missing, and the pool has no default SR");
 }
 
 /* ---- the flow: in threads ---------------------------------------------------------------------- */

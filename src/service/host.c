@@ -54,3 +54,13 @@ const struct host_sr *host_sr_find(struct host *host, const struct uuid *sr) {
                         return &host->srs[i];
         return NULL;
 }
+
+const struct host_sr *host_default_sr(struct host *host) {
+        AUTO(json_decref) json_t *ref = objects_field(host->objects, XAPI_POOL, &host->pool, "default_SR");
+        const struct host_sr *sr = NULL;
+        struct uuid uuid;
+
+        if (ref && xapi_ref_parse(json_string_value(ref), &uuid))
+                sr = host_sr_find(host, &uuid);
+        return sr ? sr : host->n_srs == 1 ? &host->srs[0] : NULL;
+}

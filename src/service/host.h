@@ -47,5 +47,6 @@ MUST_USE enum err host_call(struct host *, const char *noun, const char *verb, j
 /* Which of the SRs has the VDI; NULL: none.  Takes and gives their turns. */
 const struct host_sr *host_sr_of_vdi(struct host *, const struct uuid *vdi);
 const struct host_sr *host_sr_find(struct host *, const struct uuid *sr); /* or NULL */
+const struct host_sr *host_default_sr(struct host *); /* the pool's, else the only one; NULL: neither */
 
 #endif

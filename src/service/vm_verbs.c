@@ -17,7 +17,7 @@ static enum err need_host(const struct verb_call *call, struct err_note *note) {
                        "VMs are kept by a daemon: start catenad, or say where it is by --socket");
 }
 
-static enum err find_vm(struct verb_call *call, const char *param, struct uuid *ret, struct err_note *note) {
+enum err vm_call_find(struct verb_call *call, const char *param, struct uuid *ret, struct err_note *note) {
         if (need_host(call, note))
                 return note->code;
         return vms_find(call->host, call_text(call, param), ret, note);
@@ -58,7 +58,8 @@ static enum err find_vdi(struct host *host, const char *text, struct uuid *ret, 
         return ERR_NONE;
 }
 
-static enum err find_sr(struct verb_call *call, const char *text, struct uuid *ret, struct err_note *note) {
+enum err vm_call_find_sr(struct verb_call *call, const char *param, struct uuid *ret, struct err_note *note) {
+        const char *text = call_text(call, param);
         AUTO_FREE char *path = NULL, *canonical = NULL;
         bool unused;
 
@@ -148,7 +149,7 @@ static const struct param delete_params[] = {
 static enum err run_delete(struct verb_call *call, struct err_note *note) {
         struct uuid vm;
 
-        if (find_vm(call, "vm", &vm, note))
+        if (vm_call_find(call, "vm", &vm, note))
                 return note->code;
         sr_call_put_uuid(call, &vm);
         return vms_destroy(call->host, &vm, call_flag(call, "disks"), note);
@@ -275,7 +276,7 @@ static enum err run_show(struct verb_call *call, struct err_note *note) {
         bool is_snapshot;
         struct uuid vm;
 
-        if (find_vm(call, "vm", &vm, note) || vms_need(call->host, XAPI_VM, &vm, &record, note))
+        if (vm_call_find(call, "vm", &vm, note) || vms_need(call->host, XAPI_VM, &vm, &record, note))
                 return note->code;
         is_snapshot = json_is_true(json_object_get(record, "is_a_snapshot"));
         sr_call_put_uuid(call, &vm);
@@ -327,7 +328,7 @@ static enum err set_texts(struct verb_call *call, const struct uuid *vm, struct 
 static enum err run_set(struct verb_call *call, struct err_note *note) {
         struct uuid vm;
 
-        if (find_vm(call, "vm", &vm, note))
+        if (vm_call_find(call, "vm", &vm, note))
                 return note->code;
         if (call_has(call, "state") && vms_set_power_state(call->host, &vm, call_text(call, "state"), note))
                 return note->code;
@@ -363,7 +364,8 @@ static enum err run_attach(struct verb_call *call, struct err_note *note) {
                                 .is_read_only = call_flag(call, "read-only")};
         struct uuid vm, vbd;
 
-        if (find_vm(call, "vm", &vm, note) || find_vdi(call->host, call_text(call, "vdi"), &disk.vdi, note) ||
+        if (vm_call_find(call, "vm", &vm, note) ||
+            find_vdi(call->host, call_text(call, "vdi"), &disk.vdi, note) ||
             vms_attach(call->host, &vm, &disk, &vbd, note))
                 return note->code;
         sr_call_put_uuid(call, &vbd);
@@ -423,7 +425,8 @@ static enum err find_disk(struct host *host, const struct uuid *vm, const char *
 static enum err run_detach(struct verb_call *call, struct err_note *note) {
         struct uuid vm, vdi;
 
-        if (find_vm(call, "vm", &vm, note) || find_disk(call->host, &vm, call_text(call, "vdi"), &vdi, note))
+        if (vm_call_find(call, "vm", &vm, note) ||
+            find_disk(call->host, &vm, call_text(call, "vdi"), &vdi, note))
                 return note->code;
         sr_call_put_uuid(call, &vm);
         return vms_detach(call->host, &vm, &vdi, note);
@@ -468,7 +471,7 @@ static enum err run_make(struct verb_call *call, make_verb make, const struct uu
                                       .progress = call->progress};
         struct uuid made;
 
-        if (find_vm(call, "vm", &request.vm, note) || make(call->host, &request, &made, note))
+        if (vm_call_find(call, "vm", &request.vm, note) || make(call->host, &request, &made, note))
                 return note->code;
         sr_call_put_uuid(call, &made);
         return ERR_NONE;
@@ -499,8 +502,7 @@ static enum err run_clone(struct verb_call *call, struct err_note *note) {
 static enum err run_copy(struct verb_call *call, struct err_note *note) {
         struct uuid to = {{0}};
 
-        if (need_host(call, note) ||
-            (call_has(call, "to") && find_sr(call, call_text(call, "to"), &to, note)) ||
+        if (need_host(call, note) || (call_has(call, "to") && vm_call_find_sr(call, "to", &to, note)) ||
             run_make(call, vms_copy, &to, note))
                 return note->code;
         return be_no_template(call, note);
@@ -553,7 +555,7 @@ static const struct param revert_params[] = {
 static enum err run_revert(struct verb_call *call, struct err_note *note) {
         struct uuid snapshot;
 
-        if (find_vm(call, "snapshot", &snapshot, note))
+        if (vm_call_find(call, "snapshot", &snapshot, note))
                 return note->code;
         sr_call_put_uuid(call, &snapshot);
         return vms_revert(call->host, &snapshot, note);
@@ -573,6 +575,6 @@ static const struct verb revert_verb = {
 };
 
 const struct verb *const vm_verbs[] = {
-        &create_verb, &list_verb,     &show_verb,   &set_verb,   &delete_verb, &attach_verb,
-        &detach_verb, &snapshot_verb, &revert_verb, &clone_verb, &copy_verb,   NULL,
+        &create_verb,   &list_verb,   &show_verb,  &set_verb,  &delete_verb,    &attach_verb,    &detach_verb,
+        &snapshot_verb, &revert_verb, &clone_verb, &copy_verb, &vm_export_verb, &vm_import_verb, NULL,
 };

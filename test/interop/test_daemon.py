@@ -133,6 +133,27 @@ class Verbs(Case):
         with open(self.path('b.raw'), 'rb') as f:
             self.assertEqual(f.read(), data)
 
+    def test_a_vm_goes_out_and_in_by_files_and_pipes(self):
+        disk = self.sent('vdi', 'create', '--sr', 'main', '--name', 'a', '--size', '8M').decode().strip()
+        self.sent('vdi', 'write', '--sr', 'main', 'a', stdin=b'hello')
+        self.sent('vm', 'create', 'web', '--disk', disk)
+        plain = self.sent('vm', 'export', 'web', '-o', '-')
+        self.assertEqual(plain[:7], b'ova.xml')
+        told = self.json('vm', 'export', 'web', '-o', 'web.xva.zst', '--compress', 'zstd')
+        self.assertEqual(told['length'], len(plain))
+        self.assertEqual(told['written'], os.path.getsize(self.path('web.xva.zst')))
+        self.sent('vm', 'import', 'web.xva.zst')  # to the default SR
+        self.assertEqual(len(self.json('vdi', 'list', '--sr', 'main')['vdis']), 2)
+        for words in (['web.xva.zst'], ['-']):
+            uuid = self.sent('vm', 'import', *words, '--sr', 'other', stdin=plain).decode().strip()
+            shown = self.json('vm', 'show', uuid)
+            self.assertEqual(self.sent('vdi', 'export', '--sr', 'other', shown['vbds'][0]['vdi'], '-o', '-',
+                                       '--format', 'raw')[:6], b'hello\0')
+        with open(self.path('web.xva.zst'), 'r+b') as f:
+            f.truncate(told['written'] - 1)
+        self.sent('vm', 'import', 'web.xva.zst', '--sr', 'other', code=FAILED)
+        self.assertEqual(len(self.json('vdi', 'list', '--sr', 'other')['vdis']), 2)
+
     def test_an_error_arrives_as_itself(self):
         code, _, err = self.call('--socket', 'state/control.sock', 'vdi', 'show', '--sr', 'main', 'nothing')
         self.assertEqual((code, 'nothing' in err), (FAILED, True), err)
