@@ -470,6 +470,38 @@ class Packaged(Case):
             code, out, err = self.call('config', 'check', name, '--json')
             self.assertEqual((code, json.loads(out)['errors']), (DONE, []), err)
 
+    def hook(self, guest, operation, part, uuid):
+        """As libvirt calls it; what it says on standard error."""
+        xml = "<domain type='kvm'>\n  <name>%s</name>\n  <uuid>%s</uuid>\n%s</domain>\n" % (
+            guest, uuid, "  <!-- -->\n" * 20000)
+        path = '%s:%s' % (os.path.dirname(CATENA), os.environ['PATH'])
+        done = subprocess.run([os.path.join(TOP, 'packaging/libvirt/catena'), guest, operation, part, '-'],
+                              input=xml, capture_output=True, text=True, timeout=PATIENCE, check=False,
+                              env=dict(self.env, PATH=path, CATENA_SOCKET=self.path('state/control.sock')))
+        self.assertEqual((done.returncode, done.stdout), (0, ''))
+        return done.stderr
+
+    def test_libvirt_tells_which_vms_run(self):
+        self.start()
+        by_name = self.sent('vm', 'create', 'web').decode().strip()
+        by_uuid = self.sent('vm', 'create', 'called otherwise').decode().strip()
+        other = '00000000-0000-4000-8000-000000000001'
+        # guest, operation, part, uuid of the domain, VM, what it is then
+        for row in (('web', 'started', 'begin', other, by_name, 'Running'),
+                    ('web', 'stopped', 'end', other, by_name, 'Halted'),
+                    ('web', 'prepare', 'begin', other, by_name, 'Halted'),
+                    ('web', 'reconnect', 'begin', other, by_name, 'Running'),
+                    ('web', 'release', 'end', other, by_name, 'Running'),
+                    ('db', 'started', 'begin', by_uuid, by_uuid, 'Running'),
+                    ('web', 'stopped', 'end', by_uuid.upper(), by_uuid, 'Halted')):
+            self.assertEqual(self.hook(*row[:4]), '', row)
+            self.assertEqual(self.json('vm', 'show', row[4])['state'], row[5], row)
+        self.assertEqual(self.json('vm', 'show', by_name)['state'], 'Running')
+        self.assertEqual(self.hook('of somebody else', 'started', 'begin', other), '')
+        self.assertEqual(self.hook('--help', 'started', 'begin', other), '')
+        self.stop()
+        self.assertIn('guest web is not noted as Running', self.hook('web', 'started', 'begin', other))
+
     def test_each_key_is_in_its_page(self):
         with open(os.path.join(TOP, 'man/catena.conf.5')) as f:
             page = f.read()
