@@ -142,6 +142,7 @@ static enum err open_nbd(struct daemon *daemon, struct err_note *note) {
                                                    .auth = daemon->host.auth,
                                                    .reactors = daemon->reactors,
                                                    .host = daemon->name,
+                                                   .address = daemon->address,
                                                    .log = daemon_log_line,
                                                    .user = &daemon->log};
 
@@ -149,7 +150,7 @@ static enum err open_nbd(struct daemon *daemon, struct err_note *note) {
                 return ERR_NONE;
         if (daemon_nbd_open(&options, &daemon->nbd, note))
                 return err_wrap(note, "[nbd]");
-        daemon->host.nbd_port = daemon_nbd_port(daemon->nbd);
+        daemon->host.nbd_places = daemon_nbd_places(daemon->nbd, &daemon->host.n_nbd_places);
         daemon->host.nbd_has_tls = daemon->options.config->nbd.tls != CONFIG_TLS_OFF;
         return ERR_NONE;
 }

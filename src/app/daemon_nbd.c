@@ -14,8 +14,10 @@ struct daemon_nbd {
         struct daemon_nbd_options options;
         struct nbd_server *server; /* owned */
         struct served served;
-        struct served told; /* what others are told of: where a disk's name is enough */
-        char *unix_path;    /* owned; canonical */
+        struct served told;            /* what others are told of: where a disk's name is enough */
+        char *unix_path;               /* owned; canonical */
+        const char **tcp;              /* owned; as the configuration has them */
+        VEC(struct host_place) places; /* owned; where others reach it */
         pthread_t thread;
         bool is_running;
         atomic_bool stop;
@@ -70,8 +72,12 @@ static enum err open_server(struct daemon_nbd *nbd, struct err_note *note) {
 
         options.shelves.may_read = may_read;
         options.shelves.user = nbd;
-        if (listen->each.list.n > 0 && !listen->is_off)
-                options.tcp_address = listen->each.list.data[0].text;
+        nbd->tcp = mem_zero((listen->each.list.n + 1) * sizeof *nbd->tcp);
+        VEC_EACH (&listen->each.list, each) {
+                if (!listen->is_off)
+                        nbd->tcp[options.n_tcp++] = each->text;
+        }
+        options.tcp = nbd->tcp;
         return nbd_server_open(&options, &nbd->server, note);
 }
 
@@ -81,17 +87,34 @@ static enum err tell(struct daemon_nbd *nbd, struct err_note *note) {
         if (config->nbd_unix && io_canonical(nbd->options.io, config->nbd_unix, &nbd->unix_path, note))
                 return note->code;
         nbd->served = (struct served){.unix_path = nbd->unix_path,
-                                      .tcp_address = nbd_server_tcp_address(nbd->server),
                                       .host = nbd->options.host,
                                       .tls = config->nbd.tls == CONFIG_TLS_OFF ? SERVED_PLAIN : SERVED_X509,
                                       .requires_tls = config->nbd.tls == CONFIG_TLS_REQUIRED,
                                       .knows_names = nbd->options.house->calls.n == 1};
+        nbd->served.tcp = nbd_server_tcp(nbd->server, &nbd->served.n_tcp);
         nbd->told = nbd->served;
         if (needs_session(config))
-                nbd->told.tcp_address = NULL;
-        if (nbd->told.tcp_address || nbd->told.unix_path)
+                nbd->told.n_tcp = 0;
+        if (nbd->told.n_tcp || nbd->told.unix_path)
                 house_tell(nbd->options.house, &nbd->told);
         return ERR_NONE;
+}
+
+/* One that is all addresses of this host is what clients call it. */
+static void add_place(struct daemon_nbd *nbd, const char *text) {
+        struct host_place place = {0};
+        struct address address;
+
+        if (!address_parse(text, &address))
+                return;
+        snprintf(place.host, sizeof place.host, "%s",
+                 address_is_any(&address) ? nbd->options.address : address.host);
+        place.port = address.port;
+        VEC_EACH (&nbd->places, each) {
+                if (strcmp(each->host, place.host) == 0 && each->port == place.port)
+                        return;
+        }
+        *vec_add(&nbd->places) = place;
 }
 
 enum err daemon_nbd_open(const struct daemon_nbd_options *options, struct daemon_nbd **ret,
@@ -102,6 +125,8 @@ enum err daemon_nbd_open(const struct daemon_nbd_options *options, struct daemon
         nbd->options = *options;
         if (open_server(nbd, note) || tell(nbd, note))
                 return note->code;
+        for (size_t i = 0; i < nbd->served.n_tcp; i++)
+                add_place(nbd, nbd->served.tcp[i]);
         failed = thread_start(&nbd->thread, run, nbd);
         if (failed)
                 return err_set(note, ERR_NO_MEMORY, "start a thread: %s", strerror(failed));
@@ -129,25 +154,26 @@ void daemon_nbd_close(struct daemon_nbd *nbd) {
         if (nbd->server)
                 nbd_server_close(nbd->server);
         free(nbd->unix_path);
+        free(nbd->tcp);
+        vec_fini(&nbd->places);
         free(nbd);
 }
 
-unsigned daemon_nbd_port(const struct daemon_nbd *nbd) {
-        struct address address;
-
-        return nbd->served.tcp_address && address_parse(nbd->served.tcp_address, &address) ? address.port : 0;
+const struct host_place *daemon_nbd_places(const struct daemon_nbd *nbd, size_t *ret_n) {
+        *ret_n = nbd->places.n;
+        return nbd->places.data;
 }
 
-static void say(const struct daemon_nbd *nbd, enum served_way way) {
+static void say(const struct daemon_nbd *nbd, const char *tcp) {
         AUTO(buf_fini) struct buf uri = {0};
 
-        served_put_uri(&uri, &nbd->served, way, nbd->served.requires_tls, "");
+        served_put_uri(&uri, &nbd->served, tcp, nbd->served.requires_tls, "");
         printf("listening nbd %s\n", buf_text(&uri));
 }
 
 void daemon_nbd_say_where(const struct daemon_nbd *nbd) {
-        if (nbd->served.tcp_address)
-                say(nbd, SERVED_TCP);
+        for (size_t i = 0; i < nbd->served.n_tcp; i++)
+                say(nbd, nbd->served.tcp[i]);
         if (nbd->served.unix_path)
-                say(nbd, SERVED_UNIX);
+                say(nbd, NULL);
 }

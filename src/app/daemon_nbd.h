@@ -14,6 +14,7 @@
 
 #include "config.h"
 #include "daemon_tls.h"
+#include "host.h"
 #include "house.h"
 #include "nbd_server.h"
 
@@ -26,7 +27,8 @@ struct daemon_nbd_options {
         struct house *house;                       /* borrowed */
         struct auth *auth;                         /* borrowed, outlives it; whose sessions may read */
         struct reactors *reactors;                 /* borrowed, outlive it */
-        const char *host;                          /* borrowed; what others call it */
+        const char *host;                          /* borrowed; this host's name */
+        const char *address;                       /* borrowed; what clients call it */
         void (*log)(void *user, const char *text); /* borrowed */
         void *user;                                /* borrowed; handed to it */
 };
@@ -40,7 +42,8 @@ void daemon_nbd_stop(struct daemon_nbd *); /* nobody new; it drains meanwhile */
 void daemon_nbd_close(struct daemon_nbd *);
 DEFINE_AUTO(struct daemon_nbd *, daemon_nbd_close);
 
-unsigned daemon_nbd_port(const struct daemon_nbd *);  /* of TCP; 0: there is none */
+/* Where clients reach it over TCP; ours as long as it is open. */
+const struct host_place *daemon_nbd_places(const struct daemon_nbd *, size_t *ret_n);
 void daemon_nbd_say_where(const struct daemon_nbd *); /* a line for each place, on standard output */
 
 #endif

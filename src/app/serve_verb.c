@@ -88,14 +88,11 @@ static void log_line(void *user, const char *text) {
         fprintf(stderr, "catena serve: %s\n", buf_text(&line));
 }
 
-static void add_listener(json_t *listeners, struct buf *lines, const struct served *served,
-                         enum served_way way, const char *address) {
-        const char *kind = way == SERVED_UNIX ? "unix" : "tcp";
+static void add_listener(json_t *listeners, struct buf *lines, const struct served *served, const char *kind,
+                         const char *tcp, const char *address) {
         AUTO(buf_fini) struct buf uri = {0};
 
-        if (!address)
-                return;
-        served_put_uri(&uri, served, way, served->requires_tls, "NAME");
+        served_put_uri(&uri, served, tcp, served->requires_tls, "NAME");
         json_array_append_new(listeners,
                               json_pack("{s:s, s:o, s:o}", "kind", kind, "address", json_of_text(address),
                                         "uri", json_of_text(buf_text(&uri))));
@@ -112,8 +109,10 @@ static enum err say_ready(struct verb_call *call, const struct served *served, s
         json_t *listeners = json_object_get(ready, "listeners");
         struct buf *text = program->is_json ? &json : &lines;
 
-        add_listener(listeners, &lines, served, SERVED_UNIX, call_text(call, "unix"));
-        add_listener(listeners, &lines, served, SERVED_TCP, served->tcp_address);
+        if (call_has(call, "unix"))
+                add_listener(listeners, &lines, served, "unix", NULL, call_text(call, "unix"));
+        for (size_t i = 0; i < served->n_tcp; i++)
+                add_listener(listeners, &lines, served, "tcp", served->tcp[i], served->tcp[i]);
         print_json_line(&json, ready);
         return io_stream_write(call->output, buf_text(text), text->n, note);
 }
@@ -173,8 +172,7 @@ static enum err run_server(struct house *house, struct verb_call *call, struct n
         const struct serve_program *program = call->user;
         AUTO_FREE char *path = NULL;
         enum err failed;
-        struct served served = {.tcp_address = nbd_server_tcp_address(server),
-                                .host = call->self->host,
+        struct served served = {.host = call->self->host,
                                 .tls = call_has(call, "tls-x509")  ? SERVED_X509
                                        : call_has(call, "tls-psk") ? SERVED_PSK
                                                                    : SERVED_PLAIN,
@@ -187,6 +185,7 @@ static enum err run_server(struct house *house, struct verb_call *call, struct n
         if (call_has(call, "unix") && io_canonical(call->io, call_text(call, "unix"), &path, note))
                 return note->code;
         served.unix_path = path;
+        served.tcp = nbd_server_tcp(server, &served.n_tcp);
         house_tell(house, &served);
         failed = say_ready(call, &served, note);
         if (!failed)
@@ -199,9 +198,11 @@ static enum err run_serve(struct verb_call *call, struct err_note *note) {
         struct tls_options tls = {.x509_folder = call_text(call, "tls-x509"),
                                   .psk_file = call_text(call, "tls-psk"),
                                   .verifies_peer = call_flag(call, "tls-verify-peer")};
+        const char *tcp = call_text(call, "tcp");
         struct nbd_server_options options = {.io = call->io,
                                              .unix_path = call_text(call, "unix"),
-                                             .tcp_address = call_text(call, "tcp"),
+                                             .tcp = &tcp,
+                                             .n_tcp = tcp != NULL,
                                              .tls = tls.x509_folder || tls.psk_file ? &tls : NULL,
                                              .requires_tls = call_flag(call, "tls-required"),
                                              .n_guests_max = (unsigned)call_number(call, "connections"),

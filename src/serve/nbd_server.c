@@ -22,8 +22,9 @@ struct nbd_server {
         struct nbd_exports *exports;    /* owned */
         struct tls_keys *keys;          /* owned; NULL: none */
         struct nbd_house house;         /* what reactors are given */
-        struct tcp_address tcp_address;
-        struct loop_timer *tick; /* owned */
+        struct tcp_address *places;     /* owned; options.n_tcp, where TCP is listened on */
+        const char **tcp;               /* owned; the same as text */
+        struct loop_timer *tick;        /* owned */
 };
 
 /* ---- guests ---------------------------------------------------------------------------------- */
@@ -44,7 +45,7 @@ static void on_come(void *user, struct loop *loop, const struct arrival *arrival
 /* ---- listening ------------------------------------------------------------------------------- */
 
 static enum err listen_all(struct nbd_server *server, struct err_note *note) {
-        const char *path = server->options.unix_path, *address = server->options.tcp_address;
+        const struct nbd_server_options *of = &server->options;
         const struct acceptor_options options = {.loop = server->loop,
                                                  .reactors = server->reactors,
                                                  .n_max = server->options.n_guests_max,
@@ -54,10 +55,13 @@ static enum err listen_all(struct nbd_server *server, struct err_note *note) {
                                                  .log_user = server->options.user};
 
         server->acceptor = acceptor_new(&options);
-        if (path && acceptor_listen_unix(server->acceptor, path, note))
+        if (of->unix_path && acceptor_listen_unix(server->acceptor, of->unix_path, note))
                 return note->code;
-        if (address && acceptor_listen_tcp(server->acceptor, address, &server->tcp_address, note))
-                return note->code;
+        for (size_t i = 0; i < of->n_tcp; i++) {
+                if (acceptor_listen_tcp(server->acceptor, of->tcp[i], &server->places[i], note))
+                        return note->code;
+                server->tcp[i] = server->places[i].s;
+        }
         return ERR_NONE;
 }
 
@@ -112,6 +116,8 @@ enum err nbd_server_open(const struct nbd_server_options *options, struct nbd_se
                 .shelves = options->shelves, .failed = options->log, .user = options->user};
 
         server->options = *options;
+        server->places = mem_zero((options->n_tcp + 1) * sizeof *server->places);
+        server->tcp = mem_zero((options->n_tcp + 1) * sizeof *server->tcp);
         if (!server->options.n_guests_max)
                 server->options.n_guests_max = NBD_GUESTS_MAX;
         if (load_keys(server, note) || have_threads(server, note))
@@ -129,8 +135,9 @@ enum err nbd_server_open(const struct nbd_server_options *options, struct nbd_se
         return ERR_NONE;
 }
 
-const char *nbd_server_tcp_address(const struct nbd_server *server) {
-        return *server->tcp_address.s ? server->tcp_address.s : NULL;
+const char *const *nbd_server_tcp(const struct nbd_server *server, size_t *ret_n) {
+        *ret_n = server->options.n_tcp;
+        return server->tcp;
 }
 
 enum err nbd_server_reload(struct nbd_server *server, const struct tls_options *tls, struct err_note *note) {
@@ -172,5 +179,7 @@ void nbd_server_close(struct nbd_server *server) {
         if (server->keys)
                 tls_keys_free(server->keys);
         vec_fini(&server->ours);
+        free(server->places);
+        free(server->tcp);
         free(server);
 }

@@ -33,12 +33,13 @@ struct nbd_server;
 enum { NBD_GUESTS_MAX = 1024 };
 
 struct nbd_server_options {
-        struct io *io;                 /* borrowed */
-        struct loop *loop;             /* borrowed; that listens; NULL: one of its own */
-        struct reactors *reactors;     /* borrowed, outlive it; NULL: its own, one a core */
-        struct nbd_shelves shelves;    /* borrowed; their turns are not held meanwhile */
-        const char *unix_path;         /* borrowed; one of these two at least; the other may be NULL */
-        const char *tcp_address;       /* borrowed */
+        struct io *io;              /* borrowed */
+        struct loop *loop;          /* borrowed; that listens; NULL: one of its own */
+        struct reactors *reactors;  /* borrowed, outlive it; NULL: its own, one a core */
+        struct nbd_shelves shelves; /* borrowed; their turns are not held meanwhile */
+        const char *unix_path;      /* borrowed; NULL: none, then there is TCP */
+        const char *const *tcp;     /* borrowed, and each; addresses */
+        size_t n_tcp;
         const struct tls_options *tls; /* borrowed; NULL: none is offered */
         bool requires_tls;
         bool needs_session;    /* over TCP: only names with a session are answered (nbd_shelf.h) */
@@ -55,7 +56,7 @@ void nbd_server_run(struct nbd_server *, const atomic_bool *stop);
 void nbd_server_close(struct nbd_server *); /* nobody is connected: after run, or instead of it */
 DEFINE_AUTO(struct nbd_server *, nbd_server_close);
 
-/* Where TCP is listened on, with the port that was free where 0 was asked for; NULL: nowhere. */
-const char *nbd_server_tcp_address(const struct nbd_server *);
+/* Where TCP is listened on, with the port that was free where 0 was asked for; ours as long as the server. */
+const char *const *nbd_server_tcp(const struct nbd_server *, size_t *ret_n);
 
 #endif

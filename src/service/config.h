@@ -3,7 +3,7 @@
  *
  *      [daemon]     state-dir, log, address
  *      [http]       listen (repeated), tls, certificate, key, connections, allow-plain
- *      [nbd]        listen, unix, tls, connections, allow-plain
+ *      [nbd]        listen (repeated), unix, tls, connections, allow-plain
  *      [sr NAME]    dir, create
  *
  *      config_take(&config, "catena.conf", text, n)     once for each file, in order: later ones win

@@ -200,8 +200,6 @@ static void take_http_allow_plain(struct reader *r, const char *value) {
 
 static void take_nbd_listen(struct reader *r, const char *value) {
         take_listen(r, value, &r->config->nbd);
-        if (r->config->nbd.each.list.n > 1)
-                complain(r, "NBD listens on one address");
 }
 
 static void take_nbd_unix(struct reader *r, const char *value) {

@@ -21,6 +21,11 @@ struct host_sr { /* one that this daemon owns */
         struct keeper *keeper; /* borrowed */
 };
 
+struct host_place {     /* where something is reached over TCP */
+        char host[256]; /* a name or number, without brackets */
+        unsigned port;
+};
+
 struct host {
         struct io *io;              /* borrowed */
         const char *state_dir;      /* borrowed */
@@ -31,9 +36,11 @@ struct host {
         struct auth *auth;          /* borrowed */
         const struct host_sr *srs;  /* borrowed; do not change while it serves */
         size_t n_srs;
-        struct uuid uuid, pool;                    /* of the objects host and pool */
-        const char *address;                       /* borrowed; what clients call it, without a port */
-        unsigned http_port, nbd_port;              /* nbd 0: no TCP */
+        struct uuid uuid, pool; /* of the objects host and pool */
+        const char *address;    /* borrowed; what clients call it, without a port */
+        unsigned http_port;
+        const struct host_place *nbd_places;       /* borrowed; do not change while it serves */
+        size_t n_nbd_places;                       /* 0: no NBD over TCP */
         bool nbd_has_tls;                          /* with that certificate */
         struct certificate *certificate;           /* borrowed; NULL: TLS is off */
         void (*log)(void *user, const char *line); /* borrowed */

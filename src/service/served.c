@@ -63,8 +63,8 @@ struct place {
         const char *port; /* borrowed from the address */
 };
 
-static struct place place_of(const struct served *served) {
-        const char *address = served->tcp_address, *colon = strrchr(address, ':');
+static struct place place_of(const struct served *served, const char *address) {
+        const char *colon = strrchr(address, ':');
         size_t n = (size_t)(colon - address), is_v6 = *address == '[';
         AUTO_FREE char *host = mem_format("%.*s", (int)(n - 2 * is_v6), address + is_v6);
 
@@ -74,19 +74,20 @@ static struct place place_of(const struct served *served) {
         return (struct place){TAKE(host), colon + 1};
 }
 
-static enum served_way nearest(const struct served *served) {
-        return served->unix_path ? SERVED_UNIX : SERVED_TCP;
+/* Of TCP; NULL: the unix socket. */
+static const char *nearest(const struct served *served) {
+        return served->unix_path ? NULL : served->tcp[0];
 }
 
-void served_put_uri(struct buf *buf, const struct served *served, enum served_way way, bool has_tls,
+void served_put_uri(struct buf *buf, const struct served *served, const char *tcp, bool has_tls,
                     const char *export) {
         const char *scheme = has_tls ? "nbds" : "nbd";
 
-        if (way == SERVED_UNIX) {
+        if (!tcp) {
                 buf_print(buf, "%s+unix:///%s?socket=", scheme, export);
                 put_path(buf, served->unix_path);
         } else {
-                struct place place = place_of(served);
+                struct place place = place_of(served, tcp);
                 bool is_v6 = strchr(place.host, ':');
 
                 buf_print(buf, "%s://%s%s%s:%s/%s", scheme, is_v6 ? "[" : "", place.host, is_v6 ? "]" : "",
@@ -97,26 +98,26 @@ void served_put_uri(struct buf *buf, const struct served *served, enum served_wa
 
 /* ---- URIs ------------------------------------------------------------------------------------ */
 
-static void add_uri(json_t *uris, const struct served *served, enum served_way way, bool has_tls,
+static void add_uri(json_t *uris, const struct served *served, const char *tcp, bool has_tls,
                     const char *export) {
         AUTO(buf_fini) struct buf uri = {0};
 
-        served_put_uri(&uri, served, way, has_tls, export);
+        served_put_uri(&uri, served, tcp, has_tls, export);
         json_array_append_new(uris, json_string(buf_text(&uri)));
 }
 
-static void add_uris(json_t *uris, const struct served *served, enum served_way way, const char *export) {
+static void add_uris(json_t *uris, const struct served *served, const char *tcp, const char *export) {
         if (!served->requires_tls)
-                add_uri(uris, served, way, false, export);
+                add_uri(uris, served, tcp, false, export);
         if (served->tls != SERVED_PLAIN)
-                add_uri(uris, served, way, true, export);
+                add_uri(uris, served, tcp, true, export);
 }
 
 static void add_all(json_t *uris, const struct served *served, const char *export) {
         if (served->unix_path)
-                add_uris(uris, served, SERVED_UNIX, export);
-        if (served->tcp_address)
-                add_uris(uris, served, SERVED_TCP, export);
+                add_uris(uris, served, NULL, export);
+        for (size_t i = 0; i < served->n_tcp; i++)
+                add_uris(uris, served, served->tcp[i], export);
 }
 
 json_t *served_uris(const struct served *served, const struct served_disk *disk) {
@@ -136,14 +137,14 @@ static void put_secured(struct buf *buf, const struct served *served, const stru
 
         buf_print(buf, "-object tls-creds-%s,id=tls0,endpoint=client,dir=DIR%s -drive \"file.driver=nbd,",
                   has_psk ? "psk" : "x509", has_psk ? ",username=NAME" : "");
-        if (nearest(served) == SERVED_UNIX) {
+        if (!nearest(served)) {
                 buf_print(buf, "file.server.type=unix,file.server.path=");
                 put_value(buf, served->unix_path);
                 if (!has_psk)
                         buf_print(buf, ",file.tls-hostname=%s",
                                   served->host && *served->host ? served->host : "localhost");
         } else {
-                struct place place = place_of(served);
+                struct place place = place_of(served, nearest(served));
 
                 buf_print(buf, "file.server.type=inet,file.server.host=%s,file.server.port=%s", place.host,
                           place.port);
@@ -171,13 +172,13 @@ char *served_qemu(const struct served *served, const struct served_disk *disk) {
 static void put_host(struct buf *buf, const struct served *served) {
         struct place place;
 
-        if (nearest(served) == SERVED_UNIX) {
+        if (!nearest(served)) {
                 buf_print(buf, "    <host transport='unix' socket='");
                 put_xml(buf, served->unix_path);
                 buf_print(buf, "'/>\n");
                 return;
         }
-        place = place_of(served);
+        place = place_of(served, nearest(served));
         buf_print(buf, "    <host name='");
         put_xml(buf, place.host);
         buf_print(buf, "' port='%s'/>\n", place.port);

@@ -19,8 +19,9 @@
 enum served_tls { SERVED_PLAIN, SERVED_X509, SERVED_PSK };
 
 struct served {
-        const char *unix_path;   /* borrowed; absolute; NULL: on no unix socket */
-        const char *tcp_address; /* borrowed; host and port in numbers; NULL: not over TCP */
+        const char *unix_path;  /* borrowed; absolute; NULL: on no unix socket */
+        const char *const *tcp; /* borrowed, and each; host and port in numbers, the nearest first */
+        size_t n_tcp;           /* 0: not over TCP */
         const char *host; /* borrowed; what others call this host, for an address that is all of its own */
         enum served_tls tls;
         bool requires_tls;
@@ -38,10 +39,8 @@ struct served_disk {
 
 bool served_forbids_writing(const struct served *, const struct uuid *vdi);
 
-enum served_way { SERVED_UNIX, SERVED_TCP };
-
-/* export: percent-encoded by the caller, where it needs to be. */
-void served_put_uri(struct buf *, const struct served *, enum served_way, bool has_tls, const char *export);
+/* tcp: one of those; NULL: the unix socket.  export: percent-encoded by the caller, where it needs to be. */
+void served_put_uri(struct buf *, const struct served *, const char *tcp, bool has_tls, const char *export);
 
 json_t *served_uris(const struct served *, const struct served_disk *); /* an array of text */
 /* The caller's to free; of several ways the one that is nearest. */

@@ -133,19 +133,21 @@ static bool list_changed_blocks(struct xapi_call *call) {
                xapi_give(call, json_stringn((const char *)text.data, text.n));
 }
 
-static json_t *nbd_info(const struct xapi_call *call, const struct uuid *vdi) {
+static json_t *nbd_info(const struct xapi_call *call, const struct host_place *place,
+                        const struct uuid *vdi) {
         const struct host *host = xapi_host(call);
         AUTO_FREE char *certificate =
                 host->nbd_has_tls && host->certificate ? certificate_pem(host->certificate) : mem_text("");
         /* A secret: whoever has it reads the disk for as long as the session lives. */
         AUTO_FREE char *name = mem_format("/%s?session_id=%s", uuid_format(vdi).s, call->session);
 
-        return json_pack("{s:s, s:s, s:I, s:s, s:s}", "exportname", name, "address", host->address, "port",
-                         (json_int_t)host->nbd_port, "cert", certificate, "subject",
+        return json_pack("{s:s, s:s, s:I, s:s, s:s}", "exportname", name, "address", place->host, "port",
+                         (json_int_t)place->port, "cert", certificate, "subject",
                          *certificate ? host->address : "");
 }
 
 static bool get_nbd_info(struct xapi_call *call) {
+        const struct host *host = xapi_host(call);
         struct uuid vdi = xapi_arg_ref(call, 0);
         AUTO(json_decref) json_t *type = objects_field(xapi_host(call)->objects, XAPI_VDI, &vdi, "type");
         json_t *all;
@@ -153,8 +155,8 @@ static bool get_nbd_info(struct xapi_call *call) {
         if (type && strcmp(json_string_value(type), "cbt_metadata") == 0)
                 return fail_metadata(call, &vdi);
         all = json_array();
-        if (xapi_host(call)->nbd_port)
-                json_array_append_new(all, nbd_info(call, &vdi));
+        for (size_t i = 0; i < host->n_nbd_places; i++)
+                json_array_append_new(all, nbd_info(call, &host->nbd_places[i], &vdi));
         return xapi_give(call, all);
 }
 

@@ -341,6 +341,26 @@ class Changes(Proxied):
             Reader('127.0.0.1', int(info['port']), name)
 
 
+class Several(Proxied):
+    """NBD at several addresses: clients are told of each."""
+    CONFIG = Case.CONFIG.replace('[nbd]\nlisten = none', '[nbd]\ntls = off\nlisten = 127.0.0.1:0 127.0.0.2:0')
+
+    def test_each_address_leads_to_the_disk(self):
+        self.assertEqual(len(self.listening('nbd')), 2)
+        sr = self.ask('SR.get_all', self.session)[0]
+        vdi = self.ask('VDI.create', self.session, {'SR': sr, 'virtual_size': str(8 * MIB)})
+        infos = self.ask('VDI.get_nbd_info', self.session, vdi)
+        self.assertEqual([info['address'] for info in infos], ['127.0.0.1', '127.0.0.2'])
+        for info in infos:
+            reader = Reader(info['address'], int(info['port']), info['exportname'])
+            self.assertEqual(reader.size, 8 * MIB)
+            reader.socket.close()
+        uuid = self.ask('VDI.get_uuid', self.session, vdi)
+        uris = self.json('vdi', 'show', '--sr', 'main', uuid)['nbd_uris']
+        for place in self.listening('nbd'):
+            self.assertIn(place + uuid, uris)
+
+
 class Locked(Proxied):
     """NBD that others than this host may reach: a disk's name is not enough, whoever speaks TLS."""
     # Which is not taken for this host's own, but is.

@@ -26,15 +26,18 @@ static void assert_uris(const struct served *served, const char *name, const cha
 }
 
 static void each_way_has_its_uri_by_uuid_and_by_name(void **state) {
-        const struct served both = {
-                .unix_path = "/run/it", .tcp_address = "127.0.0.1:10809", .knows_names = true};
+        const char *const tcp[] = {"127.0.0.1:10809", "[::1]:7"};
+        const struct served both = {.unix_path = "/run/it", .tcp = tcp, .n_tcp = 1, .knows_names = true};
         struct served one = both;
 
         (void)state;
         assert_uris(&both, "web",
                     "nbd+unix:///" UUID "?socket=/run/it nbd://127.0.0.1:10809/" UUID
                     " nbd+unix:///web?socket=/run/it nbd://127.0.0.1:10809/web");
-        one.tcp_address = NULL;
+        one.n_tcp = 2;
+        assert_uris(&one, NULL,
+                    "nbd+unix:///" UUID "?socket=/run/it nbd://127.0.0.1:10809/" UUID " nbd://[::1]:7/" UUID);
+        one.n_tcp = 0;
         assert_uris(&one, NULL, "nbd+unix:///" UUID "?socket=/run/it");
         one.knows_names = false;
         assert_uris(&one, "web", "nbd+unix:///" UUID "?socket=/run/it");
@@ -64,7 +67,8 @@ static void a_path_is_escaped_and_stays_a_path(void **state) {
 }
 
 static void tls_that_is_offered_or_required_shows(void **state) {
-        struct served served = {.tcp_address = "[::1]:7", .tls = SERVED_X509};
+        const char *const tcp = "[::1]:7";
+        struct served served = {.tcp = &tcp, .n_tcp = 1, .tls = SERVED_X509};
         struct served_disk disk = disk_of(NULL);
         AUTO_FREE char *offered = served_qemu(&served, &disk), *required = NULL, *psk = NULL, *libvirt = NULL;
 
@@ -95,7 +99,7 @@ static void all_addresses_of_a_host_are_its_name(void **state) {
 
         (void)state;
         for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
-                struct served served = {.tcp_address = all[i], .host = "alpha"};
+                struct served served = {.tcp = &all[i], .n_tcp = 1, .host = "alpha"};
 
                 assert_uris(&served, NULL, "nbd://alpha:1/" UUID);
                 served.host = "";

@@ -129,16 +129,22 @@ static void nbd_is_told_with_the_session_in_the_name(void **state) {
         AUTO_FREE char *vdi = house_make_vdi(house, "web", BLOCK);
         AUTO_FREE char *name =
                 mem_format("/%s?session_id=%s", vdi + strlen(XAPI_REF_PREFIX), house->session.ref);
+        static const struct host_place places[] = {{"192.0.2.7", 10809}, {"2001:db8::7", 7}};
         const json_t *info;
 
         assert_int_equal(json_array_size(house_ok(house, "VDI.get_nbd_info", json_pack("[s]", vdi))), 0);
-        house->host.nbd_port = 10809;
+        house->host.nbd_places = places;
+        house->host.n_nbd_places = 2;
         house->host.certificate = certificate;
         info = json_array_get(house_ok(house, "VDI.get_nbd_info", json_pack("[s]", vdi)), 0);
         assert_string_equal(json_string_value(json_object_get(info, "exportname")), name);
         assert_string_equal(json_string_value(json_object_get(info, "address")), "192.0.2.7");
         assert_int_equal(json_integer_value(json_object_get(info, "port")), 10809);
         assert_string_equal(json_string_value(json_object_get(info, "cert")), "");
+        info = json_array_get(house->call.result, 1);
+        assert_string_equal(json_string_value(json_object_get(info, "exportname")), name);
+        assert_string_equal(json_string_value(json_object_get(info, "address")), "2001:db8::7");
+        assert_int_equal(json_integer_value(json_object_get(info, "port")), 7);
         house->host.nbd_has_tls = true;
         info = json_array_get(house_ok(house, "VDI.get_nbd_info", json_pack("[s]", vdi)), 0);
         assert_string_equal(json_string_value(json_object_get(info, "cert")), "PEM");
