@@ -38,7 +38,7 @@ static void look_at_shelf(struct search *search, const struct nbd_shelf *shelf) 
                 if (!*search->name || strcmp(row->name, search->name) == 0)
                         note_match(search->found, &search->n, shelf, &row->uuid);
         }
-        turn_give(shelf->turn);
+        turn_give_unchanged(shelf->turn);
 }
 
 static enum err refuse_two(const struct search *search, struct err_note *note) {
@@ -162,7 +162,7 @@ static void add_shelf(struct rows *rows, const struct nbd_shelf *shelf) {
                 *vec_add(&rows->all) =
                         (struct row){{mem_text(row->name), mem_text(row->description)}, row->uuid};
         }
-        turn_give(shelf->turn);
+        turn_give_unchanged(shelf->turn);
 }
 
 static int compare_rows(const void *a, const void *b) {

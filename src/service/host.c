@@ -41,7 +41,7 @@ const struct host_sr *host_sr_of_vdi(struct host *host, const struct uuid *vdi) 
 
                 turn_take(each->turn, "look for a VDI");
                 has_it = sr_get_vdi(each->sr, vdi) != NULL;
-                turn_give(each->turn);
+                turn_give_unchanged(each->turn);
                 if (has_it)
                         return each;
         }

@@ -34,7 +34,7 @@ static enum err find_in(const struct host_sr *sr, const char *text, bool *ret_ha
         *ret_has = failed == ERR_NONE;
         if (*ret_has)
                 *ret = vdi->row.uuid;
-        turn_give(sr->turn);
+        turn_give_unchanged(sr->turn);
         return failed == ERR_NOT_FOUND ? ERR_NONE : failed;
 }
 
@@ -392,7 +392,7 @@ static bool is_called(struct host *host, const struct uuid *uuid, const char *te
         turn_take(sr->turn, "vm detach");
         vdi = sr_get_vdi(sr->sr, uuid);
         is = vdi && strcmp(vdi->row.name, text) == 0;
-        turn_give(sr->turn);
+        turn_give_unchanged(sr->turn);
         return is;
 }
 

@@ -232,6 +232,27 @@ static int compare_vdis(const void *a, const void *b) {
         return order ? order : uuid_compare(&x->row.uuid, &y->row.uuid);
 }
 
+static void sort_vdis(struct sr *sr) {
+        if (sr->vdis.n)
+                qsort(sr->vdis.data, sr->vdis.n, sizeof *sr->vdis.data, compare_vdis);
+}
+
+void sr_take_row(struct sr *sr, struct vdi_row *row) {
+        VEC_EACH (&sr->vdis, each) {
+                bool is_renamed;
+
+                if (!uuid_equal(&each->row.uuid, &row->uuid))
+                        continue;
+                is_renamed = strcmp(each->row.name, row->name) != 0;
+                vdi_row_fini(&each->row);
+                each->row = *row;
+                *row = (struct vdi_row){0};
+                if (is_renamed)
+                        sort_vdis(sr);
+                return;
+        }
+}
+
 static void mark_open(struct sr *sr) {
         VEC_EACH (&sr->vdis, vdi) {
                 vdi->is_open = false;
@@ -317,8 +338,7 @@ enum err sr_refresh(struct sr *sr, struct err_note *note) {
         add_metadata(sr, &rows);
         if (!sr->is_read_only && mend_catalog(sr, &rows, n_bad, note))
                 return err_wrap(note, "mend the catalog of SR %s", sr->place->where);
-        if (sr->vdis.n)
-                qsort(sr->vdis.data, sr->vdis.n, sizeof *sr->vdis.data, compare_vdis);
+        sort_vdis(sr);
         mark_open(sr);
         return ERR_NONE;
 }

@@ -60,6 +60,10 @@ MUST_USE enum err sr_refresh(struct sr *, struct err_note *);
 /* After a verb that failed: as sr_refresh, but the verb's error stays. */
 enum err sr_refresh_after(struct sr *, enum err, struct err_note *);
 
+/* After a change of a VDI's names alone: what was put in the catalog is seen, and no file is looked at.
+ * Takes what row holds. */
+void sr_take_row(struct sr *, struct vdi_row *row);
+
 /* A VDI whose chain is whole. */
 MUST_USE enum err sr_need_vdi(struct sr *, const struct uuid *, const struct vdi **ret, struct err_note *);
 /* A chain of it for our own reading, also of one that clients may not open; ends with sr_close_chain. */

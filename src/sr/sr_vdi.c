@@ -243,7 +243,10 @@ enum err sr_vdi_set(struct sr *sr, const struct uuid *uuid, const struct vdi_set
                 replace_text(&row.name, *settings->name ? settings->name : uuid_format(uuid).s);
         if (settings->description)
                 replace_text(&row.description, settings->description);
-        if (sr_refresh_after(sr, sr_note_change(sr, &row, NULL, NULL, note), note))
+        if (sr_note_change(sr, &row, NULL, NULL, note)) {
+                (void)sr_refresh_after(sr, note->code, note);
                 return err_wrap(note, "set VDI %s", sr_called(sr, uuid, &room));
+        }
+        sr_take_row(sr, &row);
         return ERR_NONE;
 }

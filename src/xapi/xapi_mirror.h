@@ -24,7 +24,7 @@
 struct xapi_mirror;
 
 /* At least this long between two looks at an SR, and four times what the last one took. */
-#define MIRROR_PACE_NS (UINT64_C(10) * 1000000)
+#define MIRROR_PACE_NS (UINT64_C(2) * 1000000)
 
 MUST_USE enum err xapi_mirror_new(struct host *, struct xapi_mirror **ret, struct err_note *);
 void xapi_mirror_free(struct xapi_mirror *);

@@ -378,6 +378,27 @@ static void names_that_two_share_are_refused_with_both_uuids(void **state) {
         sr_close(sr);
 }
 
+/* It costs the same however many disks there are, and they are in the order of their names at once. */
+static void a_name_is_set_without_a_look_at_any_file(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        struct sr *sr = kit_create(io);
+        struct uuid a = kit_vdi(sr, "a"), b = kit_vdi(sr, "b");
+        AUTO_FREE char *path = mem_format(KIT_DIR "/%s.vhd", uuid_format(&b).s);
+        uint64_t n_reads = io_sim_file_traffic(io, path).reads;
+        struct err_note note = {0};
+
+        (void)state;
+        assert_true(n_reads > 0);
+        assert_ok(sr_vdi_set(sr, &a, &(struct vdi_settings){.description = "d"}, &note));
+        assert_string_equal(sr_get_vdi(sr, &a)->row.description, "d");
+        assert_ok(sr_vdi_set(sr, &a, &(struct vdi_settings){.name = "c"}, &note));
+        assert_int_equal(io_sim_file_traffic(io, path).reads, n_reads);
+        assert_true(uuid_equal(&sr_vdi_at(sr, 0)->row.uuid, &b));
+        assert_string_equal(sr_vdi_at(sr, 1)->row.name, "c");
+        assert_non_null(sr_vdi_at(sr, 1)->node);
+        sr_close(sr);
+}
+
 static void settings_last_and_text_that_cannot_be_kept_is_refused(void **state) {
         const char *const tags[] = {"x", "y", NULL};
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
@@ -586,6 +607,7 @@ int main(void) {
                 cmocka_unit_test(a_snapshot_holds_what_was_not_synced_before_it),
                 cmocka_unit_test(a_raw_vdi_is_deleted),
                 cmocka_unit_test(names_that_two_share_are_refused_with_both_uuids),
+                cmocka_unit_test(a_name_is_set_without_a_look_at_any_file),
                 cmocka_unit_test(settings_last_and_text_that_cannot_be_kept_is_refused),
                 cmocka_unit_test(what_a_vdi_gave_out_is_known_until_it_is_written),
                 cmocka_unit_test(
