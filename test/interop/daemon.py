@@ -106,7 +106,7 @@ class Case(unittest.TestCase):
     def sent(self, *words, code=DONE, stdin=b''):
         """By the control socket; standard output."""
         got, out, err = self.call('--socket', 'state/control.sock', *words, stdin=stdin)
-        self.assertEqual(got, code, '%s: %s' % (' '.join(words), err))
+        self.assertEqual(got, code, '%s: %s%s' % (' '.join(words), err, out[-400:]))
         return out
 
     def json(self, *words):

@@ -3,6 +3,7 @@
 """The XenAPI of catenad, by clients that others wrote: Python's xmlrpc.client, and xen-api, which is what
 Xen Orchestra connects with (test/interop/xapi; npm fetches it, where there is npm)."""
 import base64
+import http.client
 import json
 import os
 import re
@@ -347,7 +348,7 @@ class Several(Proxied):
 
     def test_each_address_leads_to_the_disk(self):
         self.assertEqual(len(self.listening('nbd')), 2)
-        sr = self.ask('SR.get_all', self.session)[0]
+        sr, = self.ask('SR.get_by_name_label', self.session, 'main')
         vdi = self.ask('VDI.create', self.session, {'SR': sr, 'virtual_size': str(8 * MIB)})
         infos = self.ask('VDI.get_nbd_info', self.session, vdi)
         self.assertEqual([info['address'] for info in infos], ['127.0.0.1', '127.0.0.2'])
