@@ -119,6 +119,23 @@ struct text text_time(int64_t unix_seconds) {
         return t;
 }
 
+bool text_parse_time(const char *text, int64_t *ret_unix_seconds) {
+        struct tm tm = {0};
+        int64_t seconds;
+
+        if (strlen(text) != 20 || sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2dZ", &tm.tm_year, &tm.tm_mon,
+                                         &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
+                return false;
+        tm.tm_year -= 1900;
+        tm.tm_mon -= 1;
+        seconds = timegm(&tm);
+        /* Days that a month has not, blanks, signs: all are written otherwise than they stood. */
+        if (strcmp(text_time(seconds).s, text) != 0)
+                return false;
+        *ret_unix_seconds = seconds;
+        return true;
+}
+
 bool text_starts_with(const char *text, const char *start) {
         return strncmp(text, start, strlen(start)) == 0;
 }

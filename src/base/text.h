@@ -23,6 +23,8 @@ struct text text_size(uint64_t bytes);        /* "1.5 GiB" */
 struct text text_rate(uint64_t bytes, uint64_t ns); /* "310 MiB/s" */
 struct text text_duration(uint64_t ns);       /* "3m 20s", "0.4s" */
 struct text text_time(int64_t unix_seconds);  /* "2026-11-21T03:20:42Z" */
+/* Just what text_time writes, of the years 1000 to 9999. */
+MUST_USE bool text_parse_time(const char *text, int64_t *ret_unix_seconds);
 bool        text_starts_with(const char *text, const char *start);
 bool        text_ends_with(const char *text, const char *end);
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hex.h"
+
 struct uuid uuid_from_random(const uint8_t random[16]) {
         struct uuid u;
 
@@ -11,16 +13,6 @@ struct uuid uuid_from_random(const uint8_t random[16]) {
         u.b[6] = (uint8_t)((u.b[6] & 0x0f) | 0x40);
         u.b[8] = (uint8_t)((u.b[8] & 0x3f) | 0x80);
         return u;
-}
-
-static int digit_of(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F')
-                return c - 'A' + 10;
-        return -1;
 }
 
 bool uuid_parse(const char *text, struct uuid *ret) {
@@ -35,7 +27,7 @@ bool uuid_parse(const char *text, struct uuid *ret) {
                                 return false;
                         continue;
                 }
-                digit = digit_of(text[i]);
+                digit = hex_digit(text[i]);
                 if (digit < 0)
                         return false;
                 u.b[n / 2] = (uint8_t)(n % 2 ? u.b[n / 2] << 4 | digit : digit);

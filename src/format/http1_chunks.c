@@ -5,17 +5,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "hex.h"
+
 enum { DIGITS_MAX = 16 };
 
 const char http1_chunks_end[] = "0\r\n\r\n";
-
-static int digit_of(uint8_t c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 static enum err wrong(struct http1_chunks *chunks, struct err_note *note) {
         chunks->state = HTTP1_CHUNK_WRONG;
@@ -33,7 +27,7 @@ static bool is_text(uint8_t c) {
 }
 
 static bool take_size(struct http1_chunks *chunks, uint8_t c) {
-        int digit = digit_of(c);
+        int digit = hex_digit((char)c);
 
         if (digit >= 0) {
                 if (chunks->n_digits++ == DIGITS_MAX)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http1_pairs.h"
 
+#include "hex.h"
 #include "mem.h"
 
 void http1_pairs_fini(struct http1_pairs *pairs) {
@@ -12,22 +13,14 @@ void http1_pairs_fini(struct http1_pairs *pairs) {
 
 /* ---- percent --------------------------------------------------------------------------------- */
 
-static int digit_of(uint8_t c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* -1: there are no two digits. */
 static int byte_of(struct span in, size_t at) {
         int high, low;
 
         if (in.n - at < 3)
                 return -1;
-        high = digit_of(in.data[at + 1]);
-        low = digit_of(in.data[at + 2]);
+        high = hex_digit((char)in.data[at + 1]);
+        low = hex_digit((char)in.data[at + 2]);
         return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 

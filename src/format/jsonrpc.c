@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jsonrpc.h"
 
-#include <stdio.h>
 #include <string.h>
 
-DEFINE_AUTO(json_t *, json_decref);
+#include "json_text.h"
 
 void jsonrpc_fini(struct jsonrpc *message) {
         json_decref(message->params);
@@ -14,28 +13,6 @@ void jsonrpc_fini(struct jsonrpc *message) {
 }
 
 /* ---- decoding -------------------------------------------------------------------------------- */
-
-/* The parser calls itself for each level: a line of brackets alone must not end the stack. */
-static bool is_too_deep(struct span line) {
-        unsigned depth = 0;
-        bool is_text = false;
-
-        for (size_t i = 0; i < line.n; i++) {
-                uint8_t c = line.data[i];
-
-                if (is_text && c == '\\')
-                        i++;
-                else if (c == '"')
-                        is_text = !is_text;
-                else if (!is_text && (c == '{' || c == '['))
-                        depth++;
-                else if (!is_text && (c == '}' || c == ']') && depth > 0)
-                        depth--;
-                if (depth > JSONRPC_DEPTH_MAX)
-                        return true;
-        }
-        return false;
-}
 
 static enum err take_object(json_t *from, const char *key, json_t **ret, struct err_note *note) {
         json_t *value = json_object_get(from, key);
@@ -121,14 +98,10 @@ static enum err take_parts(json_t *from, struct jsonrpc *ret, struct err_note *n
 enum err jsonrpc_decode(struct span line, struct jsonrpc *ret, struct err_note *note) {
         AUTO(json_decref) json_t *json = NULL;
         AUTO(jsonrpc_fini) struct jsonrpc message = {0};
-        json_error_t error;
         const char *version;
 
-        if (is_too_deep(line))
-                return err_set(note, ERR_CORRUPT, "message: deeper than %d levels", JSONRPC_DEPTH_MAX);
-        json = json_loadb((const char *)line.data, line.n, JSON_REJECT_DUPLICATES, &error);
-        if (!json)
-                return err_set(note, ERR_CORRUPT, "message: %s", error.text);
+        if (json_text_decode(line, &json, note))
+                return err_wrap(note, "message");
         version = json_string_value(json_object_get(json, "jsonrpc"));
         if (!version || strcmp(version, "2.0") != 0)
                 return err_set(note, ERR_CORRUPT, "message: it is not JSON-RPC 2.0");
@@ -141,37 +114,19 @@ enum err jsonrpc_decode(struct span line, struct jsonrpc *ret, struct err_note *
 
 /* ---- encoding -------------------------------------------------------------------------------- */
 
-/* A file's name may be in it, and a note's text is cut anywhere. */
-static json_t *json_of_message(const char *text) {
-        char clean[ERR_TEXT_SIZE];
-        json_t *json = json_string(text);
-
-        if (json)
-                return json;
-        snprintf(clean, sizeof clean, "%s", text);
-        for (char *c = clean; *c; c++)
-                *c = (uint8_t)*c >= 0x80 ? '?' : *c;
-        return json_string(clean);
-}
-
 static json_t *json_of_error(const struct jsonrpc *message) {
         json_t *error = json_object();
 
         json_object_set_new(error, "code", json_integer(message->code));
-        json_object_set_new(error, "message", json_of_message(message->message));
+        /* A file's name may be in it, and a note's text is cut anywhere. */
+        json_object_set_new(error, "message", json_text_string(message->message));
         if (message->data)
                 json_object_set(error, "data", message->data);
         return error;
 }
 
-static int add_bytes(const char *data, size_t n, void *user) {
-        buf_add(user, data, n);
-        return 0;
-}
-
 enum err jsonrpc_encode(const struct jsonrpc *message, struct buf *ret, struct err_note *note) {
         AUTO(json_decref) json_t *json = json_object();
-        size_t before = ret->n;
 
         json_object_set_new(json, "jsonrpc", json_string("2.0"));
         if (message->kind != JSONRPC_NOTIFICATION)
@@ -191,10 +146,8 @@ enum err jsonrpc_encode(const struct jsonrpc *message, struct buf *ret, struct e
                 json_object_set_new(json, "error", json_of_error(message));
                 break;
         }
-        if (json_dump_callback(json, add_bytes, ret, JSON_COMPACT) < 0) {
-                ret->n = before;
-                return err_set(note, ERR_UNSUPPORTED, "a name in it is not UTF-8 text");
-        }
+        if (json_text_encode(json, JSON_COMPACT, ret, note))
+                return note->code;
         buf_add(ret, "\n", 1);
         return ERR_NONE;
 }

@@ -32,7 +32,6 @@ enum {
         JSONRPC_NO_SUCH_METHOD = -32601,
         JSONRPC_VERB_FAILED = -32000, /* data says how, by our own codes */
         JSONRPC_METHOD_MAX = 64,
-        JSONRPC_DEPTH_MAX = 32, /* of objects and arrays within one another */
 };
 
 struct jsonrpc {

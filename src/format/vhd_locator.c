@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "hex.h"
 #include "mem.h"
 #include "text.h"
 #include "utf16.h"
@@ -10,14 +11,6 @@
 static const char scheme[] = "file://", host[] = "localhost/";
 
 const uint32_t vhd_locator_order[3] = {VHD_LOCATOR_MACX, VHD_LOCATOR_W2KU, VHD_LOCATOR_W2RU};
-
-static int hex_digit(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        if (c >= 'a' && c <= 'f')
-                return c - 'a' + 10;
-        return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 /* %XX becomes the byte; a percent sign before anything else stays.  In place. */
 static void undo_escapes(char *text) {

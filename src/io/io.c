@@ -180,7 +180,11 @@ enum err io_unlink(struct io *io, const char *path, struct err_note *note) {
 }
 
 enum err io_make_dir(struct io *io, const char *path, struct err_note *note) {
-        return io->ops->make_dir(io, path, note);
+        return io->ops->make_dir(io, path, false, note);
+}
+
+enum err io_make_private_dir(struct io *io, const char *path, struct err_note *note) {
+        return io->ops->make_dir(io, path, true, note);
 }
 
 enum err io_remove_dir(struct io *io, const char *path, struct err_note *note) {

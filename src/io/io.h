@@ -70,6 +70,7 @@ struct io_stat {
         int64_t modified_ns; /* since 1970 */
         bool is_directory;
         bool is_block_device;
+        bool is_private; /* its mode lets nobody but its owner at it */
 };
 MUST_USE enum err io_stat(struct io_file *, struct io_stat *ret, struct err_note *);
 MUST_USE enum err io_stat_path(struct io *, const char *path, struct io_stat *ret, struct err_note *);
@@ -103,7 +104,9 @@ MUST_USE enum err io_rename(struct io *, const char *from, const char *to, struc
 /* ERR_EXISTS, ERR_UNSUPPORTED */
 MUST_USE enum err io_link(struct io *, const char *from, const char *to, struct err_note *);
 MUST_USE enum err io_unlink(struct io *, const char *path, struct err_note *);
-MUST_USE enum err io_make_dir(struct io *, const char *path, struct err_note *); /* ERR_EXISTS */
+/* ERR_EXISTS; mode 0755, and of a private one 0700 */
+MUST_USE enum err io_make_dir(struct io *, const char *path, struct err_note *);
+MUST_USE enum err io_make_private_dir(struct io *, const char *path, struct err_note *);
 /* must be empty: ERR_BUSY */
 MUST_USE enum err io_remove_dir(struct io *, const char *path, struct err_note *);
 MUST_USE enum err io_sync_dir(struct io *, const char *path, struct err_note *);

@@ -78,7 +78,7 @@ struct io_ops {
         enum err (*link)(struct io *, const char *from, const char *to,
                          struct err_note *); /* or NULL: ERR_UNSUPPORTED */
         enum err (*unlink)(struct io *, const char *path, struct err_note *);
-        enum err (*make_dir)(struct io *, const char *path, struct err_note *);
+        enum err (*make_dir)(struct io *, const char *path, bool is_private, struct err_note *);
         enum err (*remove_dir)(struct io *, const char *path, struct err_note *);
         enum err (*sync_dir)(struct io *, const char *path, struct err_note *);
         /* Adds to an empty ret in any order, without . and ..; on failure io.c releases what is there. */

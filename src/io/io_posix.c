@@ -144,6 +144,7 @@ static enum err fill_stat(const struct stat *from, int fd, struct io_stat *ret) 
                 .modified_ns = from->st_mtim.tv_sec * INT64_C(1000000000) + from->st_mtim.tv_nsec,
                 .is_directory = S_ISDIR(from->st_mode),
                 .is_block_device = S_ISBLK(from->st_mode),
+                .is_private = (from->st_mode & 077) == 0,
         };
         if (ret->is_block_device) {
                 if (ioctl(fd, BLKGETSIZE64, &ret->size) < 0)
@@ -323,9 +324,11 @@ static enum err posix_unlink(struct io *io, const char *path, struct err_note *n
         return unlink(path) < 0 ? io_posix_fail(note, errno, "unlink %s", path) : ERR_NONE;
 }
 
-static enum err posix_make_dir(struct io *io, const char *path, struct err_note *note) {
+static enum err posix_make_dir(struct io *io, const char *path, bool is_private, struct err_note *note) {
         (void)io;
-        return mkdir(path, 0755) < 0 ? io_posix_fail(note, errno, "make directory %s", path) : ERR_NONE;
+        return mkdir(path, is_private ? 0700 : 0755) < 0
+                       ? io_posix_fail(note, errno, "make directory %s", path)
+                       : ERR_NONE;
 }
 
 static enum err posix_remove_dir(struct io *io, const char *path, struct err_note *note) {

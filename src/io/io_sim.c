@@ -384,6 +384,7 @@ static enum err open_entry(struct io_sim *sim, struct sim_call *call, unsigned f
                         return ERR_EXISTS;
                 *ret = new_file(sim);
                 (*ret)->links = 1;
+                (*ret)->is_private = flags & IO_PRIVATE;
                 sim_names_add(&sim->names, place_of(&path), (*ret)->inode, false, ++sim->sequence);
                 return ERR_NONE;
         }
@@ -436,7 +437,8 @@ static void fill_stat(const struct sim_file *file, struct io_stat *ret) {
                                 .device = 1,
                                 .inode = file->inode,
                                 .links = file->links,
-                                .modified_ns = file->modified_ns};
+                                .modified_ns = file->modified_ns,
+                                .is_private = file->is_private};
 }
 
 static enum err sim_stat(struct io_file *file, struct io_stat *ret, struct err_note *note) {
@@ -819,10 +821,12 @@ static enum err do_make_dir(struct io_sim *sim, struct sim_call *call) {
         return ERR_NONE;
 }
 
-static enum err sim_make_dir(struct io *io, const char *path, struct err_note *note) {
+static enum err sim_make_dir(struct io *io, const char *path, bool is_private, struct err_note *note) {
         struct sim_call call = {
                 .verb = "make directory", .path = path, .flags = CALL_CHANGES | CALL_SPACIOUS};
         enum err err = ERR_NONE;
+
+        (void)is_private; /* there is nobody else */
 
         if (begin(io, &call, NULL, NULL))
                 err = do_make_dir(sim_of(io), &call);

@@ -65,6 +65,7 @@ struct sim_file *sim_file_copy(const struct sim_file *from) {
                                   .may_share = from->may_share,
                                   .links = from->links,
                                   .is_gone = from->is_gone,
+                                  .is_private = from->is_private,
                                   .modified_ns = from->modified_ns};
         sim_image_copy(&file->now, &from->now);
         sim_image_copy(&file->durable, &from->durable);

@@ -27,6 +27,7 @@ struct sim_file {
         unsigned links;               /* names it has now */
         unsigned opens;
         bool is_gone; /* no name, not open; only a crash or a failed sync brings it back */
+        bool is_private; /* made with IO_PRIVATE */
         int64_t modified_ns;
         uint64_t n_reads, n_writes, n_syncs, bytes_read, bytes_written;
 };

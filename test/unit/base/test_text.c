@@ -39,6 +39,40 @@ static void numbers_are_shown_short(void **state) {
         assert_string_equal(text_time(946684800).s, "2000-01-01T00:00:00Z");
 }
 
+static void times_are_read_as_they_are_written(void **state) {
+        static const int64_t right[] = {0,          -1,         946684800,    951827696,
+                                        1732159242, 4102444799, 253402300799, -30610224000};
+        static const char *const wrong[] = {
+                "",
+                "2026-11-21",
+                "2026-11-21T03:20:42",
+                "2026-11-21T03:20:42z",
+                "2026-11-21 03:20:42Z",
+                "2026-11-21T03:20:42ZZ",
+                "2026-11-21T03:20:4ZZ",
+                "2026-02-29T00:00:00Z",
+                "2026-13-01T00:00:00Z",
+                "2026-00-01T00:00:00Z",
+                "2026-01-01T24:00:00Z",
+                "2026-01-01T00:00:60Z",
+                " 026-01-01T00:00:00Z",
+                "+026-01-01T00:00:00Z",
+                "2026--1-01T00:00:00Z",
+                "10000-01-01T00:00:0Z",
+        };
+        int64_t seconds;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+                assert_true(text_parse_time(text_time(right[i]).s, &seconds));
+                assert_true(seconds == right[i]);
+        }
+        assert_true(text_parse_time("2024-11-21T03:20:42Z", &seconds));
+        assert_true(seconds == 1732159242);
+        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+                assert_false(text_parse_time(wrong[i], &seconds));
+}
+
 static void starts_and_ends(void **state) {
         (void)state;
         assert_true(text_ends_with("a.vhd", ".vhd"));
@@ -51,6 +85,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(sizes_are_read_as_people_write_them),
                 cmocka_unit_test(numbers_are_shown_short),
+                cmocka_unit_test(times_are_read_as_they_are_written),
                 cmocka_unit_test(starts_and_ends),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,12 +108,35 @@ static void modes_are_as_promised(void **state) {
         AUTO(io_close)
         struct io_file *unmasked_private = opened(*state, "unmasked private", IO_CREATE | IO_PRIVATE);
         struct stat stat_;
+        struct err_note note;
 
+        assert_ok(io_make_dir(io_of(state), in(*state, "folder"), &note));
+        assert_ok(io_make_private_dir(io_of(state), in(*state, "private folder"), &note));
         umask(mask);
+        assert_int_equal(stat(in(*state, "folder"), &stat_), 0);
+        assert_int_equal(stat_.st_mode & 0777, 0755);
+        assert_int_equal(stat(in(*state, "private folder"), &stat_), 0);
+        assert_int_equal(stat_.st_mode & 0777, 0700);
         assert_int_equal(stat(io_path(unmasked), &stat_), 0);
         assert_int_equal(stat_.st_mode & 0777, 0644);
         assert_int_equal(stat(io_path(unmasked_private), &stat_), 0);
         assert_int_equal(stat_.st_mode & 0777, 0600);
+}
+
+static void who_else_may_at_a_file_is_told(void **state) {
+        static const struct {
+                mode_t mode;
+                bool is_private;
+        } cases[] = {{0600, true}, {0400, true}, {0644, false}, {0640, false}, {0604, false}, {0620, false}};
+        AUTO(io_close) struct io_file *file = opened(*state, "a", IO_CREATE | IO_PRIVATE);
+        struct io_stat stat_;
+        struct err_note note;
+
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                assert_int_equal(chmod(io_path(file), cases[i].mode), 0);
+                assert_ok(io_stat(file, &stat_, &note));
+                assert_int_equal(stat_.is_private, cases[i].is_private);
+        }
 }
 
 static void files_do_not_leak_into_children(void **state) {
@@ -1070,6 +1093,7 @@ int main(void) {
                 TEST(what_is_written_is_read),
                 TEST(create_never_takes_over_a_file),
                 TEST(modes_are_as_promised),
+                TEST(who_else_may_at_a_file_is_told),
                 TEST(files_do_not_leak_into_children),
                 TEST(what_is_missing_is_not_found),
                 TEST(a_pipe_is_refused_at_once),
