@@ -40,6 +40,7 @@ TESTED_ELSEWHERE = {
     'src/disk/vhd_head.c': 'test_vhd_create.c, and test_stream_source.c with a BAT and a batmap',
     'src/disk/vhd_repair.c': 'the mending half of vhd_check.c: test_vhd_check.c mends each damage',
     'src/disk/vhd_tables.c': 'a part of vhd_resize.c: test_vhd_resize.c, test_sweep_vhd_file.c',
+    'src/format/vault_index_build.c': 'the writing half of vault_index.h: test_vault_index.c',
     'src/format/xapi_classes_host.c': 'the tables of xapi_class.c: test_xapi_class.c walks all of them',
     'src/format/xapi_classes_storage.c': 'likewise',
     'src/format/xapi_classes_vm.c': 'likewise',
