@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The protocol by which writers and pruners share a vault (DESIGN §8), as a small machine of which every
+ * state is looked at: two writers, two pruners, a point that is let go meanwhile, deletions that take effect
+ * late, listings that lag.
+ *
+ * There is one chunk, and a pack of it for each who might write it: pack 0 was there before, with point 0.
+ * All points need the chunk, any copy will do.  A state is bad where a point that was acknowledged and not
+ * let go has no copy left.  Somebody who dies is somebody who makes no step any more.  Whatever others put or
+ * removed is seen as in a listing: it may lag.
+ *
+ * Threads: one.
+ */
+#ifndef TEST_MODEL_VAULT_PROTOCOL_H
+#define TEST_MODEL_VAULT_PROTOCOL_H
+
+#include "explore.h"
+
+enum rule {
+        RULE_NONE,
+        WRITER_SESSION_FIRST,
+        WRITER_WAITS_AFTER_SESSION,
+        WRITER_READS_DOOMS,
+        WRITER_DOOMS_BEFORE_LISTING,
+        WRITER_PARENT_AFTER_SESSION,
+        WRITER_PARENT_SEALED,
+        WRITER_INDEX_IN_LISTING,
+        WRITER_WAITS_BEFORE_LOOK,
+        WRITER_LOOKS,
+        WRITER_SEALS_AFTER_LOOK,
+        PRUNER_COUNTS_UNSEALED,
+        PRUNER_DOOMS_BEFORE_LOOK,
+        PRUNER_WAITS_AFTER_DOOM,
+        PRUNER_SESSIONS_AGAIN,
+        PRUNER_BREAKS,
+        PRUNER_WAITS_AFTER_BREAK,
+        PRUNER_POINTS_AGAIN,
+        PRUNER_ALL_DOOMS,
+        PRUNER_SEES_GONE,
+        PRUNER_WAITS_AFTER_GONE,
+        PRUNER_DOOM_LAST,
+        PRUNER_TAKES_OVER,
+        PRUNER_LEAVES_OTHERS_DOOM,
+        PRUNER_PACKS_FIRST,
+        PRUNER_SKIPS_LIVE,
+        RULES,
+};
+
+enum { PROTOCOL_WRITERS = 2, PROTOCOL_PROCESSES = 5 };
+
+struct protocol_setting {
+        enum rule without;
+        bool lags;
+        bool may_drop;                     /* point 0 */
+        bool has_copy;                     /* pack 1 is there from the beginning, too */
+        bool is_in[PROTOCOL_PROCESSES];    /* two writers, two pruners, what happens by itself */
+        unsigned parent[PROTOCOL_WRITERS]; /* 1 + the point; 0: none */
+};
+
+/* Quiet: the way to a bad state is not printed. */
+struct explore_found protocol_try(const struct protocol_setting *, bool is_quiet);
+
+#endif
