@@ -39,6 +39,7 @@ TESTED_ELSEWHERE = {
     'src/disk/vhd_children.c': 'test_file_coalesce.c: other children, whole, damaged and not to be read',
     'src/disk/vhd_head.c': 'test_vhd_create.c, and test_stream_source.c with a BAT and a batmap',
     'src/disk/vhd_repair.c': 'the mending half of vhd_check.c: test_vhd_check.c mends each damage',
+    'src/vault/key_slot.c': 'test_key_open.c and test_key_rotate.c open each and wrap it anew',
     'src/disk/vhd_tables.c': 'a part of vhd_resize.c: test_vhd_resize.c, test_sweep_vhd_file.c',
     'src/format/vault_index_build.c': 'the writing half of vault_index.h: test_vault_index.c',
     'src/format/xapi_classes_host.c': 'the tables of xapi_class.c: test_xapi_class.c walks all of them',
