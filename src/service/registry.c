@@ -70,8 +70,7 @@ static enum err save(struct io *io, const char *state_dir, const json_t *object,
         return new_file_commit(&made, note);
 }
 
-/* Makes the folders of a path that are missing. */
-static enum err make_folders(struct io *io, const char *path, struct err_note *note) {
+enum err registry_make_folders(struct io *io, const char *path, struct err_note *note) {
         AUTO_FREE char *part = mem_text(path);
 
         for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
@@ -98,7 +97,7 @@ static enum err make_folders(struct io *io, const char *path, struct err_note *n
 static enum err take_lock(struct io *io, const char *state_dir, struct io_file **ret, struct err_note *note) {
         AUTO_FREE char *path = mem_format("%s/lock", state_dir);
         AUTO(io_close) struct io_file *file = NULL;
-        enum err failed = make_folders(io, state_dir, note);
+        enum err failed = registry_make_folders(io, state_dir, note);
 
         if (failed)
                 return failed;

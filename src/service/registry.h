@@ -23,6 +23,9 @@
 #include "uuid.h"
 #include "vec.h"
 
+/* The folders of a path that are missing. */
+MUST_USE enum err registry_make_folders(struct io *, const char *path, struct err_note *);
+
 struct registry_entry {
         struct uuid uuid;
         char *name;     /* owned */

@@ -14,6 +14,7 @@
 #include "config_verbs.h"
 #include "gc_verbs.h"
 #include "sr_verbs.h"
+#include "vault_verbs.h"
 #include "vdi_verbs.h"
 #include "token_verbs.h"
 #include "vhd_verbs.h"
@@ -37,6 +38,10 @@ const struct noun verb_nouns[] = {
          "out. "
          "Nothing has to be set up: 'gc run' does all there is to do.",
          gc_verbs},
+        {"vault", "backups: points in time of disks, deduplicated, encrypted, each proof of itself",
+         "A vault is a directory. Points never depend on one another, and are never merged. What opens a "
+         "vault is a key file or a passphrase in a file; nothing asks for one.",
+         vault_verbs},
         {"config", "how a daemon is configured",
          "catenad(8) is the daemon, catena.conf(5) its configuration.", config_verbs},
         {"vm", "machines: disks that belong together",

@@ -13,6 +13,8 @@ import sys
 import tarfile
 import zlib
 
+import corpus_vault
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 GOLDEN = os.path.join(HERE, '..', 'golden')
 CODES = {b'MacX': 0, b'W2ku': 1, b'W2ru': 2}
@@ -335,7 +337,7 @@ def wanted():
                 seen.add((target, data))
     for name, (code, payload) in PATHS.items():
         files['vhd_locator/' + name] = bytes([code, 0]) + payload
-    for target, name, data in list(of_nbd()) + list(of_http()) + list(of_xva()):
+    for target, name, data in list(of_nbd()) + list(of_http()) + list(of_xva()) + list(corpus_vault.inputs()):
         files['%s/%s' % (target, name)] = data
     for name, line in MESSAGES.items():
         files['jsonrpc/' + name] = line

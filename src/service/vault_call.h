@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the verbs of `catena vault` share: where the vault is, who opens it, and points as JSON.
+ *
+ * Errors: those of vault.h; ERR_INVALID, the caller's mistake.  Threads: the call's.
+ */
+#ifndef SERVICE_VAULT_CALL_H
+#define SERVICE_VAULT_CALL_H
+
+#include "points.h"
+#include "vault.h"
+#include "verbs.h"
+
+#define VAULT_PARAM                                                                                          \
+        {                                                                                                    \
+                .name = "vault", .kind = PARAM_PATH, .flags = PARAM_REQUIRED, .shown = "DIR",                \
+                .help = "The vault: its directory."                                                          \
+        }
+/* None of these holds a secret itself: what is on a command line, others see. */
+#define KEY_PARAMS                                                                                           \
+        {.name = "key-file", .kind = PARAM_PATH, .shown = "KEY", .help = "Opens it by this key file."}, {    \
+                .name = "passphrase-file", .kind = PARAM_PATH, .shown = "FILE",                              \
+                .help = "Opens it by the passphrase that is this file's first line."                         \
+        }
+#define POINT_PARAM(text)                                                                                    \
+        {                                                                                                    \
+                .name = "point", .kind = PARAM_TEXT, .flags = PARAM_POSITIONAL | PARAM_REQUIRED,             \
+                .shown = "POINT", .help = text                                                               \
+        }
+#define POINT_HELP "The point: the first digits of its id, or \"latest\"."
+
+/* The key file's, which is made where it is not there. */
+MUST_USE enum err vault_call_key_file(struct io *, const char *path, struct vault_key *ret,
+                                      struct err_note *);
+/* false: none was named. */
+MUST_USE enum err vault_call_key(struct verb_call *, struct vault_key *ret, bool *ret_has, struct err_note *);
+MUST_USE enum err vault_call_open(struct verb_call *, struct vault **ret, struct err_note *);
+/* Where opened indexes are kept, made if need be; NULL: in memory alone.  The caller's to free. */
+char *vault_call_cache(const struct verb_call *);
+
+json_t *vault_json_of_disk(const struct vault_disk *);
+json_t *vault_json_of_point(const struct point *);
+
+#endif

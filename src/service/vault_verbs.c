@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vault_verbs.h"
+
+#include <stddef.h>
+
+const struct verb *const vault_verbs[] = {
+        &vault_init_verb,
+        &vault_put_verb,
+        &vault_list_verb,
+        &vault_show_verb,
+        &vault_get_verb,
+        &vault_key_verb,
+        NULL,
+};

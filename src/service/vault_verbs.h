@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The verbs of `catena vault`: backups of disks, with or without an SR.
+ *
+ * Errors: as verbs.h says.  Threads: any.
+ */
+#ifndef SERVICE_VAULT_VERBS_H
+#define SERVICE_VAULT_VERBS_H
+
+#include "verbs.h"
+
+extern const struct verb *const vault_verbs[]; /* ended by NULL */
+
+extern const struct verb vault_init_verb;
+extern const struct verb vault_put_verb;
+extern const struct verb vault_get_verb;
+extern const struct verb vault_list_verb;
+extern const struct verb vault_show_verb;
+extern const struct verb vault_key_verb;
+
+#endif
