@@ -73,6 +73,9 @@ static int compare_points(const void *a, const void *b) {
 
         if (of_a->manifest.time != of_b->manifest.time)
                 return of_a->manifest.time < of_b->manifest.time ? -1 : 1;
+        /* Of one writer within a second. */
+        if (of_a->manifest.sequence != of_b->manifest.sequence)
+                return of_a->manifest.sequence < of_b->manifest.sequence ? -1 : 1;
         return vault_name_compare(&of_a->name, &of_b->name);
 }
 

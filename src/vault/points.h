@@ -18,8 +18,9 @@ struct point {
 void point_fini(struct point *);
 DEFINE_AUTO_IN_PLACE(struct point, point_fini);
 struct points {
-        VEC(struct point) list; /* owned, and each; oldest first */
-        unsigned n_unsealed;    /* manifests without a seal: at work, or left by a run that died */
+        VEC(struct point)
+        list; /* owned, and each; oldest first, and of one writer in the order in which he made them */
+        unsigned n_unsealed; /* manifests without a seal: at work, or left by a run that died */
         unsigned n_damaged;
 };
 void points_fini(struct points *);

@@ -52,6 +52,22 @@ static void points_come_oldest_first(void **state) {
                 assert_int_equal(points.list.data[i].manifest.time, 10 * (i + 1));
 }
 
+static void points_of_one_second_come_as_they_were_made(void **state) {
+        AUTO(close_place) struct place place = {0};
+        AUTO(points_fini) struct points points = {0};
+        struct vault_name names[8];
+        struct err_note note;
+
+        (void)state;
+        open_place(&place);
+        for (unsigned i = 0; i < 8; i++)
+                names[i] = put(&place, "web", 7);
+        assert_ok(points_list(place.vault, &points, &note));
+        assert_int_equal(points.list.n, 8);
+        for (unsigned i = 0; i < 8; i++)
+                assert_int_equal(vault_name_compare(&points.list.data[i].name, &names[i]), 0);
+}
+
 static void without_its_seal_there_is_no_point(void **state) {
         AUTO(close_place) struct place place = {0};
         AUTO(points_fini) struct points points = {0};
@@ -167,6 +183,7 @@ static void a_writers_last_point_is_found_sealed_or_not(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(points_come_oldest_first),
+                cmocka_unit_test(points_of_one_second_come_as_they_were_made),
                 cmocka_unit_test(without_its_seal_there_is_no_point),
                 cmocka_unit_test(a_seal_of_another_manifest_does_not_fit),
                 cmocka_unit_test(a_point_of_nobody_who_may_write_is_refused),
