@@ -157,6 +157,24 @@ DEFINE_AUTO_IN_PLACE(struct vault_doom, vault_doom_fini);
 void vault_doom_encode(const struct vault_doom *, struct buf *);
 MUST_USE enum err vault_doom_decode(struct span, struct vault_doom *ret, struct err_note *);
 
+/* One blob of a pack, or all of them. */
+#define VAULT_WHOLE_PACK UINT32_MAX
+struct vault_place {
+        struct vault_name pack;
+        uint32_t number;
+};
+int vault_place_compare(const void *a, const void *b); /* by pack, then by number */
+/* What was found damaged. */
+struct vault_taint {
+        VEC(struct vault_place) places;            /* owned; ascending, each once */
+        VEC(struct vault_name) points, instead_of; /* owned; points: that need some of it */
+};
+void vault_taint_fini(struct vault_taint *);
+DEFINE_AUTO_IN_PLACE(struct vault_taint, vault_taint_fini);
+void vault_taint_sort(struct vault_taint *); /* its places, each once */
+void vault_taint_encode(const struct vault_taint *, struct buf *);
+MUST_USE enum err vault_taint_decode(struct span, struct vault_taint *ret, struct err_note *);
+
 struct vault_drop {
         VEC(struct vault_name) points; /* owned */
         char *why;                     /* owned */

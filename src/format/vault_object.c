@@ -47,6 +47,8 @@ const char *vault_object_kind_text(enum vault_object_kind kind) {
                 return "drop";
         case VAULT_ADMIN_STATE:
                 return "admin's state";
+        case VAULT_TAINT:
+                return "taint";
         }
         return "object of an unknown kind";
 }

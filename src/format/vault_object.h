@@ -32,6 +32,7 @@ enum vault_object_kind {
         VAULT_DOOM = 9,
         VAULT_DROP = 10,
         VAULT_ADMIN_STATE = 11,
+        VAULT_TAINT = 12,
 };
 const char *vault_object_kind_text(enum vault_object_kind); /* "manifest" */
 

@@ -23,6 +23,7 @@ static struct rule rule_of(enum vault_object_kind kind) {
                 return (struct rule){true, BY_NOBODY};
         case VAULT_MANIFEST:
         case VAULT_SEAL:
+        case VAULT_TAINT:
                 return (struct rule){true, BY_WRITER};
         case VAULT_SESSION: /* readers have sessions and no key to sign with */
         case VAULT_SESSION_DONE:

@@ -25,6 +25,8 @@ static const char *folder_of(enum vault_object_kind kind) {
                 return "drops/";
         case VAULT_ADMIN_STATE:
                 return "admin/";
+        case VAULT_TAINT:
+                return "taints/";
         }
         return "";
 }

@@ -41,6 +41,7 @@ TRY(payload, struct vault_payload, vault_payload_fini, vault_payload_encode, vau
 TRY(manifest, struct vault_manifest, vault_manifest_fini, vault_manifest_encode, vault_manifest_decode)
 TRY(session, struct vault_session_doc, vault_session_doc_fini, vault_session_encode, vault_session_decode)
 TRY(doom, struct vault_doom, vault_doom_fini, vault_doom_encode, vault_doom_decode)
+TRY(taint, struct vault_taint, vault_taint_fini, vault_taint_encode, vault_taint_decode)
 TRY(drop, struct vault_drop, vault_drop_fini, vault_drop_encode, vault_drop_decode)
 
 static void try_seal(struct span text) {
@@ -70,7 +71,7 @@ static void try_mac_text(struct span text) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         static void (*const tries[])(struct span) = {try_config,   try_slot,    try_payload,
                                                      try_manifest, try_session, try_doom,
-                                                     try_drop,     try_seal,    try_mac_text};
+                                                     try_drop,     try_seal,    try_mac_text, try_taint};
 
         if (n)
                 tries[data[0] % (sizeof tries / sizeof *tries)]((struct span){data + 1, n - 1});

@@ -145,7 +145,7 @@ static void every_kind_and_flag_comes_back(void **state) {
         struct err_note note = {0};
 
         (void)state;
-        for (int kind = VAULT_CONFIG; kind <= VAULT_ADMIN_STATE; kind++)
+        for (int kind = VAULT_CONFIG; kind <= VAULT_TAINT; kind++)
                 for (int flags = 0; flags < 4; flags++) {
                         struct vault_object_head head = {.kind = (enum vault_object_kind)kind,
                                                          .name = name,

@@ -50,8 +50,9 @@ static void each_kind_comes_back_and_says_who_signed(void **state) {
 
         (void)state;
         assert_true(keyring_writer_public(admin, writer_public) && keyring_admin_public(admin, admin_public));
-        for (enum vault_object_kind kind = VAULT_CONFIG; kind <= VAULT_ADMIN_STATE; kind++) {
-                bool by_writer = kind >= VAULT_MANIFEST && kind <= VAULT_SESSION_DONE;
+        for (enum vault_object_kind kind = VAULT_CONFIG; kind <= VAULT_TAINT; kind++) {
+                bool by_writer =
+                        (kind >= VAULT_MANIFEST && kind <= VAULT_SESSION_DONE) || kind == VAULT_TAINT;
                 AUTO(buf_fini) struct buf object = {0};
                 AUTO(buf_fini) struct buf body = {0};
                 uint8_t signer[VAULT_KEY_SIZE];
@@ -77,9 +78,10 @@ static void a_role_signs_only_what_it_may(void **state) {
         AUTO(keyring_free) struct keyring *reader = kit_keyring(VAULT_READER, 1);
 
         (void)state;
-        for (enum vault_object_kind kind = VAULT_CONFIG; kind <= VAULT_ADMIN_STATE; kind++) {
+        for (enum vault_object_kind kind = VAULT_CONFIG; kind <= VAULT_TAINT; kind++) {
                 bool for_all = kind == VAULT_INDEX || kind == VAULT_SESSION || kind == VAULT_SESSION_DONE;
-                bool for_writers = for_all || kind == VAULT_MANIFEST || kind == VAULT_SEAL;
+                bool for_writers =
+                        for_all || kind == VAULT_MANIFEST || kind == VAULT_SEAL || kind == VAULT_TAINT;
                 AUTO(buf_fini) struct buf one = {0};
                 AUTO(buf_fini) struct buf two = {0};
                 struct err_note note = {0};
@@ -262,7 +264,7 @@ static void a_plain_vault_signs_and_seals_nothing(void **state) {
         AUTO(keyring_free) struct keyring *plain = keyring_new_plain(&kit_vault);
 
         (void)state;
-        for (enum vault_object_kind kind = VAULT_CONFIG; kind <= VAULT_ADMIN_STATE; kind++) {
+        for (enum vault_object_kind kind = VAULT_CONFIG; kind <= VAULT_TAINT; kind++) {
                 AUTO(buf_fini) struct buf object = {0};
                 AUTO(buf_fini) struct buf body = {0};
                 uint8_t signer[VAULT_KEY_SIZE] = {1};

@@ -27,6 +27,7 @@ static void each_kind_has_its_folder(void **state) {
                 {VAULT_DOOM, "doomed/", ""},
                 {VAULT_DROP, "drops/", ""},
                 {VAULT_ADMIN_STATE, "admin/", ""},
+                {VAULT_TAINT, "taints/", ""},
         };
         struct vault_name name = name_of();
 
