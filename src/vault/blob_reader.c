@@ -21,7 +21,8 @@ struct window {
         uint8_t *data;               /* owned */
         size_t room, n, ahead;       /* ahead: what was fetched last, where neighbours were asked for */
         uint64_t at;
-        uint64_t used; /* the reader's clock */
+        uint64_t spent; /* what lies before this in the pack is not any more as it is stored */
+        uint64_t used;  /* the reader's clock */
 };
 
 struct blob_reader {
@@ -31,6 +32,8 @@ struct blob_reader {
         ZSTD_DCtx *zstd; /* owned */
         uint8_t *raw;    /* owned; a blob that was opened and is still compressed */
         size_t room;
+        uint8_t *checked; /* owned; the content of one that nobody wants to have */
+        size_t checked_room;
 };
 
 struct blob_reader *blob_reader_new(struct blobs *blobs) {
@@ -46,6 +49,7 @@ static void window_leave(struct window *window) {
                 pack_key_free(TAKE(window->key));
         window->pack = NULL;
         window->n = window->ahead = 0;
+        window->spent = 0;
 }
 
 void blob_reader_free(struct blob_reader *reader) {
@@ -55,7 +59,13 @@ void blob_reader_free(struct blob_reader *reader) {
         }
         (void)ZSTD_freeDCtx(reader->zstd);
         free(reader->raw);
+        free(reader->checked);
         free(reader);
+}
+
+void blob_reader_leave(struct blob_reader *reader) {
+        for (size_t i = 0; i < WINDOWS; i++)
+                window_leave(&reader->windows[i]);
 }
 
 /* ---- windows ---- */
@@ -108,15 +118,26 @@ static size_t reach(struct window *window, const struct blob_place *place) {
         return (size_t)max_u64(place->blob.stored, min_u64(window->ahead, left));
 }
 
+static enum err fetch(struct blob_reader *reader, struct window *window, const struct blob_place *place,
+                      size_t want, size_t *ret_n, struct err_note *note) {
+        (void)grown(&window->data, &window->room, want);
+        return target_read(reader->blobs->target, vault_pack_path(&place->pack->pack.head.name).s, place->at,
+                           window->data, want, ret_n, note);
+}
+
 static enum err fill(struct blob_reader *reader, struct window *window, const struct blob_place *place,
                      struct err_note *note) {
         size_t want = reach(window, place), n;
+        enum err err;
 
-        (void)grown(&window->data, &window->room, want);
         window->n = 0;
-        if (target_read(reader->blobs->target, vault_pack_path(&place->pack->pack.head.name).s, place->at,
-                        window->data, want, &n, note))
-                return note->code;
+        window->spent = 0;
+        err = fetch(reader, window, place, want, &n, note);
+        /* It may be the neighbours that cannot be read. */
+        if (err == ERR_IO && want > place->blob.stored)
+                err = fetch(reader, window, place, place->blob.stored, &n, note);
+        if (err)
+                return err;
         if (n < place->blob.stored)
                 return err_set(note, ERR_CUT_SHORT, "the pack ends within it");
         window->at = place->at;
@@ -126,9 +147,10 @@ static enum err fill(struct blob_reader *reader, struct window *window, const st
 
 /* ---- one blob ---- */
 
-static enum err unpress(struct blob_reader *reader, const struct blob_place *place, size_t n, void *ret,
-                        struct err_note *note) {
-        size_t got = ZSTD_decompressDCtx(reader->zstd, ret, place->blob.length, reader->raw, n);
+static enum err unpress(struct blob_reader *reader, const struct blob_place *place, const void *opened,
+                        void *ret, struct err_note *note) {
+        size_t got = ZSTD_decompressDCtx(reader->zstd, ret, place->blob.length, opened,
+                                         place->blob.stored - VAULT_TAG_SIZE);
 
         if (ZSTD_isError(got))
                 return err_set(note, ERR_CORRUPT, "its compression: %s", ZSTD_getErrorName(got));
@@ -146,7 +168,7 @@ static enum err open_blob(struct blob_reader *reader, const struct window *windo
 
         if (pack_key_open(window->key, place->number, &place->blob, stored, place->blob.stored, opened, note))
                 return note->code;
-        return is_pressed ? unpress(reader, place, n, ret, note) : ERR_NONE;
+        return is_pressed ? unpress(reader, place, opened, ret, note) : ERR_NONE;
 }
 
 static enum err check_id(const struct blob_reader *reader, const struct vault_pack_entry *blob,
@@ -162,26 +184,68 @@ static enum err check_id(const struct blob_reader *reader, const struct vault_pa
         return ERR_NONE;
 }
 
-static enum err read_copy(struct blob_reader *reader, const struct blob_place *place, bool checks_id,
-                          void *ret, struct err_note *note) {
+/* A window that has all of the blob. */
+static enum err window_with(struct blob_reader *reader, const struct blob_place *place, struct window **ret,
+                            struct err_note *note) {
         struct window *window = NULL;
 
         if (window_of(reader, place->pack, &window, note))
                 return note->code;
-        if (place->at < window->at || !range_fits(place->at - window->at, place->blob.stored, window->n))
-                if (fill(reader, window, place, note))
-                        return note->code;
-        if (open_blob(reader, window, place, ret, note))
+        *ret = window;
+        if (place->at >= max_u64(window->at, window->spent) &&
+            range_fits(place->at - window->at, place->blob.stored, window->n))
+                return ERR_NONE;
+        return fill(reader, window, place, note);
+}
+
+static enum err read_copy(struct blob_reader *reader, const struct blob_place *place, bool checks_id,
+                          void *ret, struct err_note *note) {
+        struct window *window;
+
+        if (window_with(reader, place, &window, note) || open_blob(reader, window, place, ret, note))
                 return note->code;
         return checks_id ? check_id(reader, &place->blob, ret, note) : ERR_NONE;
+}
+
+static enum err wrap_place(const struct blob_place *place, struct err_note *note) {
+        return err_wrap(note, "blob %u at %llu of pack %s", place->number, (unsigned long long)place->at,
+                        vault_name_format(&place->pack->pack.head.name).s);
 }
 
 enum err blob_read_copy(struct blob_reader *reader, const struct blob_place *place, bool checks_id, void *ret,
                         struct err_note *note) {
         if (read_copy(reader, place, checks_id, ret, note))
-                return err_wrap(note, "blob %u at %llu of pack %s", place->number,
-                                (unsigned long long)place->at,
-                                vault_name_format(&place->pack->pack.head.name).s);
+                return wrap_place(place, note);
+        return ERR_NONE;
+}
+
+/* Opened where it lies, so that a pack goes through memory once. */
+static enum err check_copy(struct blob_reader *reader, const struct blob_place *place, bool checks_id,
+                           struct err_note *note) {
+        struct window *window = NULL;
+        uint8_t *stored;
+        void *content;
+
+        if (window_with(reader, place, &window, note))
+                return note->code;
+        stored = window->data + (place->at - window->at);
+        window->spent = place->at + place->blob.stored;
+        if (pack_key_open(window->key, place->number, &place->blob, stored, place->blob.stored, stored, note))
+                return note->code;
+        if (!checks_id)
+                return ERR_NONE;
+        if (place->blob.codec == VAULT_AS_IS)
+                return check_id(reader, &place->blob, stored, note);
+        content = grown(&reader->checked, &reader->checked_room, place->blob.length);
+        if (unpress(reader, place, stored, content, note))
+                return note->code;
+        return check_id(reader, &place->blob, content, note);
+}
+
+enum err blob_check(struct blob_reader *reader, const struct blob_place *place, bool checks_id,
+                    struct err_note *note) {
+        if (check_copy(reader, place, checks_id, note))
+                return wrap_place(place, note);
         return ERR_NONE;
 }
 

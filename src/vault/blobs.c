@@ -87,11 +87,51 @@ void blobs_free(struct blobs *blobs) {
         vec_fini(&blobs->indexes);
         vec_fini(&blobs->rows);
         vec_fini(&blobs->recent);
+        vec_fini(&blobs->tainted);
         map_fini(&blobs->row_of);
         map_fini(&blobs->recent_of);
         pthread_rwlock_destroy(&blobs->lock);
         free(blobs->cache);
         free(blobs);
+}
+
+/* ---- damage ---- */
+
+static int compare_packs(const void *a, const void *b) {
+        return vault_name_compare(&((const struct vault_place *)a)->pack,
+                                  &((const struct vault_place *)b)->pack);
+}
+
+void blobs_mark_tainted(struct blobs *blobs) {
+        VEC_EACH (&blobs->rows, each) {
+                struct vault_place any = {.pack = (*each)->pack.head.name};
+
+                (*each)->is_tainted =
+                        blobs->tainted.n && bsearch(&any, blobs->tainted.data, blobs->tainted.n,
+                                                    sizeof *blobs->tainted.data, compare_packs) != NULL;
+        }
+}
+
+static bool has_place(const struct blobs *blobs, const struct pack_row *row, uint32_t number) {
+        struct vault_place place = {row->pack.head.name, number};
+
+        return bsearch(&place, blobs->tainted.data, blobs->tainted.n, sizeof place, vault_place_compare) !=
+               NULL;
+}
+
+bool blobs_is_tainted(const struct blobs *blobs, const struct pack_row *row, uint32_t number) {
+        return row->is_tainted && (has_place(blobs, row, number) || has_place(blobs, row, VAULT_WHOLE_PACK));
+}
+
+void blobs_taint(struct blobs *blobs, const struct vault_place *places, size_t n) {
+        pthread_rwlock_wrlock(&blobs->lock);
+        blobs->tainted.n = 0;
+        vec_reserve(&blobs->tainted, n);
+        if (n)
+                memcpy(blobs->tainted.data, places, n * sizeof *places);
+        blobs->tainted.n = n;
+        blobs_mark_tainted(blobs);
+        pthread_rwlock_unlock(&blobs->lock);
 }
 
 /* ---- adding ---- */
@@ -131,6 +171,12 @@ enum err blobs_add_index(struct blobs *blobs, const struct vault_name *name, str
         return ERR_NONE;
 }
 
+static uint64_t loose_packs(const struct opened *opened) {
+        return blobs_is_live(opened) && vault_name_is_null(&opened->name)
+                       ? index_file_tables(opened->file)->n_packs
+                       : 0;
+}
+
 struct blobs_count blobs_count(struct blobs *blobs) {
         struct blobs_count count = {0};
 
@@ -142,6 +188,8 @@ struct blobs_count blobs_count(struct blobs *blobs) {
                 count.n_blobs += (*each)->is_listed ? (*each)->pack.n_blobs : 0;
                 count.stored += (*each)->is_listed ? (*each)->pack.length : 0;
         }
+        VEC_EACH (&blobs->indexes, each)
+                count.n_loose += loose_packs(*each);
         VEC_EACH (&blobs->indexes, each)
                 count.n_indexes += blobs_is_live(*each) && !vault_name_is_null(&(*each)->name);
         pthread_rwlock_unlock(&blobs->lock);

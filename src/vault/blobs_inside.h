@@ -18,6 +18,7 @@ struct opened {
         struct vault_name name;  /* null: made here of trailers, of packs that no index knows */
         struct index_file *file; /* owned; NULL: damaged */
         struct pack_row **rows;  /* owned, each borrowed from blobs: the packs of its table */
+        uint64_t first_entry;    /* its number (blobs_number) */
         bool is_listed, is_replaced;
         bool is_ours;      /* put or made by this process; listings may lack it */
         unsigned n_healed; /* how often its file here was damaged */
@@ -36,16 +37,17 @@ struct recent {
 };
 
 struct blobs {
-        struct io *io;                 /* borrowed, outlives us */
-        struct target *target;         /* borrowed, outlives us */
-        const struct keyring *keyring; /* borrowed, outlives us */
-        char *cache;                   /* owned; NULL: in memory */
-        pthread_rwlock_t lock;         /* guards all below */
-        VEC(struct opened *) indexes;  /* owned, and each; the newest last */
-        VEC(struct pack_row *) rows;   /* owned, and each; never fewer */
-        struct map row_of;             /* by a pack's name, borrowed from rows */
-        VEC(struct recent) recent;     /* owned, and each */
-        struct map recent_of;          /* by the first half of an id, borrowed from recent */
+        struct io *io;                   /* borrowed, outlives us */
+        struct target *target;           /* borrowed, outlives us */
+        const struct keyring *keyring;   /* borrowed, outlives us */
+        char *cache;                     /* owned; NULL: in memory */
+        pthread_rwlock_t lock;           /* guards all below */
+        VEC(struct opened *) indexes;    /* owned, and each; the newest last */
+        VEC(struct pack_row *) rows;     /* owned, and each; never fewer */
+        struct map row_of;               /* by a pack's name, borrowed from rows */
+        VEC(struct recent) recent;       /* owned, and each */
+        struct map recent_of;            /* by the first half of an id, borrowed from recent */
+        VEC(struct vault_place) tainted; /* owned; sorted */
         uint64_t n_damaged_packs, n_damaged_indexes;
 };
 
@@ -53,6 +55,8 @@ struct map_key blobs_key(const uint8_t bytes[16]);
 struct pack_row *blobs_row(struct blobs *, const struct vault_index_pack *); /* found or made */
 bool blobs_excludes(const struct blobs_excluded *, const struct vault_name *);
 bool blobs_is_live(const struct opened *);
+void blobs_mark_tainted(struct blobs *); /* its rows */
+bool blobs_is_tainted(const struct blobs *, const struct pack_row *, uint32_t number);
 void opened_free(struct opened *);
 DEFINE_AUTO(struct opened *, opened_free);
 

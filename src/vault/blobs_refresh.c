@@ -343,6 +343,7 @@ static enum err refresh(struct blobs *blobs, const struct blobs_excluded *exclud
                 return note->code;
         mark_listed(blobs, packs);
         mark_excluded(blobs, excluded);
+        blobs_mark_tainted(blobs);
         note_known(blobs, false, &known);
         drop_useless(blobs, &known);
         clean_cache(blobs);

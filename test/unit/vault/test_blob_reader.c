@@ -252,6 +252,27 @@ static void content_of_another_id_is_noticed(void **state) {
         room_fini(&room);
 }
 
+static void what_is_checked_is_opened_in_place_and_can_be_had_again(void **state) {
+        (void)state;
+        for (unsigned plain = 0; plain < 2; plain++) {
+                struct disk disk;
+                struct blob_place place;
+                struct err_note note;
+
+                disk_init(&disk, plain);
+                for (uint64_t i = 0; i < 2 * CHUNKS; i++) {
+                        assert_true(room_find(&disk.room, 100 + i / 2, &place));
+                        assert_ok(blob_check(disk.reader, &place, i % 3 == 0, &note));
+                }
+                assert_reads(&disk, 100 + CHUNKS - 1);
+                assert_reads(&disk, 100);
+                assert_true(target_sim_flip(disk.room.sim, pack_path(&disk.pack), place.at + 1, 1));
+                blob_reader_leave(disk.reader);
+                assert_err(blob_check(disk.reader, &place, false, &note), ERR_CORRUPT, "is damaged");
+                disk_fini(&disk);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_was_stored_is_read),
@@ -263,6 +284,7 @@ int main(void) {
                 cmocka_unit_test(another_copy_is_read_where_one_is_damaged_or_gone),
                 cmocka_unit_test(one_copy_alone_is_read_where_that_is_asked_for),
                 cmocka_unit_test(content_of_another_id_is_noticed),
+                cmocka_unit_test(what_is_checked_is_opened_in_place_and_can_be_had_again),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

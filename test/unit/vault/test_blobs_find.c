@@ -39,6 +39,74 @@ static void copies_are_numbered_those_that_count_first(void **state) {
         room_fini(&room);
 }
 
+static void what_is_tainted_does_not_count_and_comes_last(void **state) {
+        struct room room;
+        struct kit_pack packs[2] = {0};
+        struct vault_id id;
+        struct blob_place place;
+
+        (void)state;
+        room_init(&room, false);
+        for (unsigned i = 0; i < 2; i++)
+                room_pack(&room, 10, 2, &packs[i]);
+        (void)room_index(&room, packs, 2, NULL, 0);
+        room_refresh(&room);
+        id = kit_chunk_id(room.kit.keyring, 11);
+        for (unsigned i = 0; i < 4; i++) {
+                const struct vault_name *name = &packs[i / 2].pack.head.name;
+                const struct vault_place taint = {*name, i % 2 ? VAULT_WHOLE_PACK : 1};
+
+                blobs_taint(room.blobs, &taint, 1);
+                room_refresh(&room); /* it stays so */
+                assert_true(blobs_find(room.blobs, &id, &place) && place.counts);
+                assert_int_not_equal(vault_name_compare(&place.pack->pack.head.name, name), 0);
+                assert_true(blobs_find_copy(room.blobs, &id, 1, &place) && !place.counts);
+                assert_int_equal(vault_name_compare(&place.pack->pack.head.name, name), 0);
+                /* Its neighbour counts still, unless all of the pack is tainted. */
+                id = kit_chunk_id(room.kit.keyring, 10);
+                assert_true(blobs_find_copy(room.blobs, &id, 1, &place) && place.counts == !(i % 2));
+                id = kit_chunk_id(room.kit.keyring, 11);
+        }
+        blobs_taint(room.blobs, NULL, 0);
+        assert_true(blobs_find_copy(room.blobs, &id, 1, &place) && place.counts);
+        for (unsigned i = 0; i < 2; i++)
+                kit_pack_fini(&packs[i]);
+        room_fini(&room);
+}
+
+static void entries_have_numbers_and_packs_their_entries(void **state) {
+        struct room room;
+        struct kit_pack packs[2] = {0};
+        uint8_t is_seen[6] = {0};
+        struct err_note note;
+
+        (void)state;
+        room_init(&room, false);
+        for (unsigned i = 0; i < 2; i++)
+                room_pack(&room, 10 * i, 2, &packs[i]); /* and a node each */
+        (void)room_index(&room, packs, 1, NULL, 0);
+        (void)room_index(&room, &packs[1], 1, NULL, 0);
+        room_refresh(&room);
+        assert_int_equal(blobs_number(room.blobs), 6);
+        for (unsigned i = 0; i < 2; i++) {
+                AUTO(blob_places_fini) struct blob_places places = {0};
+
+                assert_ok(blobs_of_pack(room.blobs, &packs[i].pack.head.name, &places, &note));
+                assert_int_equal(places.list.n, 3);
+                for (unsigned j = 0; j < 3; j++) {
+                        const struct blob_place *place = &places.list.data[j];
+                        struct blob_place found;
+
+                        assert_int_equal(place->number, j);
+                        assert_int_equal(is_seen[place->entry]++, 0);
+                        assert_true(blobs_find(room.blobs, &place->blob.id, &found));
+                        assert_int_equal(found.entry, place->entry);
+                }
+                kit_pack_fini(&packs[i]);
+        }
+        room_fini(&room);
+}
+
 static void nodes_are_found_as_chunks_are(void **state) {
         struct room room;
         AUTO(kit_pack_fini) struct kit_pack pack = {0};
@@ -121,6 +189,8 @@ static void many_look_and_read_while_packs_come(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(copies_are_numbered_those_that_count_first),
+                cmocka_unit_test(what_is_tainted_does_not_count_and_comes_last),
+                cmocka_unit_test(entries_have_numbers_and_packs_their_entries),
                 cmocka_unit_test(nodes_are_found_as_chunks_are),
                 cmocka_unit_test(many_look_and_read_while_packs_come),
         };
