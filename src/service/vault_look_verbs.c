@@ -2,6 +2,7 @@
 /* What is in a vault: list, show. */
 #include <string.h>
 
+#include "taints.h"
 #include "vault_call.h"
 #include "vault_verbs.h"
 
@@ -24,6 +25,7 @@ static const struct field list_fields[] = {
         POINT_FIELDS,
         {"parent", FIELD_TEXT, "the point that it was made from; null: none", true},
         {"disks", FIELD_OBJECT, "name, size, id, added of each", true},
+        {"damaged", FIELD_BOOL, "verify found that it needs what is damaged or gone", false},
         {0},
 };
 
@@ -31,14 +33,19 @@ static enum err run_list(struct verb_call *call, struct err_note *note) {
         const char *name = call_text(call, "name");
         AUTO(vault_close) struct vault *vault = NULL;
         AUTO(points_fini) struct points points = {0};
-        json_t *rows;
+        AUTO(vault_taint_fini) struct vault_taint taint = {0};
+        json_t *rows, *row;
 
-        if (vault_call_open(call, &vault, note) || points_list(vault, &points, note))
+        if (vault_call_open(call, &vault, note) || points_list(vault, &points, note) ||
+            taints_read(vault, &taint, note))
                 return err_wrap(note, "list vault %s", call_text(call, "vault"));
         rows = json_array();
         VEC_EACH (&points.list, each) {
-                if (!name || strcmp(each->manifest.name, name) == 0)
-                        json_array_append_new(rows, vault_json_of_point(each));
+                if (name && strcmp(each->manifest.name, name) != 0)
+                        continue;
+                row = vault_json_of_point(each);
+                json_object_set_new(row, "damaged", json_boolean(taint_has_point(&taint, &each->name)));
+                json_array_append_new(rows, row);
         }
         call_put(call, "points", rows);
         call_put(call, "unsealed", json_of_u64(points.n_unsealed));

@@ -16,5 +16,6 @@ extern const struct verb vault_get_verb;
 extern const struct verb vault_list_verb;
 extern const struct verb vault_show_verb;
 extern const struct verb vault_key_verb;
+extern const struct verb vault_verify_verb;
 
 #endif

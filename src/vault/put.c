@@ -7,6 +7,7 @@
 #include "points.h"
 #include "put_pipeline.h"
 #include "session.h"
+#include "taints.h"
 #include "vault_sum.h"
 
 struct put {
@@ -16,6 +17,7 @@ struct put {
         bool is_in_session; /* it was put, and nothing hinders to end it */
         bool has_parent;
         struct point parent;            /* owned */
+        struct vault_taint taint;       /* owned; what is damaged */
         struct vault_manifest manifest; /* owned; grows disk by disk */
         struct known *known;            /* owned */
         struct pack_writer *writer;     /* owned */
@@ -59,6 +61,11 @@ static enum err learn(struct put *put, struct err_note *note) {
                 qsort(excluded.packs.data, excluded.packs.n, sizeof *excluded.packs.data, compare_names);
         if (!failed)
                 failed = blobs_refresh(put->vault->blobs, &excluded, note);
+        /* [P6] */
+        if (!failed)
+                failed = taints_read(put->vault, &put->taint, note);
+        if (!failed)
+                blobs_taint(put->vault->blobs, put->taint.places.data, put->taint.places.n);
         /* Some other run's packs may be known now, and it may have died before they were durable. */
         if (!failed)
                 failed = target_settle(put->vault->target, "packs/", note);
@@ -72,6 +79,10 @@ static enum err get_parent(struct put *put, struct err_note *note) {
                 return ERR_NONE;
         if (points_get(put->vault, put->options.parent, &put->parent, note))
                 return err_wrap(note, "parent");
+        if (taint_has_point(&put->taint, put->options.parent))
+                return err_set(note, ERR_INVALID,
+                               "parent %s is damaged: without a parent all is read, and stored anew",
+                               vault_name_format(put->options.parent).s);
         put->has_parent = true;
         return ERR_NONE;
 }
@@ -287,6 +298,7 @@ void put_abort(struct put *put) {
                 put->is_in_session = false; /* else a pruner finds out by waiting */
         session_fini(&put->session);
         point_fini(&put->parent);
+        vault_taint_fini(&put->taint);
         vault_manifest_fini(&put->manifest);
         free(put);
 }

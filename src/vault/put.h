@@ -11,6 +11,7 @@
  *        order, and the session was not broken before the seal
  *   [P2] a chunk counts as known only if its pack was listed after the session was put, and no doom names it
  *   [P3] a parent counts only if its manifest and its seal were fetched after the session was put
+ *   [P6] what is recorded as damaged (taints.h) counts as not there, and a damaged point as no parent
  *
  * A run that fails or dies leaves objects that no sealed point names: prune takes them.
  *

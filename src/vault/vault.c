@@ -2,6 +2,7 @@
 #include "vault.h"
 
 #include "mem.h"
+#include "taints.h"
 
 /* Of objects but packs and indexes; a manifest with records of a thousand disks has room in it. */
 enum { OBJECT_MAX = 1 << 30 };
@@ -171,7 +172,9 @@ static enum err open_blobs(struct vault *vault, const char *cache, struct err_no
 
         if (blobs_new(&options, &vault->blobs, note))
                 return note->code;
-        return blobs_refresh(vault->blobs, &none, note);
+        if (blobs_refresh(vault->blobs, &none, note))
+                return note->code;
+        return taints_use(vault, note);
 }
 
 static enum err open_opened(struct vault *vault, const struct vault_open_options *options,

@@ -66,7 +66,9 @@ def docs():
               'session': (4, {'kind': 'read', 'began': when, 'points': [name]}),
               'doom': (5, {'packs': [name], 'instead_of': [name]}),
               'drop': (6, {'points': [name], 'why': 'w'}), 'seal': (7, {'manifest': key}),
-              'mac': (8, config)}
+              'mac': (8, config),
+              'taint': (9, {'packs': {name: [0, 7], name[::-1]: None}, 'points': [name],
+                            'instead_of': [name]})}
     for title, (which, body) in bodies.items():
         yield title, bytes([which]) + json.dumps(body, sort_keys=True, separators=(',', ':')).encode()
     yield 'payload', bytes([2, 0, 2, 3, 0]) + SALT * 5
@@ -85,6 +87,10 @@ def inputs():
     yield 'vault_object', 'plain', vault_object(6, 0, b'{"kind":"write"}')
     yield 'vault_object', 'sealed', vault_object(4, 3, bytes(40))
     yield 'vault_object', 'signed', vault_object(1, 2, b'{}')
+    rows = b''.join(struct.pack('>16sQQ', bytes([i]) * 16, 200 + i, 100 * (i & 1)) for i in range(5))
+    record = b'CVREADS1' + struct.pack('>16sQQ', NAME, 77, 5) + rows
+    yield 'read_record', 'rows', summed(record)
+    yield 'read_record', 'without-sum', record
     blobs = [((1, 0, 1, 65536, b'\1'), bytes(50)), ((2, 1, 1, 8192, b'\2'), bytes(30))]
     yield 'vault_pack', 'sealed', pack(1, blobs)
     yield 'vault_pack', 'plain', pack(0, blobs * 2)

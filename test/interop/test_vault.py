@@ -13,7 +13,7 @@ import sys
 import time
 import unittest
 
-from test_cli import BLOCK, CATENA, DONE, FAILED, INTERRUPTED, MIB, TOP, USAGE, Case
+from test_cli import BLOCK, CATENA, DONE, FAILED, FINDINGS, INTERRUPTED, MIB, TOP, USAGE, Case
 
 READER = os.path.join(TOP, 'test', 'interop', 'vault_reader.py')
 CHUNK = 256 << 10
@@ -305,6 +305,40 @@ class Damage(Vault):
         self.damage('v/indexes')
         shutil.rmtree(self.path('state'))
         self.check('latest', data)
+
+    def verify(self, *words, code=DONE):
+        return self.json('vault', 'verify', *self.OPEN, *words, code=code)
+
+    def test_verify_finds_damage_and_the_next_put_heals_it(self):
+        data = self.raw('a.raw')
+        first = self.put('a.raw')['point']
+        told = self.verify()
+        self.assertEqual((told['findings'], told['packs_read'], told['points']), ([], told['packs'], 1))
+        self.assertFalse(self.points()[0]['damaged'])
+        self.damage('v/packs')
+        told = self.verify(code=FINDINGS)
+        self.assertEqual(sorted({row['what'] for row in told['findings']}), ['blob', 'disk'])
+        disk = [row for row in told['findings'] if row['what'] == 'disk'][0]
+        self.assertEqual((disk['point'], disk['name'], disk['disk']), (first, 'web', 'a.raw'))
+        self.assertTrue(disk['offset'] % CHUNK == 0 and 0 < disk['length'] <= len(data) - disk['offset'])
+        self.assertTrue(self.points()[0]['damaged'] and told['recorded'])
+        code, _, err = self.call('vault', 'put', *self.OPEN, '--name', 'web', 'a.raw', '--parent', first)
+        self.assertEqual(code, FAILED)
+        self.assertIn(b'is damaged', err)
+        self.put('a.raw')
+        self.check(first, data)
+        self.assertEqual(self.verify(code=FINDINGS)['damaged_points'], 0)
+        self.assertEqual([point['damaged'] for point in self.points()], [False, False])
+
+    def test_verify_reads_what_it_is_asked_for(self):
+        self.raw('a.raw')
+        self.put('a.raw')
+        self.assertEqual(self.verify('--level', 'tags')['packs_read'], 1)
+        self.assertEqual(self.verify('--new', '--level', 'tags')['packs_read'], 0)
+        self.assertEqual(self.verify('--new')['packs_read'], 1)
+        self.assertEqual(self.verify('--percent', '1')['packs_read'], 1)
+        self.refused('vault', 'verify', *self.OPEN, '--new', '--percent', '3', says=['exclude'], code=USAGE)
+        self.refused('vault', 'verify', *self.OPEN, '--percent', '101', says=['1 to 100'], code=USAGE)
 
     def test_a_damaged_configuration_says_so(self):
         self.damage('v/config') if os.path.isdir(self.path('v/config')) else self.patch('v/config', 100, b'!')
