@@ -17,6 +17,12 @@ static const struct protocol_setting two_copies = {
         .lags = true, .may_drop = true, .has_copy = true, .is_in = {0, 0, 1, 1, 1}};
 static const struct protocol_setting a_line_of_points = {
         .may_drop = true, .is_in = {1, 1, 1, 0, 1}, .parent = {1, 2}};
+static const struct protocol_setting cleaning = {
+        .lags = true, .may_drop = true, .cleans = true, .is_in = {0, 1, 1, 0, 1}};
+static const struct protocol_setting cleaning_in_line = {
+        .may_drop = true, .cleans = true, .is_in = {1, 1, 1, 0, 1}, .parent = {1, 2}};
+static const struct protocol_setting cleaning_twice = {
+        .may_drop = true, .cleans = true, .is_in = {0, 1, 1, 1, 1}};
 static const struct protocol_setting all = {.may_drop = true, .is_in = {1, 1, 1, 1, 1}, .parent = {1, 0}};
 static const struct protocol_setting all_in_line = {
         .may_drop = true, .is_in = {1, 1, 1, 1, 1}, .parent = {1, 2}};
@@ -55,6 +61,13 @@ static void two_of_each(void **state) {
                 check(&all);
 }
 
+static void what_will_never_count_is_removed(void **state) {
+        (void)state;
+        check(&cleaning);
+        check(&cleaning_in_line);
+        check(&cleaning_twice);
+}
+
 static void each_rule_is_needed(void **state) {
         static const struct {
                 enum rule without;
@@ -70,6 +83,8 @@ static void each_rule_is_needed(void **state) {
                 {WRITER_WAITS_BEFORE_LOOK, &one_writer},
                 {WRITER_LOOKS, &one_writer},
                 {WRITER_SEALS_AFTER_LOOK, &a_line_of_points},
+                {WRITER_WAITS_BEFORE_SECOND_LOOK, &cleaning},
+                {WRITER_LOOKS_AGAIN, &cleaning},
                 {PRUNER_COUNTS_UNSEALED, &one_writer},
                 {PRUNER_DOOMS_BEFORE_LOOK, &one_writer},
                 {PRUNER_WAITS_AFTER_DOOM, &one_writer},
@@ -78,6 +93,9 @@ static void each_rule_is_needed(void **state) {
                 {PRUNER_WAITS_AFTER_BREAK, &one_writer},
                 {PRUNER_POINTS_AGAIN, &one_writer},
                 {PRUNER_ALL_DOOMS, &two_copies},
+                {PRUNER_DOOMS_BEFORE_COPIES, &two_copies},
+                {PRUNER_CLEANS_ENDED, &cleaning},
+                {PRUNER_WAITS_BEFORE_CLEANING, &cleaning},
                 {PRUNER_SEES_GONE, &one_writer},
                 {PRUNER_WAITS_AFTER_GONE, &one_writer},
                 {PRUNER_DOOM_LAST, &one_writer},
@@ -114,9 +132,13 @@ static void some_rules_only_save_work(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(a_writer_and_a_pruner),    cmocka_unit_test(two_writers_and_a_pruner),
-                cmocka_unit_test(two_pruners_and_a_writer), cmocka_unit_test(two_of_each),
-                cmocka_unit_test(each_rule_is_needed),      cmocka_unit_test(some_rules_only_save_work),
+                cmocka_unit_test(a_writer_and_a_pruner),
+                cmocka_unit_test(two_writers_and_a_pruner),
+                cmocka_unit_test(two_pruners_and_a_writer),
+                cmocka_unit_test(two_of_each),
+                cmocka_unit_test(what_will_never_count_is_removed),
+                cmocka_unit_test(each_rule_is_needed),
+                cmocka_unit_test(some_rules_only_save_work),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

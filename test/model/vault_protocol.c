@@ -40,6 +40,7 @@ enum op {
         OP_MANIFEST,
         OP_LOOK,
         OP_SEAL,
+        OP_LOOK_AGAIN,
         OP_DONE,
         OP_SUCCESS,
         /* A pruner's. */
@@ -49,6 +50,9 @@ enum op {
         OP_DOOM,
         OP_SESSIONS_AGAIN,
         OP_BREAK,
+        OP_CLEAN,
+        OP_AGAIN_DOOMS,
+        OP_AGAIN_POINTS,
         OP_AGAIN,
         OP_DELETE,
         OP_SEE_GONE,
@@ -68,6 +72,7 @@ static const char *const op_texts[] = {
         [OP_MANIFEST] = "puts the manifest",
         [OP_LOOK] = "looks whether its session was broken",
         [OP_SEAL] = "puts the seal",
+        [OP_LOOK_AGAIN] = "looks again whether its session was broken",
         [OP_DONE] = "ends its session",
         [OP_SUCCESS] = "says success",
         [OP_PACKS] = "lists packs",
@@ -76,7 +81,10 @@ static const char *const op_texts[] = {
         [OP_DOOM] = "puts its doom record",
         [OP_SESSIONS_AGAIN] = "lists sessions again",
         [OP_BREAK] = "sees a session end, or breaks it",
-        [OP_AGAIN] = "lists points and dooms again",
+        [OP_CLEAN] = "removes unsealed manifests of sessions that are over",
+        [OP_AGAIN_DOOMS] = "lists dooms again",
+        [OP_AGAIN_POINTS] = "lists points again",
+        [OP_AGAIN] = "lists packs again and takes back what is needed",
         [OP_DELETE] = "deletes a pack",
         [OP_SEE_GONE] = "sees that they are gone",
         [OP_DROP_INDEX] = "drops their index entries",
@@ -88,7 +96,7 @@ static bool keeps(const struct protocol_setting *setting, enum rule rule) {
 }
 
 struct program {
-        enum op ops[24];
+        enum op ops[28];
         unsigned n;
 };
 
@@ -124,6 +132,8 @@ static struct program program_of_writer(const struct protocol_setting *s, bool h
         add_wait(s, &p, keeps(s, WRITER_WAITS_BEFORE_LOOK));
         add(&p, keeps(s, WRITER_LOOKS), OP_LOOK);
         add(&p, seals_last, OP_SEAL);
+        add_wait(s, &p, s->cleans && keeps(s, WRITER_WAITS_BEFORE_SECOND_LOOK));
+        add(&p, s->cleans && keeps(s, WRITER_LOOKS_AGAIN), OP_LOOK_AGAIN);
         add(&p, true, OP_DONE);
         add(&p, true, OP_SUCCESS);
         return p;
@@ -131,7 +141,8 @@ static struct program program_of_writer(const struct protocol_setting *s, bool h
 
 static struct program program_of_pruner(const struct protocol_setting *s) {
         bool packs_first = keeps(s, PRUNER_PACKS_FIRST), doom_last = keeps(s, PRUNER_DOOM_LAST);
-        bool dooms_before = keeps(s, PRUNER_DOOMS_BEFORE_LOOK);
+        bool dooms_before = keeps(s, PRUNER_DOOMS_BEFORE_LOOK), again = keeps(s, PRUNER_POINTS_AGAIN);
+        bool dooms_first = keeps(s, PRUNER_DOOMS_BEFORE_COPIES);
         struct program p = {.n = 0};
 
         add(&p, packs_first, OP_PACKS);
@@ -143,8 +154,13 @@ static struct program program_of_pruner(const struct protocol_setting *s) {
         add_wait(s, &p, dooms_before && keeps(s, PRUNER_WAITS_AFTER_DOOM));
         add(&p, keeps(s, PRUNER_SESSIONS_AGAIN), OP_SESSIONS_AGAIN);
         add(&p, true, OP_BREAK);
+        add(&p, s->cleans && !keeps(s, PRUNER_WAITS_BEFORE_CLEANING), OP_CLEAN);
         add_wait(s, &p, keeps(s, PRUNER_WAITS_AFTER_BREAK));
-        add(&p, keeps(s, PRUNER_POINTS_AGAIN), OP_AGAIN);
+        add(&p, again && dooms_first, OP_AGAIN_DOOMS);
+        add(&p, again, OP_AGAIN_POINTS);
+        add(&p, again, OP_AGAIN);
+        add(&p, again && !dooms_first, OP_AGAIN_DOOMS);
+        add(&p, s->cleans && keeps(s, PRUNER_WAITS_BEFORE_CLEANING), OP_CLEAN);
         add(&p, !dooms_before, OP_DOOM);
         add(&p, true, OP_DELETE);
         add(&p, !doom_last, OP_DROP_DOOM);
@@ -166,7 +182,10 @@ struct pruner {
         uint8_t at;
         uint8_t listed, chosen; /* packs */
         uint8_t live, waits;    /* sessions */
-        uint8_t took_over;      /* the other's doom */
+        uint8_t ended;          /* sessions that it saw end, or broken */
+        uint8_t doomed,
+                needs;     /* when it looks again: packs in doom records; whether a point needs the chunk */
+        uint8_t took_over; /* the other's doom */
 };
 struct world {
         uint8_t lives[OBJECTS]; /* enum life, and from bit 4 on who waits for it to be listed rightly */
@@ -286,6 +305,7 @@ static bool step_writer(const struct protocol_setting *setting, struct world *wo
                 put(setting, world, MANIFEST + 1 + i);
                 break;
         case OP_LOOK:
+        case OP_LOOK_AGAIN:
                 if (sees(world, BROKEN + i)) {
                         writer->at = UINT8_MAX; /* it begins again, as somebody else */
                         return true;
@@ -316,6 +336,15 @@ static uint8_t see_live(const struct world *world) {
                 if (sees(world, SESSION + i) && !sees(world, DONE + i) && !sees(world, BROKEN + i))
                         live |= 1u << i;
         return (uint8_t)live;
+}
+
+static uint8_t see_over(const struct world *world) {
+        unsigned over = 0;
+
+        for (unsigned i = 0; i < WRITERS; i++)
+                if (sees(world, DONE + i) || sees(world, BROKEN + i))
+                        over |= 1u << i;
+        return (uint8_t)over;
 }
 
 static bool needs_chunk(const struct protocol_setting *setting, const struct world *world) {
@@ -352,20 +381,42 @@ static void choose(const struct protocol_setting *setting, struct world *world, 
 }
 
 /* A pack that some point needs, and of which no copy exists outside all doom records, leaves the doom. */
-static void choose_again(const struct protocol_setting *setting, struct world *world, unsigned i) {
+static void take_back(struct pruner *pruner) {
+        if (pruner->needs && (pruner->listed & ~pruner->doomed) == 0)
+                pruner->chosen = 0;
+        pruner->doomed = pruner->needs = pruner->listed = 0;
+}
+
+static void list_dooms_again(const struct protocol_setting *setting, struct world *world, unsigned i) {
         struct pruner *pruner = &world->pruners[i];
+
         /* Its own is its own to know, whatever became of the record. */
-        uint8_t doomed = world->named[i];
-
+        pruner->doomed = world->named[i];
         if (keeps(setting, PRUNER_ALL_DOOMS))
-                doomed |= see_doomed(world);
+                pruner->doomed |= see_doomed(world);
+        if (!keeps(setting, PRUNER_DOOMS_BEFORE_COPIES))
+                take_back(pruner);
+}
 
-        if (!needs_chunk(setting, world))
-                return;
+static void list_copies_again(const struct protocol_setting *setting, struct world *world, unsigned i) {
+        struct pruner *pruner = &world->pruners[i];
+
         for (unsigned pack = 0; pack < N; pack++)
-                if (!(doomed >> pack & 1) && sees(world, PACK + pack) && sees(world, INDEX + pack))
-                        return;
-        pruner->chosen = 0;
+                if (sees(world, PACK + pack) && sees(world, INDEX + pack))
+                        pruner->listed |= (uint8_t)(1u << pack);
+        if (keeps(setting, PRUNER_DOOMS_BEFORE_COPIES))
+                take_back(pruner);
+}
+
+/* Of those sessions no manifest will get its seal any more, or whoever gives it one is not told success. */
+static void clean(const struct protocol_setting *setting, struct world *world, struct pruner *pruner) {
+        for (unsigned i = 0; i < WRITERS; i++) {
+                bool is_over = !keeps(setting, PRUNER_CLEANS_ENDED) || pruner->ended >> i & 1;
+
+                if (is_over && sees(world, MANIFEST + 1 + i) && !sees(world, SEAL + 1 + i))
+                        drop(setting, world, MANIFEST + 1 + i);
+        }
+        pruner->ended = 0;
 }
 
 /* False: it waits still. */
@@ -381,6 +432,7 @@ static bool break_one(const struct protocol_setting *setting, struct world *worl
                 return false;
         if (!sees(world, DONE + session))
                 put(setting, world, BROKEN + session);
+        pruner->ended |= (uint8_t)(setting->cleans << session);
         pruner->waits &= (uint8_t) ~(1u << session);
         return true;
 }
@@ -432,11 +484,22 @@ static bool step_pruner(const struct protocol_setting *setting, struct world *wo
                 break;
         case OP_SESSIONS_AGAIN:
                 pruner->waits = see_live(world);
+                if (setting->cleans)
+                        pruner->ended = see_over(world);
                 break;
         case OP_BREAK:
                 return break_one(setting, world, pruner);
+        case OP_CLEAN:
+                clean(setting, world, pruner);
+                break;
+        case OP_AGAIN_DOOMS:
+                list_dooms_again(setting, world, i);
+                break;
+        case OP_AGAIN_POINTS:
+                pruner->needs = needs_chunk(setting, world);
+                break;
         case OP_AGAIN:
-                choose_again(setting, world, i);
+                list_copies_again(setting, world, i);
                 break;
         case OP_DELETE:
                 delete_all(world, pruner);
@@ -519,6 +582,10 @@ static bool is_bad(const void *user, const void *state) {
         bool is_needed = world->acknowledged || !world->has_dropped;
 
         (void)user;
+        for (unsigned i = 0; i < WRITERS; i++)
+                if (world->acknowledged >> i & 1 &&
+                    !(exists(world, MANIFEST + 1 + i) && exists(world, SEAL + 1 + i)))
+                        return true;
         for (unsigned i = 0; i < N; i++)
                 if (exists(world, PACK + i))
                         return false;

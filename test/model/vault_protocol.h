@@ -5,8 +5,8 @@
  *
  * There is one chunk, and a pack of it for each who might write it: pack 0 was there before, with point 0.
  * All points need the chunk, any copy will do.  A state is bad where a point that was acknowledged and not
- * let go has no copy left.  Somebody who dies is somebody who makes no step any more.  Whatever others put or
- * removed is seen as in a listing: it may lag.
+ * let go has no copy left, or no manifest and seal.  Somebody who dies is somebody who makes no step any
+ * more.  Whatever others put or removed is seen as in a listing: it may lag.
  *
  * Threads: one.
  */
@@ -27,6 +27,8 @@ enum rule {
         WRITER_WAITS_BEFORE_LOOK,
         WRITER_LOOKS,
         WRITER_SEALS_AFTER_LOOK,
+        WRITER_WAITS_BEFORE_SECOND_LOOK,
+        WRITER_LOOKS_AGAIN,
         PRUNER_COUNTS_UNSEALED,
         PRUNER_DOOMS_BEFORE_LOOK,
         PRUNER_WAITS_AFTER_DOOM,
@@ -35,6 +37,9 @@ enum rule {
         PRUNER_WAITS_AFTER_BREAK,
         PRUNER_POINTS_AGAIN,
         PRUNER_ALL_DOOMS,
+        PRUNER_DOOMS_BEFORE_COPIES,
+        PRUNER_CLEANS_ENDED,
+        PRUNER_WAITS_BEFORE_CLEANING,
         PRUNER_SEES_GONE,
         PRUNER_WAITS_AFTER_GONE,
         PRUNER_DOOM_LAST,
@@ -52,6 +57,7 @@ struct protocol_setting {
         bool lags;
         bool may_drop;                     /* point 0 */
         bool has_copy;                     /* pack 1 is there from the beginning, too */
+        bool cleans;                       /* unsealed manifests go whose session ended or was broken */
         bool is_in[PROTOCOL_PROCESSES];    /* two writers, two pruners, what happens by itself */
         unsigned parent[PROTOCOL_WRITERS]; /* 1 + the point; 0: none */
 };
