@@ -184,4 +184,19 @@ DEFINE_AUTO_IN_PLACE(struct vault_drop, vault_drop_fini);
 void vault_drop_encode(const struct vault_drop *, struct buf *);
 MUST_USE enum err vault_drop_decode(struct span, struct vault_drop *ret, struct err_note *);
 
+/* What an admin knew of the vault when he left it. */
+struct vault_seen {
+        struct vault_name point;
+        int64_t time; /* when it was seen first, by the clock of who saw it */
+};
+struct vault_state {
+        uint64_t sequence;           /* the highest counts */
+        uint64_t packs;              /* how many points needed */
+        VEC(struct vault_seen) seen; /* owned */
+};
+void vault_state_fini(struct vault_state *);
+DEFINE_AUTO_IN_PLACE(struct vault_state, vault_state_fini);
+void vault_state_encode(const struct vault_state *, struct buf *);
+MUST_USE enum err vault_state_decode(struct span, struct vault_state *ret, struct err_note *);
+
 #endif

@@ -94,3 +94,50 @@ enum err vault_drop_decode(struct span text, struct vault_drop *ret, struct err_
         drop = (struct vault_drop){0};
         return ERR_NONE;
 }
+
+/* ---- what an admin knew ---------------------------------------------------------------------- */
+
+void vault_state_fini(struct vault_state *state) {
+        vec_fini(&state->seen);
+}
+
+void vault_state_encode(const struct vault_state *state, struct buf *ret) {
+        json_t *body = json_object(), *seen = json_object();
+
+        VEC_EACH (&state->seen, each)
+                vault_put_time(seen, vault_name_format(&each->point).s, each->time);
+        vault_put_number(body, "sequence", state->sequence);
+        vault_put_number(body, "packs", state->packs);
+        json_object_set_new(body, "seen", seen);
+        vault_body_add(body, ret);
+}
+
+static enum err take_seen(const json_t *seen, struct vault_state *state, struct err_note *note) {
+        const char *key;
+        json_t *value;
+
+        json_object_foreach((json_t *)seen, key, value) {
+                struct vault_seen *each = vec_add(&state->seen);
+
+                if (!vault_name_parse(key, &each->point))
+                        return err_set(note, ERR_CORRUPT, "'seen' names no point: '%.40s'", key);
+                if (vault_take_time(seen, key, &each->time, note))
+                        return note->code;
+        }
+        return ERR_NONE;
+}
+
+enum err vault_state_decode(struct span text, struct vault_state *ret, struct err_note *note) {
+        AUTO(vault_state_fini) struct vault_state state = {0};
+        AUTO(json_decref) json_t *body = NULL;
+        json_t *seen;
+
+        if (vault_body_load(text, &body, note) ||
+            vault_take_number(body, "sequence", 0, INT64_MAX, &state.sequence, note) ||
+            vault_take_number(body, "packs", 0, INT64_MAX, &state.packs, note) ||
+            vault_take_object(body, "seen", &seen, note) || take_seen(seen, &state, note))
+                return err_wrap(note, "admin's state");
+        *ret = state;
+        state = (struct vault_state){0};
+        return ERR_NONE;
+}

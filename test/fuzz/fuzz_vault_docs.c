@@ -43,6 +43,7 @@ TRY(session, struct vault_session_doc, vault_session_doc_fini, vault_session_enc
 TRY(doom, struct vault_doom, vault_doom_fini, vault_doom_encode, vault_doom_decode)
 TRY(taint, struct vault_taint, vault_taint_fini, vault_taint_encode, vault_taint_decode)
 TRY(drop, struct vault_drop, vault_drop_fini, vault_drop_encode, vault_drop_decode)
+TRY(state, struct vault_state, vault_state_fini, vault_state_encode, vault_state_decode)
 
 static void try_seal(struct span text) {
         AUTO(buf_fini) struct buf again = {0};
@@ -69,9 +70,9 @@ static void try_mac_text(struct span text) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
-        static void (*const tries[])(struct span) = {try_config,   try_slot,    try_payload,
-                                                     try_manifest, try_session, try_doom,
-                                                     try_drop,     try_seal,    try_mac_text, try_taint};
+        static void (*const tries[])(struct span) = {try_config,   try_slot,  try_payload, try_manifest,
+                                                     try_session,  try_doom,  try_drop,    try_seal,
+                                                     try_mac_text, try_taint, try_state};
 
         if (n)
                 tries[data[0] % (sizeof tries / sizeof *tries)]((struct span){data + 1, n - 1});

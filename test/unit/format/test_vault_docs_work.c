@@ -65,9 +65,29 @@ static void a_drop_is_read_and_written_as_it_was(void **state) {
                    "points");
 }
 
+static const char state_text[] = "{\"packs\":7,\"seen\":{\"" A "\":\"2024-11-21T03:20:42Z\"},\"sequence\":3}";
+
+static void a_state_is_read_and_written_as_it_was(void **unused) {
+        AUTO(vault_state_fini) struct vault_state state = {0}, other = {0};
+        AUTO(buf_fini) struct buf buf = {0}, again = {0};
+        struct err_note note = {0};
+
+        (void)unused;
+        assert_ok(vault_state_decode(body_with(&buf, state_text, NULL, NULL), &state, &note));
+        assert_true(state.sequence == 3 && state.packs == 7 && state.seen.n == 1);
+        assert_int_equal(state.seen.data[0].time, 1732159242);
+        vault_state_encode(&state, &again);
+        assert_string_equal(buf_text(&again), state_text);
+        assert_err(vault_state_decode(body_with(&buf, state_text, "seen", "{\"x\":1}"), &other, &note),
+                   ERR_CORRUPT, "names no point");
+        assert_err(vault_state_decode(body_with(&buf, state_text, "packs", "-1"), &other, &note), ERR_CORRUPT,
+                   "packs");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_session_is_read_and_written_as_it_was),
+                cmocka_unit_test(a_state_is_read_and_written_as_it_was),
                 cmocka_unit_test(a_doom_is_read_and_written_as_it_was),
                 cmocka_unit_test(a_drop_is_read_and_written_as_it_was),
         };
