@@ -4,6 +4,15 @@
 #include <stddef.h>
 
 const struct verb *const vault_verbs[] = {
-        &vault_init_verb, &vault_put_verb, &vault_list_verb,   &vault_show_verb,
-        &vault_get_verb,  &vault_key_verb, &vault_verify_verb, NULL,
+        &vault_init_verb,
+        &vault_put_verb,
+        &vault_list_verb,
+        &vault_show_verb,
+        &vault_get_verb,
+        &vault_verify_verb,
+        &vault_check_verb,
+        &vault_prune_verb,
+        &vault_forget_verb,
+        &vault_key_verb,
+        NULL,
 };

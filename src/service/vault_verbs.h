@@ -15,6 +15,9 @@ extern const struct verb vault_put_verb;
 extern const struct verb vault_get_verb;
 extern const struct verb vault_list_verb;
 extern const struct verb vault_show_verb;
+extern const struct verb vault_prune_verb;
+extern const struct verb vault_forget_verb;
+extern const struct verb vault_check_verb;
 extern const struct verb vault_key_verb;
 extern const struct verb vault_verify_verb;
 

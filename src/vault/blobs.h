@@ -43,6 +43,7 @@ DEFINE_AUTO(struct blobs *, blobs_free);
 struct blobs_excluded {
         VEC(struct vault_name) packs; /* owned */
 };
+bool blobs_excludes(const struct blobs_excluded *, const struct vault_name *);
 MUST_USE enum err blobs_refresh(struct blobs *, const struct blobs_excluded *, struct err_note *);
 /* Where verify found damage (taints.h), instead of what was told before; n places, sorted. */
 void blobs_taint(struct blobs *, const struct vault_place *, size_t n);

@@ -53,7 +53,6 @@ struct blobs {
 
 struct map_key blobs_key(const uint8_t bytes[16]);
 struct pack_row *blobs_row(struct blobs *, const struct vault_index_pack *); /* found or made */
-bool blobs_excludes(const struct blobs_excluded *, const struct vault_name *);
 bool blobs_is_live(const struct opened *);
 void blobs_mark_tainted(struct blobs *); /* its rows */
 bool blobs_is_tainted(const struct blobs *, const struct pack_row *, uint32_t number);

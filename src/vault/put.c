@@ -249,6 +249,11 @@ static enum err put_seal(struct put *put, const struct vault_name *point, const 
         return ERR_NONE;
 }
 
+static enum err say_broken(struct err_note *note) {
+        return err_set(note, ERR_BUSY,
+                       "the vault was pruned meanwhile, and this run was taken for dead: begin it again");
+}
+
 /* [P1] The manifest, then a look whether we were given up, then the seal.  Who breaks a session looks for its
  * manifests afterwards: he sees ours, or we see that he did.
  *
@@ -262,12 +267,13 @@ static enum err commit(struct put *put, const struct vault_name *point, struct e
             put_manifest(put, point, &manifest, note) || session_is_broken(&put->session, &is_broken, note))
                 return note->code;
         if (is_broken)
-                return err_set(
-                        note, ERR_BUSY,
-                        "the vault was pruned meanwhile, and this run was taken for dead: begin it again");
+                return say_broken(note);
         put->is_in_session = false;
-        if (put_seal(put, point, &manifest, note))
+        if (put_seal(put, point, &manifest, note) || session_is_broken(&put->session, &is_broken, note))
                 return note->code;
+        /* Who broke us may have seen no seal then, and taken the manifest for one that never gets one. */
+        if (is_broken)
+                return say_broken(note);
         return session_end(&put->session, note);
 }
 

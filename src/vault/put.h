@@ -8,7 +8,7 @@
  * The threads are in put_pipeline.h and pack_writer.h.
  *
  *   [P1] success is told only when packs, index, manifest, seal and the session's end are durable, in this
- *        order, and the session was not broken before the seal
+ *        order, and the session was not broken before the seal, nor a list lag after it
  *   [P2] a chunk counts as known only if its pack was listed after the session was put, and no doom names it
  *   [P3] a parent counts only if its manifest and its seal were fetched after the session was put
  *   [P6] what is recorded as damaged (taints.h) counts as not there, and a damaged point as no parent

@@ -393,6 +393,40 @@ class Interrupted(Vault):
         self.assertEqual([name for name in os.listdir(self.dir) if name.startswith('.')], [])
 
 
+class Prune(Vault):
+    def prune(self, *words, **more):
+        return self.json('vault', 'prune', *self.OPEN, '--grace', '0s', *words, **more)
+
+    def fill(self, n):
+        for i in range(n):
+            data = random.Random(i).randbytes(3 << 20)
+            with open(self.path('disk.raw'), 'wb') as f:
+                f.write(data)
+            self.put('disk.raw')
+        return data
+
+    def test_old_points_go_and_what_they_needed(self):
+        data = self.fill(4)
+        told = self.prune('--keep-last', '2', '--dry-run')
+        self.assertEqual((told['let_go'], told['removed'], len(self.points())), (2, 2, 4))
+        told = self.prune('--keep-last', '2')
+        self.assertEqual((told['let_go'], told['removed'], told['left']), (2, 2, 2))
+        self.assertEqual(len(self.points()), 2)
+        self.check('latest', data)
+        told = self.prune('--keep-last', '2')
+        self.assertEqual((told['let_go'], told['removed'], told['left']), (0, 0, 2))
+        self.assertEqual(self.json('vault', 'check', *self.OPEN)['points'], 2)
+
+    def test_a_rule_is_for_a_name_and_forget_for_a_point(self):
+        self.fill(2)
+        self.put('disk.raw', name='other')
+        told = self.prune('--keep-last', '1', '--name', 'other')
+        self.assertEqual(told['let_go'], 0)
+        self.json('vault', 'forget', *self.OPEN, self.points()[0]['point'])
+        self.assertEqual(len(self.points()), 2)
+        self.assertEqual(self.prune()['removed'], 1)
+
+
 class Reader(Vault):
     """A second reader, written from docs/format/vault.md alone."""
 

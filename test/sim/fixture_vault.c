@@ -113,7 +113,7 @@ enum err fixture_put_disk(struct vault *vault, struct fixture_disk *disk, struct
         struct fixture_put none = {.parent = NULL};
         struct fixture_put *how = options ? options : &none;
         const struct put_options point = {.name = "vm",
-                                          .time = 1000,
+                                          .time = how->time ? how->time : 1000,
                                           .parent = how->parent,
                                           .n_threads = how->n_threads ? how->n_threads : 2};
         AUTO(put_abort) struct put *put = NULL;

@@ -42,6 +42,7 @@ struct fixture_put {
         const struct put_extent *changed; /* borrowed; NULL: all is read */
         size_t n_changed;
         unsigned n_threads;     /* 0: 2 */
+        int64_t time;           /* 0: 1000 */
         struct put_count count; /* filled in */
 };
 /* A point named "vm" with one disk, "d"; options NULL: no parent. */
