@@ -32,6 +32,8 @@ static int compare(const void *a, const void *b) {
                 order = compare_times(x->first_seen, y->first_seen);
         if (!order)
                 order = compare_times(x->time, y->time);
+        if (!order)
+                order = (x->sequence < y->sequence) - (x->sequence > y->sequence);
         return order ? order : vault_name_compare(&x->point, &y->point);
 }
 

@@ -31,6 +31,7 @@ struct keep_point {
         struct vault_name point;
         const char *name;         /* borrowed */
         int64_t time, first_seen; /* seconds since 1970; its own; by the admin's clock */
+        uint64_t sequence;        /* of its writer's points: the order within a second */
         bool is_good;             /* sealed, and no damage is known */
         bool is_in_use;
         enum keep_why why; /* filled in */

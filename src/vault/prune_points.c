@@ -265,6 +265,7 @@ static struct keep_point *list_candidates(struct prune *prune, const struct prun
                                 (struct keep_point){.point = each->name,
                                                     .name = each->manifest.name,
                                                     .time = each->manifest.time,
+                                                    .sequence = each->manifest.sequence,
                                                     .first_seen = first_seen(&prune->state, &each->name, now),
                                                     .is_good = true};
         *ret_n = n;
