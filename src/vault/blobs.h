@@ -67,8 +67,6 @@ struct blob_place {
         uint64_t entry; /* see blobs_number */
         bool counts;
 };
-/* NULL: neither an index nor a trailer tells of it. */
-const struct pack_row *blobs_find_pack(struct blobs *, const struct vault_name *);
 MUST_USE bool blobs_find(struct blobs *, const struct vault_id *, struct blob_place *ret);
 /* In a pack that counts. */
 bool blobs_knows(struct blobs *, const struct vault_id *);

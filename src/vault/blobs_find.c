@@ -120,15 +120,6 @@ bool blobs_knows(struct blobs *blobs, const struct vault_id *id) {
 
 /* ---- all of them ---- */
 
-const struct pack_row *blobs_find_pack(struct blobs *blobs, const struct vault_name *name) {
-        const struct pack_row *row;
-
-        pthread_rwlock_rdlock(&blobs->lock);
-        row = map_get(&blobs->row_of, blobs_key(name->b));
-        pthread_rwlock_unlock(&blobs->lock);
-        return row;
-}
-
 uint64_t blobs_number(struct blobs *blobs) {
         uint64_t n = 0;
 

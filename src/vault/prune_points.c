@@ -189,10 +189,14 @@ static enum err remove_orphan(struct vault *vault, const struct vault_name *name
         return err;
 }
 
+/* A seal may come late to one that will never count: another prune has then seen a point.  So it is said that
+ * they go, as of points. */
 static enum err remove_dead(struct prune *prune, struct err_note *note) {
         AUTO(prune_manifests_fini) struct prune_manifests manifests = {0};
         AUTO(vault_sessions_fini) struct vault_sessions now = {0};
+        struct vault_drop dead = {.why = (char *)"it never counted"};
         struct vault *vault = prune->vault;
+        enum err err = ERR_NONE;
 
         if (prune_load_manifests(vault, &prune->drops, &manifests, note) ||
             vault_sessions_list(vault, &now, note))
@@ -201,14 +205,19 @@ static enum err remove_dead(struct prune *prune, struct err_note *note) {
                 bool is_dead = !each->is_sealed && !each->is_damaged &&
                                prune_was_over(prune, &now, &each->manifest.session);
 
-                if ((each->is_dropped || is_dead) && remove_point(vault, &each->name, note))
-                        return note->code;
+                if (is_dead && !each->is_dropped)
+                        *vec_add(&dead.points) = each->name;
+                else if (each->is_dropped && !err)
+                        err = remove_point(vault, &each->name, note);
                 prune->report.n_unsealed += is_dead;
         }
+        if (!err && dead.points.n > 0)
+                err = drop(vault, &dead, note);
+        vec_fini(&dead.points);
         VEC_EACH (&manifests.orphans, each)
-                if (remove_orphan(vault, each, note))
-                        return note->code;
-        return ERR_NONE;
+                if (!err)
+                        err = remove_orphan(vault, each, note);
+        return err;
 }
 
 /* Who is waited for no time at all is broken here, so that what it left goes at once. */

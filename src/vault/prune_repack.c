@@ -56,7 +56,8 @@ static enum err note_place(void *user, const struct blob_marks_blob *blob, struc
         struct repack *repack = user;
 
         (void)note;
-        *vec_add(&repack->places) = (struct blob_place){blob->row, blob->number, blob->at, blob->blob};
+        *vec_add(&repack->places) = (struct blob_place){
+                .pack = blob->row, .number = blob->number, .at = blob->at, .blob = blob->blob};
         return ERR_NONE;
 }
 
@@ -165,8 +166,13 @@ static enum err begin(struct repack *repack, struct err_note *note) {
 static enum err copy_one(struct repack *repack, const struct blob_place *place, struct err_note *note) {
         const struct vault_pack_entry *entry = &place->blob;
         struct pack_writer_blob blob = {.id = entry->id, .length = entry->length, .codec = VAULT_ZSTD};
+        enum err failed = blob_read(repack->reader, place, true, repack->content, note);
 
-        if (blob_read(repack->reader, place, true, repack->content, note))
+        if (failed == ERR_NOT_FOUND)
+                return err_set(note, ERR_BUSY,
+                               "pack %s went meanwhile: another prune is at work, try again later",
+                               vault_name_format(&place->pack->pack.head.name).s);
+        if (failed)
                 return err_wrap(note, "copy what is needed of pack %s",
                                 vault_name_format(&place->pack->pack.head.name).s);
         if (entry->type == VAULT_NODE)

@@ -10,7 +10,8 @@
  *   - a remove that succeeded may come late, or be undone by a put that comes again: whoever needs it gone
  *     looks
  *   - what was put once has these bytes for ever; a put of a name that is there is ERR_EXISTS or replaces it
- *     by the same bytes (nobody relies on either), but for names put with replace
+ *     by the same bytes (nobody relies on either), but for names put with replace; of a mark, *.broken, whose
+ *     being there says all, several may come at once with bytes of their own, and any of them stays
  *   - names are of a-z, 0-9, '.', '-' and '/', at most TARGET_NAME_MAX bytes; none of their parts is empty
  *     or begins with '.'.  What else lies there is not listed
  *
