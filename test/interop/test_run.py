@@ -48,6 +48,9 @@ case "$lie $*" in
         [ ! -e "$RUN_DIR/written.json" ] || { "$catena" "$@" | tr '\\000' '\\001'; exit; } ;;
 "live-kill gc run "*) [ ! -S "$RUN_DIR/nbd.sock" ] || kill -9 "$(sed -n '2s/ .*//p' "$RUN_DIR/pid")" ;;
 "no-serve serve "*) exit 5 ;;
+"vault-flip vault verify "*)
+        pack=$(find "$RUN_DIR/vault/packs" -type f -size +8k | head -n 1)
+        printf '\\377\\000\\377\\000' | dd of="$pack" bs=1 seek=5000 conv=notrunc status=none ;;
 "bad-end serve "*) trap 'kill $!' TERM; "$catena" "$@" & wait; wait; exit 6 ;;
 *" --base "*) "$catena" "$@" && exec %s %s --spoil "$lie" "$RUN_DIR/delta.vhd" ;;
 esac
@@ -108,6 +111,11 @@ class Run(unittest.TestCase):
         for words in said:
             self.assertIn(words, done.stdout)
         self.assertNotIn('are equal.', done.stdout)
+
+    def test_a_vault_that_is_damaged_is_noticed(self):
+        done = self.run_it('vault-flip')
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn('vault verify ended with exit status 4', done.stdout)
 
     def test_a_run_ends_well_and_writes_only_where_it_should(self):
         done = self.run_it()
