@@ -27,14 +27,16 @@ static void unlink_waiter(struct xapi_waiter *waiter) {
 }
 
 void xapi_waiters_remove(struct xapi_waiters *waiters, struct xapi_waiter *waiter) {
-        struct xapi_post *post = TAKE(waiter->post);
+        struct xapi_post *post;
         bool is_posted;
 
-        if (!post)
+        if (!waiter->post)
                 return;
         if (waiter->timer)
                 loop_cancel(TAKE(waiter->timer));
         pthread_mutex_lock(&waiters->mutex);
+        /* Whoever finds it in the list finds its post. */
+        post = TAKE(waiter->post);
         unlink_waiter(waiter);
         is_posted = post->is_posted;
         pthread_mutex_unlock(&waiters->mutex);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "house.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "io_posix.h"
 
 struct wait {
@@ -17,6 +20,7 @@ struct scene {
         struct io *io;     /* owned; the loop's */
         struct loop *loop; /* owned */
         struct wait wait;
+        atomic_bool is_over;
 };
 
 static int set_up(void **state) {
@@ -107,6 +111,29 @@ static void who_was_removed_is_not_woken(void **state) {
         assert_int_equal(scene->wait.n_woken, 1);
 }
 
+static void *wake_all(void *user) {
+        struct scene *scene = user;
+
+        while (!atomic_load(&scene->is_over))
+                xapi_waiters_wake(scene->house.xapi->waiters);
+        return NULL;
+}
+
+static void who_comes_and_goes_is_woken_by_others_or_not_at_all(void **state) {
+        struct scene *scene = *state;
+        pthread_t thread;
+
+        assert_int_equal(pthread_create(&thread, NULL, wake_all, scene), 0);
+        for (unsigned i = 0; i < 20000; i++) {
+                xapi_waiters_add(scene->house.xapi->waiters, &scene->wait.waiter);
+                xapi_waiters_remove(scene->house.xapi->waiters, &scene->wait.waiter);
+        }
+        atomic_store(&scene->is_over, true);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        run(scene);
+        assert_int_equal(scene->wait.n_woken, 0);
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         const struct CMUnitTest tests[] = {
@@ -114,6 +141,7 @@ int main(void) {
                 CASE(a_change_before_the_wait_began_is_not_missed),
                 CASE(its_time_wakes_it_too),
                 CASE(who_was_removed_is_not_woken),
+                CASE(who_comes_and_goes_is_woken_by_others_or_not_at_all),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
