@@ -149,9 +149,10 @@ static void collect_packs(struct blob_marks *marks) {
         if (marks->packs.n > 1)
                 qsort(marks->packs.data, marks->packs.n, sizeof *marks->packs.data, compare_packs);
         for (size_t i = 0; i < marks->packs.n; i++) {
-                struct blob_marks_pack *pack = &marks->packs.data[i], *last = &marks->packs.data[n - 1];
+                struct blob_marks_pack *pack = &marks->packs.data[i];
+                struct blob_marks_pack *last = n > 0 ? &marks->packs.data[n - 1] : NULL;
 
-                if (n > 0 && compare_name(&pack->row->pack.head.name, last) == 0)
+                if (last && compare_name(&pack->row->pack.head.name, last) == 0)
                         last->has_index |= pack->has_index;
                 else
                         marks->packs.data[n++] = *pack;
