@@ -19,6 +19,8 @@ def make_disk(bench, path, size, sources=('/usr/lib', '/usr/share')):
     """An ext4 file system of as many files of these folders as fill two thirds of it."""
     folder, room = bench.fresh('files'), size * 2 // 3
     for source in sources:
+        into = os.path.join(folder, os.path.basename(source))
+        os.mkdir(into)
         for name in sorted(os.listdir(source)):
             found = os.path.join(source, name)
             if room <= 0 or os.path.islink(found):
@@ -26,7 +28,7 @@ def make_disk(bench, path, size, sources=('/usr/lib', '/usr/share')):
             took = int(subprocess.run(['du', '-sb', found], capture_output=True, text=True,
                                       check=True).stdout.split()[0])
             if took < room:
-                bench.run('cp', '-a', found, folder)
+                bench.run('cp', '-a', found, into)
                 room -= took
     bench.drop(path)
     bench.run('mke2fs', '-q', '-t', 'ext4', '-d', folder, path, str(size >> 10) + 'k')

@@ -53,7 +53,8 @@ class Peers:
 
 
 def measure(bench):
-    raw, day, size = bench.path('disk.raw'), bench.path('day.raw'), bench.scaled(SIZE)
+    raw, size = bench.path('disk.raw'), bench.scaled(SIZE)
+    day = os.path.join(bench.fresh('day'), 'disk.raw')  # of the same name: it is the same disk
     vault.make_disk(bench, raw, size)
     bench.run('cp', '--sparse=always', raw, day)
     changed = vault.another_day(day, size, 1)
@@ -72,4 +73,4 @@ def measure(bench):
                 yield Result(texts[action], name, '×', ratios(took[action][name], took[action]['catena']),
                              ('>=', wanted[action][name]), 'speed; best: %.2f s, %s %.2f s' % (
                                  min(took[action]['catena']), name, min(took[action][name])))
-    bench.drop(raw, day)
+    bench.drop(raw, os.path.dirname(day))
