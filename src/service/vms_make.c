@@ -212,18 +212,23 @@ enum err vms_copy(struct host *host, const struct vms_request *request, struct u
 
 /* ---- revert ---------------------------------------------------------------------------------- */
 
+/* Of a VBD, by its reference.  False: it is gone, or has none. */
+static bool find_vdi(struct host *host, const json_t *ref, struct uuid *ret) {
+        AUTO(json_decref) json_t *record = NULL;
+        struct uuid vbd;
+
+        if (xapi_ref_parse(json_string_value(ref), &vbd))
+                record = objects_get(host->objects, XAPI_VBD, &vbd);
+        return vms_refers_to(record, "VDI", ret);
+}
+
 static bool is_of_vm(struct host *host, const json_t *vm, const struct uuid *vdi) {
         json_t *refs = json_object_get(vm, "VBDs"), *ref;
-        struct uuid vbd, its;
+        struct uuid its;
         size_t i;
 
         json_array_foreach(refs, i, ref) {
-                AUTO(json_decref)
-                json_t *record = xapi_ref_parse(json_string_value(ref), &vbd)
-                                         ? objects_get(host->objects, XAPI_VBD, &vbd)
-                                         : NULL;
-
-                if (vms_refers_to(record, "VDI", &its) && uuid_equal(&its, vdi))
+                if (find_vdi(host, ref, &its) && uuid_equal(&its, vdi))
                         return true;
         }
         return false;
@@ -377,16 +382,11 @@ static bool is_made(const struct vms_parts *parts, const struct uuid *vdi) {
 /* Where a VM was to be replaced, the record may still be the old one's. */
 static bool has_any(struct host *host, const json_t *vm, const struct vms_parts *made) {
         json_t *refs = json_object_get(vm, "VBDs"), *ref;
-        struct uuid vbd, vdi;
+        struct uuid vdi;
         size_t i;
 
         json_array_foreach(refs, i, ref) {
-                AUTO(json_decref)
-                json_t *record = xapi_ref_parse(json_string_value(ref), &vbd)
-                                         ? objects_get(host->objects, XAPI_VBD, &vbd)
-                                         : NULL;
-
-                if (vms_refers_to(record, "VDI", &vdi) && is_made(made, &vdi))
+                if (find_vdi(host, ref, &vdi) && is_made(made, &vdi))
                         return true;
         }
         return made->list.n == 0;
