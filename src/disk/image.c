@@ -105,6 +105,11 @@ static enum err open_locked(struct images *images, const char *path, bool as_lea
         return err_set(note, ERR_BUSY, "the name is given to another file again and again");
 }
 
+void images_add(struct images *images, struct image *image) {
+        image->references = 1;
+        map_put(&images->open, key_of(image->device, image->inode), image);
+}
+
 enum how { AS_FROZEN, AS_LEAF, AS_FRESH_LEAF };
 
 static enum err open_new(struct images *images, const char *path, enum image_kind kind, enum how how,
@@ -125,9 +130,8 @@ static enum err open_new(struct images *images, const char *path, enum image_kin
         image->is_writable = opened.is_writable;
         image->device = opened.stat.device;
         image->inode = opened.stat.inode;
-        image->references = 1;
         atomic_store(&image->writers, how != AS_FROZEN);
-        map_put(&images->open, key_of(image->device, image->inode), image);
+        images_add(images, image);
         *ret = image;
         return ERR_NONE;
 }

@@ -246,6 +246,9 @@ MUST_USE enum err images_open(struct images *, const char *path, enum image_kind
 /* The same of a VHD that vhd_create has just made under a name that nobody else knows, for writing: it holds
  * nothing yet, so its tables, 4 MiB where the disk is large, are not read. */
 MUST_USE enum err images_open_fresh(struct images *, const char *path, struct image **ret, struct err_note *);
+/* One that was made elsewhere, of which the caller has the one count, is open under its device and inode from
+ * now on: whoever opens what the io calls so gets it. */
+void images_add(struct images *, struct image *);
 /* Tries once more to share the locks of images that have a write side no longer; until then nobody else can
  * open them. */
 MUST_USE enum err images_share_locks(struct images *, struct err_note *);

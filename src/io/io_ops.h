@@ -45,6 +45,7 @@ struct io_queue {
         struct io *io;                  /* borrowed, outlives us */
         unsigned depth;
         unsigned in_flight; /* submitted, not reaped; kept by io.c */
+        bool takes_any;     /* files of other makers too */
         /* owned; each borrowed until reaped: those whose mistake io.c found itself */
         VEC(struct io_request *) refused;
 };
@@ -119,6 +120,8 @@ struct io_queue_ops {
 /* Does one request by the plain calls of its file's maker, fills result and note: for a queue that has
  * nothing better. */
 void io_request_run(struct io_request *);
+/* A queue_new of such: threads that do that, of files of any maker. */
+enum err io_plain_queue_new(struct io *, unsigned depth, struct io_queue **ret, struct err_note *);
 
 /* How many bytes its iovecs hold. */
 uint64_t io_request_size(const struct io_request *);

@@ -25,6 +25,7 @@ struct ring {
 
 struct pool {
         struct io_queue queue; /* its user's alone */
+        void (*run)(struct io_request *); /* borrowed */
         pthread_mutex_t mutex;
         pthread_cond_t work_came;
         pthread_cond_t work_ended;
@@ -82,7 +83,7 @@ static void *work(void *arg) {
                         break;
                 request = ring_take(&pool->todo, room);
                 pthread_mutex_unlock(&pool->mutex);
-                io_posix_run(request);
+                pool->run(request);
                 pthread_mutex_lock(&pool->mutex);
                 put_ended(pool, request);
                 pthread_cond_signal(&pool->work_ended); /* a queue has one user */
@@ -110,7 +111,7 @@ static void pool_submit(struct io_queue *queue, struct io_request *request) {
                 start_thread(pool);
 
         if (pool->n_threads == 0) { /* the system has no thread to give: slow is better than not at all */
-                io_posix_run(request);
+                pool->run(request);
                 pthread_mutex_lock(&pool->mutex);
                 put_ended(pool, request);
                 pthread_mutex_unlock(&pool->mutex);
@@ -172,18 +173,29 @@ static void pool_free(struct io_queue *queue) {
 static const struct io_queue_ops pool_ops = {
         .free = pool_free, .submit = pool_submit, .reap = pool_reap, .fd = pool_fd};
 
-enum err io_pool_new(struct io *io, unsigned depth, struct io_queue **ret, struct err_note *note) {
+static struct io_queue *pool_new(unsigned depth, void (*run)(struct io_request *)) {
         struct pool *pool = mem_new(struct pool);
 
-        (void)io;
-        (void)note;
         pool->queue.ops = &pool_ops;
+        pool->run = run;
         pool->fd = -1;
         pthread_mutex_init(&pool->mutex, NULL);
         pthread_cond_init(&pool->work_came, NULL);
         pthread_cond_init(&pool->work_ended, NULL);
         pool->todo.each = mem_grow(NULL, depth, sizeof *pool->todo.each);
         pool->ended.each = mem_grow(NULL, depth, sizeof *pool->ended.each);
-        *ret = &pool->queue;
+        return &pool->queue;
+}
+
+enum err io_pool_new(struct io *io, unsigned depth, struct io_queue **ret, struct err_note *note) {
+        (void)io, (void)note;
+        *ret = pool_new(depth, io_posix_run);
+        return ERR_NONE;
+}
+
+enum err io_plain_queue_new(struct io *io, unsigned depth, struct io_queue **ret, struct err_note *note) {
+        (void)io, (void)note;
+        *ret = pool_new(depth, io_request_run);
+        (*ret)->takes_any = true;
         return ERR_NONE;
 }
