@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A part of tools/run: both days of the disk go into an encrypted vault, the second as what differs from the
-first; the vault proves what it has, and gives the second day back."""
+first; the vault proves what it has, and gives the second day back: as a file, and at once, over NBD."""
 import json
 import os
+import shutil
+import signal
+import subprocess
 
 from run_parts import size_text
 
@@ -38,6 +41,25 @@ class Vault:
                 step.size = self.demo.compare(a, b, self.demo.at('point.raw'))
             os.unlink(self.demo.at('point.raw'))
 
+    def serve(self):
+        """What a client reads is fetched when he reads it; nothing is restored first."""
+        if not shutil.which('qemu-img'):
+            return
+        socket = self.demo.at('point.sock')
+        with self.show.step('prove: the point over NBD is equal') as step:
+            words = ['vault', 'nbd', *self.open, 'latest', '--unix', socket]
+            server = subprocess.Popen([self.demo.program, *words], stdout=subprocess.PIPE)
+            try:
+                server.stdout.readline()
+                subprocess.run(['qemu-img', 'compare', '-f', 'raw', '-F', 'raw', self.demo.at('changed.raw'),
+                                'nbd+unix:///?socket=' + socket], check=True, stdout=subprocess.DEVNULL)
+                step.size = os.path.getsize(self.demo.at('changed.raw'))
+            finally:
+                server.send_signal(signal.SIGTERM)
+                server.wait()
+                server.stdout.close()
+
     def all(self):
         self.back_up()
         self.prove()
+        self.serve()

@@ -313,6 +313,7 @@ static int run_call(const struct options *options) {
                                  .keeper = stays ? NULL : doors_add(doors),
                                  .elsewhere = stays ? NULL : &elsewhere,
                                  .socket = socket,
+                                 .serve = serve_loose,
                                  .user = &program};
         int code;
 

@@ -50,7 +50,7 @@ enum err house_add(struct house *house, struct doors *doors, const struct verb_c
                 (void)err_set(note, ERR_READ_ONLY, "%s was adopted read-only: its disks are not served",
                               text);
         else if (sr) {
-                *vec_add(&house->each) = (struct nbd_shelf){sr, one.turn};
+                *vec_add(&house->each) = (struct nbd_shelf){.sr = sr, .turn = one.turn};
                 *vec_add(&house->calls) = one;
                 house->shelves.each = house->each.data;
                 house->shelves.n = house->each.n;

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve_verb.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "house.h"
-#include "nbd_server.h"
-#include "print.h"
-#include "served.h"
+#include "listen.h"
+#include "listen_params.h"
 #include "sr_call.h"
 
 static const struct param serve_params[] = {
@@ -24,34 +22,7 @@ static const struct param serve_params[] = {
          .flags = PARAM_REPEATED,
          .shown = "VDI",
          .help = "Lets nobody write to this disk: its uuid or name; may be given several times."},
-        {.name = "unix",
-         .kind = PARAM_PATH,
-         .shown = "SOCKET",
-         .help = "Listens on this unix socket, which is made with mode 0600: chmod lets others in."},
-        {.name = "tcp",
-         .kind = PARAM_TEXT,
-         .shown = "ADDRESS",
-         .help = "Listens on HOST:PORT, [V6]:PORT or :PORT (all addresses); port 0 is any that is free. "
-                 "Whoever "
-                 "reaches it may read and write all disks, unless TLS with --tls-verify-peer or --tls-psk is "
-                 "required."},
-        {.name = "tls-x509",
-         .kind = PARAM_PATH,
-         .shown = "DIR",
-         .help = "Offers TLS with the ca-cert.pem, server-cert.pem and server-key.pem in DIR."},
-        {.name = "tls-psk",
-         .kind = PARAM_PATH,
-         .shown = "FILE",
-         .help = "Offers TLS with the keys in FILE, as psktool writes them."},
-        {.name = "tls-required", .kind = PARAM_FLAG, .help = "Lets nobody in without TLS."},
-        {.name = "tls-verify-peer",
-         .kind = PARAM_FLAG,
-         .help = "Lets nobody in by TLS without a certificate of the CA."},
-        {.name = "connections",
-         .kind = PARAM_NUMBER,
-         .shown = "N",
-         .fallback = "1024",
-         .help = "Serves so many connections at once; others wait until one of them ends."},
+        LISTEN_PARAMS,
         {0},
 };
 
@@ -61,61 +32,6 @@ static const struct field serve_fields[] = {
         {"uri", FIELD_TEXT, "what NBD clients call it, with NAME for the export's name", false},
         {0},
 };
-
-static enum err check_options(struct verb_call *call, struct err_note *note) {
-        bool has_x509 = call_has(call, "tls-x509"), has_psk = call_has(call, "tls-psk");
-
-        if (!call_has(call, "unix") && !call_has(call, "tcp"))
-                return call_usage(call, note, "where to listen is not said: --unix SOCKET, --tcp HOST:PORT");
-        if (has_x509 && has_psk)
-                return call_usage(call, note, "--tls-x509 and --tls-psk: one of them");
-        if (call_flag(call, "tls-required") && !has_x509 && !has_psk)
-                return call_usage(call, note, "--tls-required needs --tls-x509 or --tls-psk");
-        if (call_flag(call, "tls-verify-peer") && !has_x509)
-                return call_usage(call, note, "--tls-verify-peer needs --tls-x509");
-        if (call_number(call, "connections") == 0 || call_number(call, "connections") > NBD_GUESTS_MAX)
-                return call_usage(call, note, "--connections is 1 to %d", NBD_GUESTS_MAX);
-        return ERR_NONE;
-}
-
-/* ---- what is told ---------------------------------------------------------------------------- */
-
-static void log_line(void *user, const char *text) {
-        AUTO(buf_fini) struct buf line = {0};
-
-        (void)user;
-        print_safely(&line, text);
-        fprintf(stderr, "catena serve: %s\n", buf_text(&line));
-}
-
-static void add_listener(json_t *listeners, struct buf *lines, const struct served *served, const char *kind,
-                         const char *tcp, const char *address) {
-        AUTO(buf_fini) struct buf uri = {0};
-
-        served_put_uri(&uri, served, tcp, served->requires_tls, "NAME");
-        json_array_append_new(listeners,
-                              json_pack("{s:s, s:o, s:o}", "kind", kind, "address", json_of_text(address),
-                                        "uri", json_of_text(buf_text(&uri))));
-        buf_print(lines, "listening on %s:", kind);
-        print_safely(lines, address);
-        buf_print(lines, "\n");
-}
-
-/* Who waits for these lines may connect from then on. */
-static enum err say_ready(struct verb_call *call, const struct served *served, struct err_note *note) {
-        const struct serve_program *program = call->user;
-        AUTO(json_decref) json_t *ready = json_pack("{s:[]}", "listeners");
-        AUTO(buf_fini) struct buf lines = {0}, json = {0};
-        json_t *listeners = json_object_get(ready, "listeners");
-        struct buf *text = program->is_json ? &json : &lines;
-
-        if (call_has(call, "unix"))
-                add_listener(listeners, &lines, served, "unix", NULL, call_text(call, "unix"));
-        for (size_t i = 0; i < served->n_tcp; i++)
-                add_listener(listeners, &lines, served, "tcp", served->tcp[i], served->tcp[i]);
-        print_json_line(&json, ready);
-        return io_stream_write(call->output, buf_text(text), text->n, note);
-}
 
 /* ---- the SRs --------------------------------------------------------------------------------- */
 
@@ -167,55 +83,34 @@ static enum err find_read_only(struct served_srs *srs, struct verb_call *call, s
 
 /* ---- serving --------------------------------------------------------------------------------- */
 
-static enum err run_server(struct house *house, struct verb_call *call, struct nbd_server *server,
-                           struct err_note *note) {
-        const struct serve_program *program = call->user;
-        AUTO_FREE char *path = NULL;
-        enum err failed;
-        struct served served = {.host = call->self->host,
-                                .tls = call_has(call, "tls-x509")  ? SERVED_X509
-                                       : call_has(call, "tls-psk") ? SERVED_PSK
-                                                                   : SERVED_PLAIN,
-                                .requires_tls = call_flag(call, "tls-required"),
-                                .knows_names = house->calls.n == 1,
-                                .is_read_only = house->shelves.are_read_only,
-                                .read_only = house->shelves.read_only,
-                                .n_read_only = house->shelves.n_read_only};
-
-        if (call_has(call, "unix") && io_canonical(call->io, call_text(call, "unix"), &path, note))
-                return note->code;
-        served.unix_path = path;
-        served.tcp = nbd_server_tcp(server, &served.n_tcp);
-        house_tell(house, &served);
-        failed = say_ready(call, &served, note);
-        if (!failed)
-                nbd_server_run(server, program->stop);
-        house_tell(house, NULL);
-        return failed;
+static void tell(void *user, const struct served *served) {
+        house_tell(user, served);
 }
 
 static enum err run_serve(struct verb_call *call, struct err_note *note) {
-        struct tls_options tls = {.x509_folder = call_text(call, "tls-x509"),
-                                  .psk_file = call_text(call, "tls-psk"),
-                                  .verifies_peer = call_flag(call, "tls-verify-peer")};
-        const char *tcp = call_text(call, "tcp");
-        struct nbd_server_options options = {.io = call->io,
-                                             .unix_path = call_text(call, "unix"),
-                                             .tcp = &tcp,
-                                             .n_tcp = tcp != NULL,
-                                             .tls = tls.x509_folder || tls.psk_file ? &tls : NULL,
-                                             .requires_tls = call_flag(call, "tls-required"),
-                                             .n_guests_max = (unsigned)call_number(call, "connections"),
-                                             .log = log_line};
         AUTO(served_srs_fini) struct served_srs srs = {0};
-        AUTO(nbd_server_close) struct nbd_server *server = NULL;
+        struct listen listen = {.io = call->io, .tell = tell, .user = &srs.house};
 
-        if (check_options(call, note) || open_srs(&srs.house, call, note) || find_read_only(&srs, call, note))
+        if (listen_check(call, note) || open_srs(&srs.house, call, note) || find_read_only(&srs, call, note))
                 return note->code;
-        options.shelves = srs.house.shelves;
-        if (nbd_server_open(&options, &server, note))
+        listen.shelves = srs.house.shelves;
+        listen.served = (struct served){.knows_names = srs.house.calls.n == 1,
+                                        .is_read_only = listen.shelves.are_read_only,
+                                        .read_only = listen.shelves.read_only,
+                                        .n_read_only = listen.shelves.n_read_only};
+        return listen_and_serve(&listen, call, note);
+}
+
+/* ---- disks in no SR, of a verb that opened them ------------------------------------------------- */
+
+enum err serve_loose(struct verb_call *call, const struct loose_disks *disks, struct err_note *note) {
+        const struct nbd_shelf shelf = {.disks = disks->each, .n_disks = disks->n};
+        const struct listen listen = {
+                .io = disks->io, .shelves = {.each = &shelf, .n = 1}, .served = {.knows_names = true}};
+
+        if (listen_check(call, note))
                 return note->code;
-        return run_server(&srs.house, call, server, note);
+        return listen_and_serve(&listen, call, note);
 }
 
 static const struct verb serve_verb = {

@@ -8,9 +8,13 @@
 #define APP_SERVE_VERB_H
 
 #include "doors.h"
+#include "loose_disk.h"
 #include "verbs.h"
 
 extern const struct noun serve_noun;
+
+/* A verb_call's serve. */
+MUST_USE enum err serve_loose(struct verb_call *, const struct loose_disks *, struct err_note *);
 
 /* What the program hands to it, as verb_call.user. */
 struct serve_program {

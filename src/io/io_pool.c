@@ -24,7 +24,7 @@ struct ring {
 };
 
 struct pool {
-        struct io_queue queue; /* its user's alone */
+        struct io_queue queue;            /* its user's alone */
         void (*run)(struct io_request *); /* borrowed */
         pthread_mutex_t mutex;
         pthread_cond_t work_came;

@@ -64,6 +64,13 @@ static enum err open_chain(struct entry *entry, struct err_note *note) {
         struct sr_opener us = opener;
         enum err failed;
 
+        if (!entry->shelf->sr) {
+                struct nbd_item item;
+
+                nbd_shelf_get(entry->shelf, &entry->export.vdi, &item);
+                entry->export.chain = item.chain;
+                return ERR_NONE;
+        }
         us.user = entry;
         failed = sr_open_chain(entry->shelf->sr, &entry->export.vdi,
                                entry->export.is_read_only ? CHAIN_READ : CHAIN_WRITE, &entry->export.chain,
@@ -77,6 +84,11 @@ static enum err open_chain(struct entry *entry, struct err_note *note) {
 static enum err close_chain(struct entry *entry, struct err_note *note) {
         if (!entry->export.chain)
                 return ERR_NONE;
+        if (!entry->shelf->sr) { /* whoever opened it closes it */
+                struct chain *chain = TAKE(entry->export.chain);
+
+                return entry->export.is_read_only ? ERR_NONE : chain_settle(chain, note);
+        }
         return sr_close_chain(entry->shelf->sr, TAKE(entry->export.chain), note);
 }
 
@@ -200,30 +212,30 @@ static struct entry *share_open(struct nbd_exports *exports, const struct nbd_sh
 }
 
 static struct entry *add_entry(struct nbd_exports *exports, const struct nbd_shelf *shelf,
-                               const struct vdi *vdi) {
+                               const struct nbd_item *item) {
         struct entry *entry = mem_new(struct entry);
 
         entry->exports = exports;
         entry->shelf = shelf;
         entry->n = 1;
         entry->export = (struct nbd_export){
-                .vdi = vdi->row.uuid,
-                .name = mem_text(vdi->row.name),
-                .description = mem_text(vdi->row.description),
+                .vdi = item->uuid,
+                .name = mem_text(item->name),
+                .description = mem_text(item->description),
                 .lane = nbd_lane_new(exports->options.work),
-                .is_read_only = nbd_shelves_forbid_writing(&exports->options.shelves, vdi)};
+                .is_read_only = nbd_shelves_forbid_writing(&exports->options.shelves, item)};
         pthread_mutex_lock(&exports->mutex);
         *vec_add(&exports->entries) = entry;
         pthread_mutex_unlock(&exports->mutex);
         return entry;
 }
 
-static enum err open_vdi(struct nbd_exports *exports, const struct nbd_shelf *shelf, const struct vdi *vdi,
-                         struct nbd_export **ret, struct err_note *note) {
-        struct entry *entry = share_open(exports, shelf, &vdi->row.uuid);
+static enum err open_item(struct nbd_exports *exports, const struct nbd_shelf *shelf,
+                          const struct nbd_item *item, struct nbd_export **ret, struct err_note *note) {
+        struct entry *entry = share_open(exports, shelf, &item->uuid);
 
         if (!entry)
-                entry = add_entry(exports, shelf, vdi);
+                entry = add_entry(exports, shelf, item);
         if (!entry->export.chain) {
                 enum err failed;
 
@@ -251,11 +263,11 @@ static void offer(struct nbd_ask *ask, enum nbd_context_kind kind, const struct 
         added->base = base;
 }
 
-static void offer_snapshots_of(struct sr *sr, const struct vdi *of, struct nbd_ask *ask) {
-        for (size_t i = 0; i < sr_n_vdis(sr); i++) {
-                const struct vdi_row *row = &sr_vdi_at(sr, i)->row;
+static void offer_snapshots_of(const struct nbd_shelf *shelf, const struct uuid *of, struct nbd_ask *ask) {
+        for (size_t i = 0; shelf->sr && i < sr_n_vdis(shelf->sr); i++) {
+                const struct vdi_row *row = &sr_vdi_at(shelf->sr, i)->row;
 
-                if (row->is_snapshot && !row->is_metadata && uuid_equal(&row->snapshot_of, &of->row.uuid))
+                if (row->is_snapshot && !row->is_metadata && uuid_equal(&row->snapshot_of, of))
                         offer(ask, NBD_CONTEXT_CHANGED, &row->uuid, NULL);
         }
 }
@@ -263,19 +275,20 @@ static void offer_snapshots_of(struct sr *sr, const struct vdi *of, struct nbd_a
 /* One that is not there, or is no snapshot, selects nothing. */
 static enum err offer_changed(struct nbd_exports *exports, const struct nbd_shelf *shelf,
                               const struct uuid *snapshot, struct nbd_ask *ask, struct err_note *note) {
-        const struct vdi *vdi = sr_get_vdi(shelf->sr, snapshot);
         struct nbd_export *base = NULL;
+        struct nbd_item item;
 
-        if (!vdi || !vdi->row.is_snapshot || vdi->is_metadata)
+        if (!nbd_shelf_get(shelf, snapshot, &item) || !item.vdi || !item.vdi->row.is_snapshot)
                 return ERR_NONE;
-        if (!ask->is_list && open_vdi(exports, shelf, vdi, &base, note))
+        if (!ask->is_list && open_item(exports, shelf, &item, &base, note))
                 return note->code;
         offer(ask, NBD_CONTEXT_CHANGED, snapshot, base);
         return ERR_NONE;
 }
 
-static enum err answer_query(struct nbd_exports *exports, const struct nbd_shelf *shelf, const struct vdi *of,
-                             const struct nbd_query *query, struct nbd_ask *ask, struct err_note *note) {
+static enum err answer_query(struct nbd_exports *exports, const struct nbd_shelf *shelf,
+                             const struct uuid *of, const struct nbd_query *query, struct nbd_ask *ask,
+                             struct err_note *note) {
         switch (query->kind) {
         case NBD_QUERY_NOTHING:
                 break;
@@ -288,19 +301,19 @@ static enum err answer_query(struct nbd_exports *exports, const struct nbd_shelf
                 offer(ask, NBD_CONTEXT_ALLOCATION, NULL, NULL);
                 break;
         case NBD_QUERY_ALL_CHANGED:
-                offer_snapshots_of(shelf->sr, of, ask);
+                offer_snapshots_of(shelf, of, ask);
                 break;
         }
         return ERR_NONE;
 }
 
 static enum err answer_contexts(struct nbd_exports *exports, const struct nbd_shelf *shelf,
-                                const struct vdi *of, struct nbd_ask *ask, struct err_note *note) {
+                                const struct uuid *of, struct nbd_ask *ask, struct err_note *note) {
         struct span queries = {ask->queries.data, ask->queries.n};
 
         if (ask->is_list && ask->n_queries == 0) {
                 offer(ask, NBD_CONTEXT_ALLOCATION, NULL, NULL);
-                offer_snapshots_of(shelf->sr, of, ask);
+                offer_snapshots_of(shelf, of, ask);
         }
         for (uint32_t i = 0; i < ask->n_queries; i++) {
                 struct nbd_query query = nbd_query_take(&queries);
@@ -362,14 +375,14 @@ static void retry(struct entry *entry) {
 
 static enum err answer_found(struct nbd_exports *exports, const struct nbd_found *found, struct nbd_ask *ask,
                              struct err_note *note) {
-        const struct vdi *vdi = sr_get_vdi(found->shelf->sr, &found->vdi);
+        struct nbd_item item;
 
-        if (!vdi)
+        if (!nbd_shelf_get(found->shelf, &found->vdi, &item))
                 return err_set(note, ERR_NOT_FOUND, "VDI %s was deleted just now",
                                uuid_format(&found->vdi).s);
         if (ask->kind == NBD_ASK_CONTEXTS)
-                return answer_contexts(exports, found->shelf, vdi, ask, note);
-        if (open_vdi(exports, found->shelf, vdi, &ask->export, note))
+                return answer_contexts(exports, found->shelf, &found->vdi, ask, note);
+        if (open_item(exports, found->shelf, &item, &ask->export, note))
                 return note->code;
         ask->size = chain_size(ask->export->chain);
         ask->is_read_only = ask->export->is_read_only || found->is_by_session;

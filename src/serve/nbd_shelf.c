@@ -6,6 +6,52 @@
 
 #include "mem.h"
 
+/* ---- one shelf -------------------------------------------------------------------------------- */
+
+static size_t count(const struct nbd_shelf *shelf) {
+        return shelf->sr ? sr_n_vdis(shelf->sr) : shelf->n_disks;
+}
+
+static bool item_of_vdi(const struct vdi *vdi, struct nbd_item *ret) {
+        if (vdi->is_metadata)
+                return false;
+        *ret = (struct nbd_item){.uuid = vdi->row.uuid,
+                                 .name = vdi->row.name,
+                                 .description = vdi->row.description,
+                                 .is_read_only = vdi->row.is_snapshot || vdi->is_read_only,
+                                 .vdi = vdi};
+        return true;
+}
+
+static void item_of_disk(const struct loose_disk *disk, struct nbd_item *ret) {
+        *ret = (struct nbd_item){.uuid = disk->uuid,
+                                 .name = disk->name,
+                                 .description = disk->description,
+                                 .is_read_only = disk->is_read_only,
+                                 .chain = disk->chain};
+}
+
+static bool item_at(const struct nbd_shelf *shelf, size_t i, struct nbd_item *ret) {
+        if (shelf->sr)
+                return item_of_vdi(sr_vdi_at(shelf->sr, i), ret);
+        item_of_disk(&shelf->disks[i], ret);
+        return true;
+}
+
+bool nbd_shelf_get(const struct nbd_shelf *shelf, const struct uuid *uuid, struct nbd_item *ret) {
+        const struct vdi *vdi = shelf->sr ? sr_get_vdi(shelf->sr, uuid) : NULL;
+
+        if (vdi)
+                return item_of_vdi(vdi, ret);
+        for (size_t i = 0; i < shelf->n_disks; i++) {
+                if (!uuid_equal(&shelf->disks[i].uuid, uuid))
+                        continue;
+                item_of_disk(&shelf->disks[i], ret);
+                return true;
+        }
+        return false;
+}
+
 /* ---- finding --------------------------------------------------------------------------------- */
 
 struct search {
@@ -27,16 +73,15 @@ static void note_match(struct nbd_found *found, size_t *n, const struct nbd_shel
 
 static void look_at_shelf(struct search *search, const struct nbd_shelf *shelf) {
         turn_take(shelf->turn, "find an NBD export");
-        for (size_t i = 0; i < sr_n_vdis(shelf->sr); i++) {
-                const struct vdi *vdi = sr_vdi_at(shelf->sr, i);
-                const struct vdi_row *row = &vdi->row;
+        for (size_t i = 0; i < count(shelf); i++) {
+                struct nbd_item item;
 
-                if (vdi->is_metadata) /* it has no data to serve */
+                if (!item_at(shelf, i, &item))
                         continue;
-                if (search->is_uuid && uuid_equal(&row->uuid, &search->uuid))
-                        note_match(search->by_uuid, &search->n_by_uuid, shelf, &row->uuid);
-                if (!*search->name || strcmp(row->name, search->name) == 0)
-                        note_match(search->found, &search->n, shelf, &row->uuid);
+                if (search->is_uuid && uuid_equal(&item.uuid, &search->uuid))
+                        note_match(search->by_uuid, &search->n_by_uuid, shelf, &item.uuid);
+                if (!*search->name || strcmp(item.name, search->name) == 0)
+                        note_match(search->found, &search->n, shelf, &item.uuid);
         }
         turn_give_unchanged(shelf->turn);
 }
@@ -58,6 +103,8 @@ static enum err refuse_none(const struct nbd_shelves *shelves, const struct sear
                             struct err_note *note) {
         if (!*search->name)
                 return err_set(note, ERR_NOT_FOUND, "no export was named, and there are %zu VDIs", search->n);
+        if (!shelves->each[0].sr)
+                return err_set(note, ERR_NOT_FOUND, "no disk has the name or uuid \"%s\"", search->name);
         if (shelves->n == 1)
                 return err_set(note, ERR_NOT_FOUND, "no VDI in SR %s has the name or uuid \"%s\"",
                                sr_where(shelves->each[0].sr), search->name);
@@ -134,12 +181,12 @@ enum err nbd_shelves_find(const struct nbd_shelves *shelves, const char *name, b
         return find_plain(shelves, name, ret, note);
 }
 
-bool nbd_shelves_forbid_writing(const struct nbd_shelves *shelves, const struct vdi *vdi) {
+bool nbd_shelves_forbid_writing(const struct nbd_shelves *shelves, const struct nbd_item *item) {
         bool is_named = false;
 
         for (size_t i = 0; i < shelves->n_read_only; i++)
-                is_named = is_named || uuid_equal(&shelves->read_only[i], &vdi->row.uuid);
-        return is_named || shelves->are_read_only || vdi->row.is_snapshot || vdi->is_read_only;
+                is_named = is_named || uuid_equal(&shelves->read_only[i], &item->uuid);
+        return is_named || shelves->are_read_only || item->is_read_only;
 }
 
 /* ---- listing --------------------------------------------------------------------------------- */
@@ -154,13 +201,12 @@ struct rows {
 
 static void add_shelf(struct rows *rows, const struct nbd_shelf *shelf) {
         turn_take(shelf->turn, "list NBD exports");
-        for (size_t i = 0; i < sr_n_vdis(shelf->sr); i++) {
-                const struct vdi_row *row = &sr_vdi_at(shelf->sr, i)->row;
+        for (size_t i = 0; i < count(shelf); i++) {
+                struct nbd_item item;
 
-                if (row->is_metadata)
-                        continue;
-                *vec_add(&rows->all) =
-                        (struct row){{mem_text(row->name), mem_text(row->description)}, row->uuid};
+                if (item_at(shelf, i, &item))
+                        *vec_add(&rows->all) =
+                                (struct row){{mem_text(item.name), mem_text(item.description)}, item.uuid};
         }
         turn_give_unchanged(shelf->turn);
 }

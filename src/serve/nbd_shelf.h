@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The SRs of one server, and which of their VDIs the name of an export means.
+/* The SRs of one server, and which of their VDIs the name of an export means.  A shelf may also hold disks
+ * that are in no SR, each open already (a point's, say); to a guest there is no difference.
  *
  * A name is a VDI's uuid, or the name that it alone has over all shelves; the empty name is the only VDI,
  * where there is just one.  Each shelf is looked at in its SR's turn, one after the other and never two at
@@ -15,13 +16,27 @@
 #ifndef SERVE_NBD_SHELF_H
 #define SERVE_NBD_SHELF_H
 
+#include "loose_disk.h"
 #include "sr.h"
 #include "turn.h"
 
 struct nbd_shelf {
-        struct sr *sr;     /* borrowed */
-        struct turn *turn; /* borrowed; of the SR */
+        struct sr *sr;                /* borrowed; NULL: it has disks */
+        struct turn *turn;            /* borrowed; of the SR, or of the disks */
+        const struct loose_disk *disks; /* borrowed, and each */
+        size_t n_disks;
 };
+
+/* What a shelf has, whichever kind it is; with its turn. */
+struct nbd_item {
+        struct uuid uuid;
+        const char *name, *description; /* borrowed while the turn is held */
+        bool is_read_only;              /* whoever serves it */
+        const struct vdi *vdi;          /* borrowed likewise; NULL: a disk */
+        struct chain *chain;            /* borrowed; a disk's */
+};
+/* false: there is none; metadata is none, it has no data to serve. */
+bool nbd_shelf_get(const struct nbd_shelf *, const struct uuid *, struct nbd_item *ret);
 
 struct nbd_shelves {
         const struct nbd_shelf *each; /* borrowed */
@@ -44,7 +59,7 @@ MUST_USE enum err nbd_shelves_find(const struct nbd_shelves *, const char *name,
                                    struct nbd_found *ret, struct err_note *);
 
 /* Whether nobody may write to it by way of this server, or at all. */
-bool nbd_shelves_forbid_writing(const struct nbd_shelves *, const struct vdi *);
+bool nbd_shelves_forbid_writing(const struct nbd_shelves *, const struct nbd_item *);
 
 struct nbd_listed {
         char *name;        /* owned; one that leads to it: its uuid, where its own does not */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vault_call.h"
 
+#include <string.h>
+
 #include "mem.h"
 #include "registry.h"
 #include "target_dir.h"
@@ -48,6 +50,26 @@ enum err vault_call_open(struct verb_call *call, struct vault **ret, struct err_
                 return note->code;
         (void)TAKE(target);
         return ERR_NONE;
+}
+
+enum err vault_call_disk(struct verb_call *call, const struct vault_manifest *manifest,
+                         const struct vault_disk **ret, struct err_note *note) {
+        const char *name = call_text(call, "disk");
+
+        if (!name && manifest->disks.n == 1) {
+                *ret = manifest->disks.data;
+                return ERR_NONE;
+        }
+        VEC_EACH (&manifest->disks, each) {
+                if (name && strcmp(each->name, name) == 0) {
+                        *ret = each;
+                        return ERR_NONE;
+                }
+        }
+        if (!name)
+                return call_usage(call, note, "the point has %zu disks: say which with --disk",
+                                  manifest->disks.n);
+        return err_set(note, ERR_NOT_FOUND, "the point has no disk '%s'", name);
 }
 
 json_t *vault_json_of_disk(const struct vault_disk *disk) {

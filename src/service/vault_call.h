@@ -26,6 +26,8 @@
                 .name = "point", .kind = PARAM_TEXT, .flags = PARAM_POSITIONAL | PARAM_REQUIRED,             \
                 .shown = "POINT", .help = text                                                               \
         }
+#define DISK_PARAM(text)                                                                                     \
+        { .name = "disk", .kind = PARAM_TEXT, .help = text }
 #define POINT_HELP "The point: the first digits of its id, or \"latest\"."
 
 /* The key file's, which is made where it is not there. */
@@ -36,6 +38,10 @@ MUST_USE enum err vault_call_key(struct verb_call *, struct vault_key *ret, bool
 MUST_USE enum err vault_call_open(struct verb_call *, struct vault **ret, struct err_note *);
 /* Where opened indexes are kept, made if need be; NULL: in memory alone.  The caller's to free. */
 char *vault_call_cache(const struct verb_call *);
+
+/* The one that --disk says, or the only one. */
+MUST_USE enum err vault_call_disk(struct verb_call *, const struct vault_manifest *,
+                                  const struct vault_disk **ret, struct err_note *);
 
 json_t *vault_json_of_disk(const struct vault_disk *);
 json_t *vault_json_of_point(const struct point *);

@@ -16,9 +16,7 @@ static const struct param get_params[] = {
          .shown = "FILE",
          .help = "The file or block device to write. A file that is there is replaced when the new one is "
                  "whole."},
-        {.name = "disk",
-         .kind = PARAM_TEXT,
-         .help = "Which of the point's disks; not needed where it has one."},
+        DISK_PARAM("Which of the point's disks; not needed where it has one."),
         {.name = "format",
          .kind = PARAM_CHOICE,
          .choices = "raw|vhd",
@@ -38,26 +36,6 @@ static const struct field get_fields[] = {
         {"verified", FIELD_BOOL, "every chunk and node had its id, up to the disk's own", false},
         {0},
 };
-
-static enum err choose_disk(struct verb_call *call, const struct vault_manifest *manifest,
-                            const struct vault_disk **ret, struct err_note *note) {
-        const char *name = call_text(call, "disk");
-
-        if (!name && manifest->disks.n == 1) {
-                *ret = manifest->disks.data;
-                return ERR_NONE;
-        }
-        VEC_EACH (&manifest->disks, each) {
-                if (name && strcmp(each->name, name) == 0) {
-                        *ret = each;
-                        return ERR_NONE;
-                }
-        }
-        if (!name)
-                return call_usage(call, note, "the point has %zu disks: say which with --disk",
-                                  manifest->disks.n);
-        return err_set(note, ERR_NOT_FOUND, "the point has no disk '%s'", name);
-}
 
 static enum err step(void *user, uint64_t done, struct err_note *note) {
         struct verb_call *call = user;
@@ -121,7 +99,7 @@ static enum err run_get(struct verb_call *call, struct err_note *note) {
 
         if (vault_call_open(call, &vault, note) ||
             points_find(vault, call_text(call, "point"), NULL, &point, note) ||
-            choose_disk(call, &point.manifest, &disk, note) ||
+            vault_call_disk(call, &point.manifest, &disk, note) ||
             restore(call, vault, disk, kind_of(call), &count, note))
                 return err_wrap(note, "restore point %s", call_text(call, "point"));
         call_put(call, "point", json_string(vault_name_format(&point.name).s));

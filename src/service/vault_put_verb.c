@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "mem.h"
+#include "overlay_source.h"
 #include "vault_call.h"
 #include "vault_changed.h"
 #include "vault_file.h"
@@ -30,7 +31,9 @@ static const struct param put_params[] = {
          .kind = PARAM_PATH,
          .flags = PARAM_POSITIONAL | PARAM_REQUIRED | PARAM_REPEATED,
          .shown = "DISK",
-         .help = "A VHD, whose parents are followed, or a raw file or device."},
+         .help = "A VHD, whose parents are followed, or a raw file or device. Of the overlay of 'vault nbd' "
+                 "over "
+                 "the parent only what it holds is read."},
         {0},
 };
 
@@ -48,6 +51,7 @@ static const struct field put_fields[] = {
 
 struct putting {
         struct verb_call *call; /* borrowed */
+        struct vault *vault;    /* borrowed */
         struct put *put;        /* owned; NULL: over */
         struct vault_name parent;
         bool has_parent;
@@ -78,6 +82,8 @@ static const struct vault_disk *disk_of_parent(const struct putting *putting, co
         return NULL;
 }
 
+static const struct put_extent nothing; /* what a list of none points to */
+
 static enum err choose_changed(struct putting *putting, struct put_disk *disk, struct err_note *note) {
         if (!call_has(putting->call, "changed"))
                 return ERR_NONE;
@@ -85,13 +91,8 @@ static enum err choose_changed(struct putting *putting, struct put_disk *disk, s
                 return err_set(note, ERR_MISMATCH, "--changed needs a parent with a disk '%s'", disk->name);
         if (vault_changed_check(&putting->changed, &putting->parent, disk->parent, note))
                 return note->code;
-        disk->changed = putting->changed.extents.data;
         disk->n_changed = putting->changed.extents.n;
-        if (!disk->changed) {
-                static const struct put_extent nothing;
-
-                disk->changed = &nothing; /* a list, of none */
-        }
+        disk->changed = disk->n_changed ? putting->changed.extents.data : &nothing;
         return ERR_NONE;
 }
 
@@ -109,6 +110,31 @@ static uint64_t bytes_of(const struct put_disk *disk) {
         for (size_t i = 0; i < disk->n_changed; i++)
                 n += disk->changed[i].n;
         return n;
+}
+
+/* A VHD over a disk of the parent: false in *ret_is_done where it is none. */
+static enum err put_overlay(struct putting *putting, const char *path, bool *ret_is_done,
+                            struct err_note *note) {
+        const struct vault_manifest *parent = put_parent(putting->put);
+        AUTO(overlay_source_fini) struct overlay_source source = {0};
+        AUTO(json_decref) json_t *said = about(putting->call, path);
+        struct put_disk disk = {.about = said};
+
+        *ret_is_done = false;
+        if (!parent || image_kind_of_path(path) != IMAGE_VHD || call_has(putting->call, "changed"))
+                return ERR_NONE;
+        if (overlay_source_open(putting->vault, putting->call->io, parent, path, &source, note))
+                return note->code;
+        if (!source.below)
+                return ERR_NONE;
+        disk.name = source.below->name;
+        disk.source = source.source;
+        disk.parent = source.below;
+        disk.changed = source.changed.n ? source.changed.data : &nothing;
+        disk.n_changed = source.changed.n;
+        putting->call->progress->total += bytes_of(&disk);
+        *ret_is_done = true;
+        return put_disk(putting->put, &disk, note) ? err_wrap(note, "%s", path) : ERR_NONE;
 }
 
 static enum err put_file(struct putting *putting, const char *path, struct err_note *note) {
@@ -131,7 +157,10 @@ static enum err put_files(struct putting *putting, struct err_note *note) {
         size_t i;
 
         json_array_foreach(paths, i, path) {
-                if (put_file(putting, json_string_value(path), note))
+                const char *text = json_string_value(path);
+                bool is_done;
+
+                if (put_overlay(putting, text, &is_done, note) || (!is_done && put_file(putting, text, note)))
                         return note->code;
         }
         return ERR_NONE;
@@ -206,6 +235,7 @@ static enum err run_put(struct verb_call *call, struct err_note *note) {
                 return note->code;
         if (vault_call_open(call, &vault, note))
                 return err_wrap(note, "put into vault %s", call_text(call, "vault"));
+        putting.vault = vault;
         progress_begin(call->progress, "back up", 0);
         failed = run_all(&putting, vault, note);
         if (putting.put)

@@ -14,6 +14,7 @@ extern const struct verb vault_init_verb;
 extern const struct verb vault_put_verb;
 extern const struct verb vault_get_verb;
 extern const struct verb vault_list_verb;
+extern const struct verb vault_nbd_verb;
 extern const struct verb vault_show_verb;
 extern const struct verb vault_prune_verb;
 extern const struct verb vault_forget_verb;

@@ -96,6 +96,7 @@ enum verb_shape {
 /* ---- verbs ---- */
 
 struct verb_call;
+struct loose_disks;
 typedef enum err (*verb_run)(struct verb_call *, struct err_note *);
 
 struct verb {
@@ -166,7 +167,10 @@ struct verb_call {
         bool is_not_here;        /* … which is not open, or not any more: it can be sent again */
         const struct verb_elsewhere *elsewhere; /* borrowed; NULL: an SR that another owns is in use */
         const char *socket; /* borrowed; a daemon's: the whole call goes there; NULL: it runs here */
-        void *user;         /* borrowed; what a program hands to a verb of its own */
+        /* Serves disks that are in no SR (loose_disk.h), as the params of listen_params.h say, until it is
+         * told to stop; NULL: this program serves none. */
+        enum err (*serve)(struct verb_call *, const struct loose_disks *, struct err_note *);
+        void *user; /* borrowed; what a program hands to a verb of its own */
 
         json_t *result; /* owned; an object, filled by the handler */
         enum verb_outcome outcome;

@@ -24,7 +24,8 @@ static enum err load(struct image *image, struct image_slots *ret, struct err_no
         while (at < size) {
                 if (io_next_data(image->file, at, &start, &end, note))
                         return note->code;
-                for (uint64_t block = start / IMAGE_BLOCK_SIZE; block < div_up(end, IMAGE_BLOCK_SIZE); block++)
+                for (uint64_t block = start / IMAGE_BLOCK_SIZE; block < div_up(end, IMAGE_BLOCK_SIZE);
+                     block++)
                         if (ret->held.n == 0 || ret->held.data[ret->held.n - 1].block < block)
                                 *vec_add(&ret->held) = (struct image_held){block, slot_of(block)};
                 at = end;
@@ -90,15 +91,16 @@ enum err point_image_open(struct vault *vault, const struct vault_disk *disk, st
 enum err point_image_make_overlay(struct io *io, const char *path, const struct vault_disk *disk,
                                   struct err_note *note) {
         AUTO(new_file_fini) struct new_file made = {0};
+        AUTO_FREE char *folder = NULL;
         AUTO_FREE char *parent_path = NULL;
         struct vhd_parent parent = {.name_from = path, .uuid = point_image_uuid(disk)};
         const struct vhd_create_options options = {
                 .type = VHD_DIFFERENCING, .size = disk->size, .parent = &parent};
 
-        if (new_file_begin(io, path, 0, &made, note))
+        if (new_file_begin(io, path, 0, &made, note) || io_canonical(io, made.folder, &folder, note))
                 return err_wrap(note, "make the overlay %s", path);
         /* As if it lay beside it: nobody but point_io finds it there. */
-        parent_path = mem_format("%s/%s", made.folder, point_image_name(disk).s);
+        parent_path = mem_format("%s/%s", folder, point_image_name(disk).s);
         parent.path = parent_path;
         if (vhd_create(io, made.temporary, &options, NULL, note) || new_file_commit(&made, note))
                 return err_wrap(note, "make the overlay %s", path);

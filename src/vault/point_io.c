@@ -20,7 +20,7 @@ struct point_io {
         struct {
                 char *name; /* owned */
                 struct io_stat stat;
-        } *each; /* owned; of all that were added, whether open still or not */
+        } * each; /* owned; of all that were added, whether open still or not */
         unsigned n;
 };
 

@@ -211,7 +211,7 @@ static enum err operate(struct io *io, void *ctx, struct err_note *note) {
         turn_init(&s->turn, io);
         pthread_mutex_init(&s->mutex, NULL);
         pthread_cond_init(&s->moved, NULL);
-        shelf = (struct nbd_shelf){sr, &s->turn};
+        shelf = (struct nbd_shelf){.sr = sr, .turn = &s->turn};
         work = nbd_work_new(2);
         s->exports = nbd_exports_new(&(struct nbd_exports_options){
                 .shelves = {.each = &shelf, .n = 1}, .work = work, .failed = on_failed, .user = s});

@@ -196,7 +196,8 @@ static void serve_one(struct scene *s) {
 }
 
 static void serve(struct scene *s) {
-        const struct nbd_shelf shelves[2] = {{s->one, &s->turns[0]}, {s->two, &s->turns[1]}};
+        const struct nbd_shelf shelves[2] = {{.sr = s->one, .turn = &s->turns[0]},
+                                             {.sr = s->two, .turn = &s->turns[1]}};
         struct nbd_work *work = nbd_work_new(2);
 
         s->exports = nbd_exports_new(&(struct nbd_exports_options){

@@ -44,7 +44,7 @@ static void on_failed(void *user, const char *text) {
 }
 
 static void open_exports(struct scene *s) {
-        s->shelf = (struct nbd_shelf){s->sr, &s->turn};
+        s->shelf = (struct nbd_shelf){.sr = s->sr, .turn = &s->turn};
         s->exports = nbd_exports_new(&(struct nbd_exports_options){
                 .shelves = {.each = &s->shelf, .n = 1}, .work = s->work, .failed = on_failed, .user = s});
 }
@@ -463,8 +463,8 @@ static void open_two(struct two *two, struct scene *s) {
         assert_ok(sr_create(s->io, "/two", "two", NULL, &unused, &note));
         assert_ok(sr_open(s->io, "/two", &options, &two->other, &note));
         turn_init(&two->turn, s->io);
-        two->shelves[0] = (struct nbd_shelf){s->sr, &s->turn};
-        two->shelves[1] = (struct nbd_shelf){two->other, &two->turn};
+        two->shelves[0] = (struct nbd_shelf){.sr = s->sr, .turn = &s->turn};
+        two->shelves[1] = (struct nbd_shelf){.sr = two->other, .turn = &two->turn};
         s->exports = nbd_exports_new(&(struct nbd_exports_options){
                 .shelves = {.each = two->shelves, .n = 2}, .work = s->work, .failed = on_failed, .user = s});
 }

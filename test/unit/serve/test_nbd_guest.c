@@ -218,7 +218,7 @@ static int set_up(void **state) {
         (void)kit_vdi(s->sr, "a");
         turn_init(&s->turn, s->io);
         s->work = nbd_work_new(4);
-        s->shelf = (struct nbd_shelf){s->sr, &s->turn};
+        s->shelf = (struct nbd_shelf){.sr = s->sr, .turn = &s->turn};
         s->exports = nbd_exports_new(&(struct nbd_exports_options){
                 .shelves = {.each = &s->shelf, .n = 1}, .work = s->work, .failed = on_failed});
         assert_ok(loop_new(s->io, &s->loop, &note));

@@ -57,7 +57,7 @@ static int set_up(void **state) {
         s->io = io_uring_new();
         make_disk(s);
         turn_init(&s->turn, s->io);
-        s->shelf = (struct nbd_shelf){s->sr, &s->turn};
+        s->shelf = (struct nbd_shelf){.sr = s->sr, .turn = &s->turn};
         s->work = nbd_work_new(4);
         s->exports = house.exports = nbd_exports_new(&(struct nbd_exports_options){
                 .shelves = {.each = &s->shelf, .n = 1}, .work = s->work, .failed = on_log});

@@ -23,7 +23,7 @@ static int set_up(void **state) {
         assert_ok(sr_open(s->io, "/other", NULL, &s->second, &note));
         for (unsigned i = 0; i < 2; i++) {
                 turn_init(&s->turns[i], s->io);
-                s->each[i] = (struct nbd_shelf){i ? s->second : s->first, &s->turns[i]};
+                s->each[i] = (struct nbd_shelf){.sr = i ? s->second : s->first, .turn = &s->turns[i]};
         }
         s->both = (struct nbd_shelves){.each = s->each, .n = 2};
         s->one = (struct nbd_shelves){.each = s->each, .n = 1};
