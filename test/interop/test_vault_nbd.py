@@ -151,9 +151,10 @@ class Overlays(Served):
     def test_a_point_is_made_of_what_the_overlay_holds(self):
         self.serve('--overlay', 'over.vhd')
         self.overwrite(6 * MIB, n=CHUNK)
+        self.overwrite(9 * MIB, n=CHUNK)
         self.end(signal.SIGTERM)
         told = self.put('--parent', self.point, 'over.vhd')
-        self.assertEqual(told['read'], CHUNK)
+        self.assertEqual(told['read'], 2 * CHUNK)
         self.check(told['point'], self.data)
         # Nothing was written: it is the same disk.
         self.serve('--overlay', 'empty.vhd')
