@@ -5,7 +5,6 @@
 
 #include "mem.h"
 #include "registry.h"
-#include "target_dir.h"
 #include "text.h"
 
 char *vault_call_cache(const struct verb_call *call) {
@@ -43,7 +42,7 @@ enum err vault_call_open(struct verb_call *call, struct vault **ret, struct err_
         struct vault_open_options options = {.cache = cache};
         bool has_key;
 
-        if (vault_call_key(call, &key, &has_key, note) || target_dir_open(call->io, where, &target, note))
+        if (vault_call_key(call, &key, &has_key, note) || vault_where_open(call, where, false, &target, note))
                 return note->code;
         options.key = has_key ? &key : NULL;
         if (vault_open(call->io, target, &options, ret, note))

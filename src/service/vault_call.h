@@ -8,13 +8,16 @@
 
 #include "points.h"
 #include "vault.h"
+#include "vault_where.h"
 #include "verbs.h"
 
 #define VAULT_PARAM                                                                                          \
-        {                                                                                                    \
-                .name = "vault", .kind = PARAM_PATH, .flags = PARAM_REQUIRED, .shown = "DIR",                \
-                .help = "The vault: its directory."                                                          \
-        }
+        {.name = "vault",                                                                                    \
+         .kind = PARAM_PATH,                                                                                 \
+         .flags = PARAM_REQUIRED,                                                                            \
+         .shown = "VAULT",                                                                                   \
+         .help = "The vault: its directory, or s3://BUCKET/PREFIX."},                                        \
+                WHERE_PARAMS
 /* None of these holds a secret itself: what is on a command line, others see. */
 #define KEY_PARAMS                                                                                           \
         {.name = "key-file", .kind = PARAM_PATH, .shown = "KEY", .help = "Opens it by this key file."}, {    \

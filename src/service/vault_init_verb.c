@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "mem.h"
-#include "target_dir.h"
 #include "text.h"
 #include "vault_call.h"
 #include "vault_verbs.h"
@@ -11,8 +10,9 @@ static const struct param init_params[] = {
         {.name = "vault",
          .kind = PARAM_PATH,
          .flags = PARAM_POSITIONAL | PARAM_REQUIRED,
-         .shown = "DIR",
-         .help = "Where it will be: a directory that is empty or not there."},
+         .shown = "VAULT",
+         .help = "Where it will be: a directory that is empty or not there, or s3://BUCKET/PREFIX."},
+        WHERE_PARAMS,
         {.name = "key-file",
          .kind = PARAM_PATH,
          .shown = "KEY",
@@ -95,7 +95,7 @@ static enum err run_init(struct verb_call *call, struct err_note *note) {
         if (take_config(call, &options.config, note) || take_key(call, &key, &has_key, note))
                 return note->code;
         options.key = has_key ? &key : NULL;
-        if (target_dir_create(call->io, where, &target, note) ||
+        if (vault_where_open(call, where, true, &target, note) ||
             vault_init(call->io, target, &options, &vault, &recovery, note))
                 return err_wrap(note, "make vault %s", where);
         (void)TAKE(target);

@@ -64,6 +64,29 @@ void crypt_mac(const struct crypt_key *key, const struct span *parts, unsigned n
         gnutls_hmac_deinit(mac, ret);
 }
 
+void crypt_hmac(struct span key, struct span data, uint8_t ret[32]) {
+        int error = gnutls_hmac_fast(GNUTLS_MAC_SHA256, key.data, key.n, data.data, data.n, ret);
+
+        assert(!error);
+}
+
+void crypt_md5_text(const struct iovec *data, unsigned n, char ret[CRYPT_MD5_TEXT]) {
+        uint8_t sum[16];
+        gnutls_hash_hd_t hash = NULL;
+        gnutls_datum_t bytes = {sum, sizeof sum}, text;
+        int error = gnutls_hash_init(&hash, GNUTLS_DIG_MD5);
+
+        for (unsigned i = 0; i < n && !error; i++)
+                error = gnutls_hash(hash, data[i].iov_base, data[i].iov_len);
+        assert(!error);
+        gnutls_hash_deinit(hash, sum);
+        error = gnutls_base64_encode2(&bytes, &text);
+        assert(!error && text.size == CRYPT_MD5_TEXT - 1);
+        memcpy(ret, text.data, CRYPT_MD5_TEXT - 1);
+        ret[CRYPT_MD5_TEXT - 1] = 0;
+        gnutls_free(text.data);
+}
+
 /* ---- AES-256-GCM ---- */
 
 struct crypt_cipher {

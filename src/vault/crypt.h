@@ -10,6 +10,8 @@
 #ifndef VAULT_CRYPT_H
 #define VAULT_CRYPT_H
 
+#include <sys/uio.h>
+
 #include "bytes.h"
 #include "vault_docs.h"
 
@@ -44,6 +46,13 @@ void crypt_derive(const uint8_t input[VAULT_KEY_SIZE], struct span salt, const s
 
 /* HMAC-SHA-256 of the parts, one behind the other. */
 void crypt_mac(const struct crypt_key *, const struct span *parts, unsigned n, uint8_t ret[32]);
+
+/* The same of a key of any length, and one part. */
+void crypt_hmac(struct span key, struct span data, uint8_t ret[32]);
+
+/* MD5, in base64: what servers ask for as a sum of what was sent.  It protects nothing. */
+enum { CRYPT_MD5_TEXT = 25 };
+void crypt_md5_text(const struct iovec *, unsigned n, char ret[CRYPT_MD5_TEXT]);
 
 /* ---- AES-256-GCM ---- */
 

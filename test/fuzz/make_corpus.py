@@ -89,6 +89,15 @@ def of_xmlrpc():
     yield 'bomb', b'<!DOCTYPE v [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><value>&b;</value>'
 
 
+# What S3 answers.
+S3_ANSWERS = {
+    'listing': b'<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>a/b</Key><Size>7</Size>'
+               b'</Contents><NextContinuationToken>a/b</NextContinuationToken></ListBucketResult>',
+    'upload': b'<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>',
+    'error': b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>m</Message></Error>',
+    'end': b'<CompleteMultipartUploadResult><Key>k</Key></CompleteMultipartUploadResult>',
+}
+
 # Logs of changed blocks: two bytes that set up the target, then (parent, child, consistent, size), bitmap.
 CBT_LOGS = {
     '10M': (b'\0\0', b'\1' * 16, b'\2' * 16, 1, 10 << 20, bytes(range(20))),
@@ -339,6 +348,8 @@ def wanted():
         files['vhd_locator/' + name] = bytes([code, 0]) + payload
     for target, name, data in list(of_nbd()) + list(of_http()) + list(of_xva()) + list(corpus_vault.inputs()):
         files['%s/%s' % (target, name)] = data
+    for name, answer in S3_ANSWERS.items():
+        files['s3_xml/' + name] = answer
     for name, line in MESSAGES.items():
         files['jsonrpc/' + name] = line
     for name, words in COMMANDS.items():
