@@ -53,6 +53,7 @@ TESTED_ELSEWHERE = {
     'src/vault/verify_tree.c': 'a part of verify.c: test_verify.c damages and removes what points need',
     'src/app/listen.c': 'test/interop/test_nbd.py, Listening and Tls, as the command',
     'src/service/overlay_source.c': 'test/interop/test_vault_nbd.py: a point is made of it',
+    'src/service/vault_diff_verb.c': 'test/interop/test_vault.py, as the command',
     'src/service/vault_nbd_verb.c': 'test/interop/test_vault_nbd.py, as the command',
     'src/service/vault_overlay.c': 'test/interop/test_vault_nbd.py: kills, and other disks below',
     'src/service/vault_where.c': 'test/interop/test_vault_s3.py, as the command',

@@ -191,6 +191,61 @@ class Increments(Vault):
             self.assertIn(word, err.decode())
 
 
+class Compared(Vault):
+    def differing(self, one, other):
+        chunks = max(len(one), len(other) + CHUNK - 1) // CHUNK + 1
+        runs = []
+        for at in range(0, chunks * CHUNK, CHUNK):
+            a, b = (bytes(disk[at:at + CHUNK]).ljust(CHUNK, b'\0') for disk in (one, other))
+            if a == b:
+                continue
+            n = min(CHUNK, max(len(one), len(other)) - at)
+            if runs and runs[-1][0] + runs[-1][1] == at:
+                runs[-1][1] += n
+            else:
+                runs.append([at, n])
+        return runs
+
+    def test_two_points_differ_where_their_disks_do(self):
+        data = self.raw('a.raw')
+        first, before = self.put('a.raw')['point'], bytes(data)
+        self.change('a.raw', data, 100)
+        self.change('a.raw', data, 3 * MIB - 10)
+        with open(self.path('a.raw'), 'ab') as f:
+            f.write(bytes(2 * MIB) + b'end')
+        data += bytes(2 * MIB) + b'end'
+        second = self.put('a.raw', '--parent', 'latest')['point']
+        told = self.json('vault', 'diff', *self.OPEN, first, second)
+        self.assertEqual([[each['offset'], each['length']] for each in told['extents']],
+                         self.differing(before, data))
+        self.assertEqual(told['disks'], [{'disk': 'a.raw', 'size': len(before), 'other_size': len(data),
+                                          'bytes': sum(n for _, n in self.differing(before, data))}])
+        self.assertEqual(self.json('vault', 'diff', *self.OPEN, second, 'latest')['extents'], [])
+
+    def test_a_list_of_differences_is_one_of_changes(self):
+        data = self.raw('a.raw')
+        first = self.put('a.raw')['point']
+        self.change('a.raw', data, MIB)
+        second = self.put('a.raw')['point']
+        told = self.json('vault', 'diff', *self.OPEN, first, second)
+        with open(self.path('changed.json'), 'w', encoding='utf-8') as f:
+            json.dump(told, f)
+        third = self.put('a.raw', '--parent', first, '--changed', 'changed.json')
+        self.assertEqual(third['read'], told['disks'][0]['bytes'])
+        self.assertEqual(self.json('vault', 'diff', *self.OPEN, second, third['point'])['extents'], [])
+
+    def test_disks_that_one_point_lacks_are_told(self):
+        self.raw('a.raw')
+        self.raw('b.raw', seed=2)
+        first, second = self.put('a.raw')['point'], self.put('a.raw', 'b.raw')['point']
+        told = self.json('vault', 'diff', *self.OPEN, first, second)
+        self.assertEqual([[each['disk'], each['size']] for each in told['disks']],
+                         [['a.raw', os.path.getsize(self.path('a.raw'))], ['b.raw', None]])
+        code, _, err = self.call('vault', 'diff', *self.OPEN, first, second, '--disk', 'c')
+        self.assertEqual(code, FAILED)
+        self.assertIn(b"neither point has a disk 'c'", err)
+
+
 class Keys(Vault):
     def test_the_key_file_is_the_users_alone_and_is_needed(self):
         self.assertEqual(os.stat(self.path('key')).st_mode & 0o777, 0o600)
