@@ -56,6 +56,7 @@ TESTED_ELSEWHERE = {
     'src/service/vault_diff_verb.c': 'test/interop/test_vault.py, as the command',
     'src/service/vault_nbd_verb.c': 'test/interop/test_vault_nbd.py, as the command',
     'src/service/vault_overlay.c': 'test/interop/test_vault_nbd.py: kills, and other disks below',
+    'src/service/vault_sync_verb.c': 'test/interop/test_vault_sync.py, as the command',
     'src/service/vault_where.c': 'test/interop/test_vault_s3.py, as the command',
     'src/vault/s3_client.c': 'test/interop/test_vault_s3.py: what is asked, and every way it is not answered',
     'src/vault/target_s3.c': 'test/interop/test_vault_s3.py: what lies in a bucket, whole, in parts, locked',

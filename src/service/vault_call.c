@@ -35,16 +35,22 @@ enum err vault_call_key(struct verb_call *call, struct vault_key *ret, bool *ret
 }
 
 enum err vault_call_open(struct verb_call *call, struct vault **ret, struct err_note *note) {
-        const char *where = call_text(call, "vault");
         AUTO(vault_key_fini) struct vault_key key = {0};
-        AUTO(target_close) struct target *target = NULL;
-        AUTO_FREE char *cache = vault_call_cache(call);
-        struct vault_open_options options = {.cache = cache};
         bool has_key;
 
-        if (vault_call_key(call, &key, &has_key, note) || vault_where_open(call, where, false, &target, note))
+        if (vault_call_key(call, &key, &has_key, note))
                 return note->code;
-        options.key = has_key ? &key : NULL;
+        return vault_call_open_at(call, call_text(call, "vault"), has_key ? &key : NULL, ret, note);
+}
+
+enum err vault_call_open_at(struct verb_call *call, const char *where, const struct vault_key *key,
+                            struct vault **ret, struct err_note *note) {
+        AUTO(target_close) struct target *target = NULL;
+        AUTO_FREE char *cache = vault_call_cache(call);
+        const struct vault_open_options options = {.cache = cache, .key = key};
+
+        if (vault_where_open(call, where, false, &target, note))
+                return note->code;
         if (vault_open(call->io, target, &options, ret, note))
                 return note->code;
         (void)TAKE(target);

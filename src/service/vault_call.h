@@ -39,6 +39,9 @@ MUST_USE enum err vault_call_key_file(struct io *, const char *path, struct vaul
 /* false: none was named. */
 MUST_USE enum err vault_call_key(struct verb_call *, struct vault_key *ret, bool *ret_has, struct err_note *);
 MUST_USE enum err vault_call_open(struct verb_call *, struct vault **ret, struct err_note *);
+/* One that is elsewhere, by that key; NULL: none. */
+MUST_USE enum err vault_call_open_at(struct verb_call *, const char *where, const struct vault_key *,
+                                     struct vault **ret, struct err_note *);
 /* Where opened indexes are kept, made if need be; NULL: in memory alone.  The caller's to free. */
 char *vault_call_cache(const struct verb_call *);
 

@@ -16,6 +16,7 @@ extern const struct verb vault_get_verb;
 extern const struct verb vault_list_verb;
 extern const struct verb vault_nbd_verb;
 extern const struct verb vault_diff_verb;
+extern const struct verb vault_sync_verb;
 extern const struct verb vault_show_verb;
 extern const struct verb vault_prune_verb;
 extern const struct verb vault_forget_verb;

@@ -9,13 +9,13 @@ void diff_fini(struct diff *diff) {
 }
 
 static void add_chunk(struct diff *diff, uint64_t at, uint64_t n) {
-        struct diff_extent *last = diff->extents.n ? &diff->extents.data[diff->extents.n - 1] : NULL;
+        struct put_extent *last = diff->extents.n ? &diff->extents.data[diff->extents.n - 1] : NULL;
 
         diff->bytes += n;
         if (last && last->at + last->n == at)
                 last->n += n;
         else
-                *vec_add(&diff->extents) = (struct diff_extent){at, n};
+                *vec_add(&diff->extents) = (struct put_extent){at, n};
 }
 
 static enum err compare(struct id_walk *one, struct id_walk *other, struct diff *ret, struct err_note *note) {

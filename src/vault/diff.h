@@ -10,14 +10,12 @@
 #ifndef VAULT_DIFF_H
 #define VAULT_DIFF_H
 
+#include "put.h"
 #include "vault.h"
 
-struct diff_extent {
-        uint64_t at, n; /* bytes */
-};
 struct diff {
-        VEC(struct diff_extent) extents; /* owned; ascending, apart */
-        uint64_t bytes;                  /* of them all */
+        VEC(struct put_extent) extents; /* owned; ascending, apart */
+        uint64_t bytes;                 /* of them all */
 };
 void diff_fini(struct diff *);
 DEFINE_AUTO_IN_PLACE(struct diff, diff_fini);

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Points that go from vault to vault, by the command."""
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+from test_cli import CATENA, FAILED, MIB, USAGE
+from test_vault import Vault
+
+
+class Synced(Vault):
+    OTHER = ['--vault', 'w', '--key-file', 'other']
+
+    def setUp(self):
+        super().setUp()
+        self.call('vault', 'init', 'w', '--key-file', 'other', '--chunk', '128K')
+
+    def sync(self, *more, words=('v', 'w', '--key-file', 'key', '--to-key-file', 'other')):
+        return self.json('vault', 'sync', *words, *more)
+
+    def three_points(self):
+        """Their contents, by name and time's order."""
+        data, states = self.raw('a.raw'), []
+        for turn in range(3):
+            self.change('a.raw', data, (turn + 1) * MIB, seed=turn)
+            self.put('a.raw', *(['--parent', 'latest'] if turn else []))
+            states.append(bytes(data))
+        return states
+
+    def assert_other_has(self, states, opening=None):
+        opening = opening or self.OTHER
+        points = self.json('vault', 'list', *opening)['points']
+        contents = []
+        for point in points:
+            self.json('vault', 'get', *opening, point['point'], '-o', 'out.raw')
+            contents.append(self.read('out.raw'))
+        # Where nobody signs, points of one second are in no order.
+        self.assertTrue(contents == states if '--key-file' in opening else set(contents) == set(states))
+        self.assertEqual(self.json('vault', 'verify', *opening)['findings'], [])
+        return points
+
+
+class Points(Synced):
+    def test_all_points_arrive_with_what_is_said_of_them(self):
+        states = self.three_points()
+        told = self.sync()
+        self.assertEqual([told['points'], told['there'], told['sent']], [3, 0, 3])
+        theirs = self.assert_other_has(states)
+        self.assertEqual([each['time'] for each in theirs], [each['time'] for each in self.points()])
+        self.assertEqual(theirs[2]['parent'], theirs[1]['point'])
+        # Of what follows a parent only what differs was read.
+        self.assertLess(told['read'], len(states[0]) + 3 * MIB)
+
+    def test_a_second_sync_sends_nothing_in_any_direction(self):
+        states = self.three_points()
+        self.sync()
+        self.assertEqual([self.sync()[key] for key in ('there', 'sent', 'read')], [3, 0, 0])
+        back = self.sync(words=('w', 'v', '--key-file', 'other', '--to-key-file', 'key'))
+        self.assertEqual([back['there'], back['sent']], [3, 0])
+        # By way of a third, which is plain.
+        self.call('vault', 'init', 'x', '--no-encryption')
+        third = self.sync(words=('w', 'x', '--key-file', 'other', '--to-plain'))
+        self.assertEqual(third['sent'], 3)
+        self.assert_other_has(states, ['--vault', 'x'])
+        self.assertEqual(self.sync(words=('v', 'x', '--key-file', 'key', '--to-plain'))['sent'], 0)
+
+    def test_what_is_asked_for_is_sent(self):
+        states = self.three_points()
+        self.raw('b.raw', seed=9)
+        self.put('b.raw', name='other')
+        dry = self.sync('--name', 'web', '--last', '2', '--dry-run')
+        self.assertEqual([dry['points'], dry['sent'], len(dry['missing'])], [2, 0, 2])
+        self.assertEqual(self.json('vault', 'list', *self.OTHER)['points'], [])
+        self.assertEqual(self.sync('--name', 'web', '--last', '2')['sent'], 2)
+        self.assert_other_has(states[1:])
+        self.assertEqual(self.sync()['sent'], 2)
+
+    def test_what_cannot_be_says_why(self):
+        for words, code, why in (
+                (('v', 'v', '--key-file', 'key'), FAILED, b'both are the same vault'),
+                (('v', 'w', '--key-file', 'key'), FAILED, b'open vault w'),
+                (('v', 'w', '--key-file', 'key', '--to-plain', '--to-key-file', 'other'), USAGE,
+                 b'one of them')):
+            got, _, err = self.call('vault', 'sync', *words)
+            self.assertEqual(got, code)
+            self.assertIn(why, err)
+
+
+class Interrupted(Synced):
+    def test_what_was_killed_shows_nothing_half_and_goes_on(self):
+        states = self.three_points()
+        for wait in (0.01, 0.03, 0.06, 0.1):
+            command = [CATENA, 'vault', 'sync', 'v', 'w', '--key-file', 'key', '--to-key-file', 'other']
+            running = subprocess.Popen(command, cwd=self.dir, env=self.env, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)
+            time.sleep(wait)
+            running.send_signal(signal.SIGKILL)
+            running.wait()
+            there = self.json('vault', 'list', *self.OTHER)['points']
+            self.assert_other_has(states[:len(there)])
+        self.sync()
+        self.assert_other_has(states)
+        self.assertEqual(self.sync()['sent'], 0)
+        self.assertFalse([name for name in os.listdir(self.dir) if name.startswith('.')])
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)
