@@ -31,7 +31,8 @@
         }
 #define DISK_PARAM(text)                                                                                     \
         { .name = "disk", .kind = PARAM_TEXT, .help = text }
-#define POINT_HELP "The point: the first digits of its id, or \"latest\"."
+#define POINT_HELP                                                                                           \
+        "The point: the first digits of its id, or \"latest\": the newest that is not known to be damaged."
 
 /* The key file's, which is made where it is not there. */
 MUST_USE enum err vault_call_key_file(struct io *, const char *path, struct vault_key *ret,

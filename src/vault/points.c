@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "points.h"
 
+#include "taints.h"
 #include "vault_sum.h"
 
 void point_fini(struct point *point) {
@@ -161,29 +162,61 @@ static enum err say_several(const struct points *points, const char *text, const
         return err_set(note, ERR_INVALID, "%s may be %s", text, buf_text(&names));
 }
 
+/* The newest that is asked for and not recorded as damaged. */
+static enum err find_latest(struct vault *vault, struct points *points, const char *of_name,
+                            struct point **ret, struct err_note *note) {
+        AUTO(vault_taint_fini) struct vault_taint taint = {0};
+        size_t n_damaged = 0;
+
+        if (taints_read(vault, &taint, note))
+                return note->code;
+        for (size_t i = points->list.n; i-- > 0;) {
+                struct point *point = &points->list.data[i];
+
+                if (!is_asked(point, "latest", of_name))
+                        continue;
+                if (!taint_has_point(&taint, &point->name)) {
+                        *ret = point;
+                        return ERR_NONE;
+                }
+                n_damaged++;
+        }
+        if (n_damaged == 0)
+                return say_none(points, "latest", of_name, note);
+        return err_set(note, ERR_NOT_FOUND,
+                       "every point%s%s is damaged: say which, by its id ('vault list' has them)",
+                       of_name ? " of " : "", of_name ? of_name : "");
+}
+
+static enum err find_named(struct points *points, const char *text, const char *of_name, struct point **ret,
+                           struct err_note *note) {
+        size_t n_found = 0;
+
+        VEC_EACH (&points->list, point) {
+                if (is_asked(point, text, of_name)) {
+                        *ret = point;
+                        n_found++;
+                }
+        }
+        if (n_found == 0)
+                return say_none(points, text, of_name, note);
+        return n_found == 1 ? ERR_NONE : say_several(points, text, of_name, note);
+}
+
 enum err points_find(struct vault *vault, const char *text, const char *of_name, struct point *ret,
                      struct err_note *note) {
         bool wants_latest = strcmp(text, "latest") == 0;
         AUTO(points_fini) struct points points = {0};
         struct point *found = NULL;
-        size_t n_found = 0;
 
         if (!wants_latest && strlen(text) < PREFIX_MIN)
                 return err_set(note, ERR_INVALID,
                                "\"%s\" is no point: say \"latest\", or at least %d digits of a name", text,
                                PREFIX_MIN);
-        if (points_list(vault, &points, note))
+        if (points_list(vault, &points, note) ||
+            (wants_latest ? find_latest(vault, &points, of_name, &found, note)
+                          : find_named(&points, text, of_name, &found, note)))
                 return note->code;
-        VEC_EACH (&points.list, point) {
-                if (is_asked(point, text, of_name)) {
-                        found = point;
-                        n_found++;
-                }
-        }
-        if (!found)
-                return say_none(&points, text, of_name, note);
-        if (n_found > 1 && !wants_latest)
-                return say_several(&points, text, of_name, note);
         *ret = *found;
         *found = (struct point){0};
         return ERR_NONE;

@@ -29,7 +29,8 @@ DEFINE_AUTO_IN_PLACE(struct points, points_fini);
 /* Damaged ones are left out and counted. */
 MUST_USE enum err points_list(struct vault *, struct points *ret, struct err_note *);
 MUST_USE enum err points_get(struct vault *, const struct vault_name *, struct point *ret, struct err_note *);
-/* A name's first digits, at least 4, or "latest": the newest; of_name: of those points alone. */
+/* A name's first digits, at least 4, or "latest": the newest that is not recorded as damaged (taints.h);
+ * of_name: of those points alone. */
 MUST_USE enum err points_find(struct vault *, const char *text, const char *of_name, struct point *ret,
                               struct err_note *);
 

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include "fixture_vault.h"
+#include "taints.h"
 #include "target_sim.h"
 
 struct place {
@@ -159,6 +160,38 @@ static void a_point_is_found_by_what_people_say(void **state) {
                    "there is no point latest of mail; of 2 the newest is");
 }
 
+static void record_as_damaged(struct place *place, const struct vault_name *point) {
+        AUTO(vault_taint_fini) struct vault_taint old = {0}, new = {0};
+        struct err_note note;
+
+        assert_ok(taints_read(place->vault, &old, &note));
+        VEC_EACH (&old.points, each)
+                *vec_add(&new.points) = *each;
+        *vec_add(&new.points) = *point;
+        assert_ok(taints_replace(place->vault, &old, &new, &note));
+}
+
+static void the_latest_is_one_that_is_not_damaged(void **state) {
+        AUTO(close_place) struct place place = {0};
+        AUTO(point_fini) struct point found = {0};
+        AUTO(point_fini) struct point by_digits = {0};
+        struct point none;
+        struct vault_name first, second;
+        struct err_note note;
+
+        (void)state;
+        open_place(&place);
+        first = put(&place, "web", 1);
+        second = put(&place, "web", 2);
+        record_as_damaged(&place, &second);
+        assert_ok(points_find(place.vault, "latest", "web", &found, &note));
+        assert_int_equal(vault_name_compare(&found.name, &first), 0);
+        assert_ok(points_find(place.vault, vault_name_format(&second).s, NULL, &by_digits, &note));
+        record_as_damaged(&place, &first);
+        assert_err(points_find(place.vault, "latest", "web", &none, &note), ERR_NOT_FOUND,
+                   "every point of web is damaged");
+}
+
 static void a_writers_last_point_is_found_sealed_or_not(void **state) {
         AUTO(close_place) struct place place = {0};
         uint8_t writer[VAULT_KEY_SIZE], other[VAULT_KEY_SIZE] = {1};
@@ -188,6 +221,7 @@ int main(void) {
                 cmocka_unit_test(a_seal_of_another_manifest_does_not_fit),
                 cmocka_unit_test(a_point_of_nobody_who_may_write_is_refused),
                 cmocka_unit_test(a_point_is_found_by_what_people_say),
+                cmocka_unit_test(the_latest_is_one_that_is_not_damaged),
                 cmocka_unit_test(a_writers_last_point_is_found_sealed_or_not),
         };
 
