@@ -48,7 +48,7 @@ class Vault:
         socket = self.demo.at('point.sock')
         with self.show.step('prove: the point over NBD is equal') as step:
             words = ['vault', 'nbd', *self.open, 'latest', '--unix', socket]
-            server = subprocess.Popen([self.demo.program, *words], stdout=subprocess.PIPE)
+            server = subprocess.Popen([self.demo.program, *words], env=self.demo.env, stdout=subprocess.PIPE)
             try:
                 server.stdout.readline()
                 subprocess.run(['qemu-img', 'compare', '-f', 'raw', '-F', 'raw', self.demo.at('changed.raw'),

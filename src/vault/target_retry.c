@@ -98,7 +98,6 @@ static enum err retry_list(struct target *target, const char *prefix, struct tar
 
         while (ops_below(target)->list(retry_of(target)->below, prefix, ret, note)) {
                 target_list_fini(ret); /* half of a listing */
-                *ret = (struct target_list){0};
                 if (!again(&attempt, note))
                         return note->code;
         }

@@ -55,7 +55,9 @@ class Works(Bucket):
         data = self.raw('a.raw')
         for _ in range(4):
             self.put('a.raw')
+        self.server.faults = [Fault('GET', 'continuation-token', '500', 2)]
         self.assertEqual(len(self.points()), 4)
+        self.assertEqual(self.server.faults[0].times, 0)
         self.check('latest', data)
 
     def test_what_is_large_goes_in_parts(self):
