@@ -295,8 +295,14 @@ static void set_up(const struct s3_client *client, struct transfer *transfer, co
 /* ---- what is answered ------------------------------------------------------------------------ */
 
 static enum err code_of(long status, const char *code) {
-        static const char *const again[] = {"RequestTimeout",   "BadDigest",      "XAmzContentSHA256Mismatch",
-                                            "OperationAborted", "IncompleteBody", NULL};
+        /* NoSuchUpload: its end happened, and the answer was lost; libcurl asked again. */
+        static const char *const again[] = {"RequestTimeout",
+                                            "BadDigest",
+                                            "XAmzContentSHA256Mismatch",
+                                            "OperationAborted",
+                                            "IncompleteBody",
+                                            "NoSuchUpload",
+                                            NULL};
 
         if (status == 503 || status == 429)
                 return ERR_BUSY;

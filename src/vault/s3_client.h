@@ -6,8 +6,9 @@
  * Whatever is sent is signed with its hash, so a server takes nothing else than what was meant.
  *
  * Errors: of a call that was not answered, or not whole, and of answers that say to come again (5xx, 429,
- * SlowDown): ERR_IO, or ERR_BUSY; these may be tried again with the same bytes.  ERR_NOT_FOUND; ERR_DENIED,
- * with what the server says; ERR_INVALID, all else that it refuses; ERR_TOO_LARGE, more than max came.
+ * SlowDown, an upload that is gone): ERR_IO, or ERR_BUSY; these may be tried again with the same bytes.
+ * ERR_NOT_FOUND; ERR_DENIED, with what the server says; ERR_INVALID, all else that it refuses;
+ * ERR_TOO_LARGE, more than max came.
  * Threads: call: any, at once.
  */
 #ifndef VAULT_S3_CLIENT_H

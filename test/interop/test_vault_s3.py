@@ -92,6 +92,14 @@ class Faults(Bucket):
             err = self.put_with(Fault('PUT', '/packs/', kind, 2), Fault('PUT', '/points/', kind, 1))
             self.assertIn('trying again', err)
 
+    def test_an_upload_in_parts_whose_last_answer_is_lost(self):
+        data = random.Random(3).randbytes(12 * MIB)
+        self.make('a.raw', data)
+        self.server.faults = [Fault('POST', 'uploadId', 'late', 1)]
+        self.put('a.raw', '--s3-part', '5M')
+        self.assertEqual(self.server.faults[0].times, 0)
+        self.check('latest', data)
+
     def test_an_upload_in_parts_that_fails_with_status_200(self):
         data = random.Random(2).randbytes(12 * MIB)
         self.make('a.raw', data)
