@@ -311,6 +311,8 @@ static enum err code_of(long status, const char *code) {
                         return ERR_IO;
         if (status >= 500 || status == 408)
                 return ERR_IO;
+        if (strcmp(code, "NoSuchBucket") == 0) /* no object of it is gone because it is */
+                return ERR_INVALID;
         return status == 404 ? ERR_NOT_FOUND : status == 403 || status == 401 ? ERR_DENIED : ERR_INVALID;
 }
 

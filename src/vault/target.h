@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Where a vault's objects lie: one ops table.  A directory (target_dir.h), a simulated one whose objects
- * appear late (target_sim.h); a bucket later.
+/* Where a vault's objects lie: one ops table.  A directory (target_dir.h), a bucket of S3 (target_s3.h), a
+ * simulated one whose objects appear late (target_sim.h).
  *
  * What a caller may count on, the same for every maker:
  *   - a put that succeeded is durable, whole, and read by whoever asks for it by its name from then on; one
