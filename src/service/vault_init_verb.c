@@ -33,6 +33,12 @@ static const struct param init_params[] = {
          .choices = "zstd|none",
          .fallback = "zstd",
          .help = "Of chunks."},
+        {.name = "list-lag",
+         .kind = PARAM_NUMBER,
+         .shown = "SECONDS",
+         .fallback = "0",
+         .help = "How long its listings may lack what was put: 0 for a local directory and S3, 120 for NFS "
+                 "and SMB, where each step of a run that lists waits for it."},
         {.name = "level", .kind = PARAM_NUMBER, .fallback = "1", .help = "Of zstd: 1 to 19."},
         {0},
 };
@@ -67,6 +73,9 @@ static enum err take_config(struct verb_call *call, struct vault_config *ret, st
         if (level < 1 || level > 19)
                 return call_usage(call, note, "--level is 1 to 19");
         ret->chunk = (uint32_t)chunk;
+        if (call_number(call, "list-lag") > 3600)
+                return call_usage(call, note, "--list-lag is 0 to 3600 seconds");
+        ret->list_lag_seconds = (uint32_t)call_number(call, "list-lag");
         ret->compresses = strcmp(call_text(call, "compression"), "zstd") == 0;
         ret->level = (int)level;
         ret->is_encrypted = !call_flag(call, "no-encryption");

@@ -7,6 +7,7 @@
 #include "mem.h"
 #include "s3_credentials.h"
 #include "target_dir.h"
+#include "target_limit.h"
 #include "target_retry.h"
 #include "target_s3.h"
 #include "text.h"
@@ -85,6 +86,16 @@ static void say_waiting(void *user, const char *why, uint64_t wait_ns) {
         progress_say(call->progress, line);
 }
 
+/* target, or one that keeps to its limits. */
+static struct target *limited(struct verb_call *call, struct target *target) {
+        const struct target_limit_options options = {
+                .up = call_has(call, "limit-up") ? call_number(call, "limit-up") : 0,
+                .down = call_has(call, "limit-down") ? call_number(call, "limit-down") : 0,
+                .stop = call->progress->is_cancelled};
+
+        return options.up || options.down ? target_limit_new(call->io, target, &options) : target;
+}
+
 enum err vault_where_open(struct verb_call *call, const char *where, bool may_make, struct target **ret,
                           struct err_note *note) {
         const struct target_retry_options options = {.patience_ns =
@@ -100,7 +111,7 @@ enum err vault_where_open(struct verb_call *call, const char *where, bool may_ma
             : may_make ? target_dir_create(call->io, where, &target, note)
                        : target_dir_open(call->io, where, &target, note))
                 return note->code;
-        patient = target_retry_new(call->io, target, &options);
+        patient = target_retry_new(call->io, limited(call, target), &options);
         if (is_bucket && find_bucket(patient, note))
                 return note->code;
         *ret = TAKE(patient);

@@ -16,6 +16,10 @@
          .shown = "SECONDS",                                                                                 \
          .fallback = "60",                                                                                   \
          .help = "How long what the target fails at, is full for, or does not answer is tried again."},      \
+                {.name = "limit-up",                                                                         \
+                 .kind = PARAM_SIZE,                                                                         \
+                 .help = "Puts at most so many bytes a second: 50M."},                                       \
+                {.name = "limit-down", .kind = PARAM_SIZE, .help = "Reads at most so many bytes a second."}, \
                 {.name = "s3-endpoint",                                                                      \
                  .kind = PARAM_TEXT,                                                                         \
                  .shown = "URL",                                                                             \

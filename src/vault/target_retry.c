@@ -6,10 +6,10 @@
 
 #include "bytes.h"
 #include "mem.h"
+#include "nap.h"
 
 #define WAIT_FIRST_NS UINT64_C(200000000)
 #define WAIT_MOST_NS  UINT64_C(15000000000)
-#define NAP_NS        UINT64_C(100000000)
 
 struct target_retry {
         struct target target; /* first */
@@ -47,16 +47,6 @@ static uint64_t wait_of(const struct attempt *attempt) {
         return wait / 2 + io_random_u64(attempt->retry->io) % (wait / 2);
 }
 
-static bool sleep_unless_stopped(const struct target_retry *retry, uint64_t ns) {
-        const atomic_bool *stop = retry->options.stop;
-
-        for (uint64_t nap; ns > 0 && !(stop && atomic_load(stop)); ns -= nap) {
-                nap = min_u64(ns, NAP_NS);
-                io_sleep_ns(retry->io, nap);
-        }
-        return ns == 0;
-}
-
 /* What has just failed is tried again when it returns true; else it is over, and the note says how long it
  * was tried. */
 static bool again(struct attempt *attempt, struct err_note *note) {
@@ -76,7 +66,7 @@ static bool again(struct attempt *attempt, struct err_note *note) {
         }
         if (options->waits)
                 options->waits(options->user, note->text, wait);
-        return sleep_unless_stopped(attempt->retry, wait);
+        return nap(attempt->retry->io, wait, options->stop);
 }
 
 #define TRY(target, call)                                                                                    \

@@ -246,6 +246,19 @@ class Compared(Vault):
         self.assertIn(b"neither point has a disk 'c'", err)
 
 
+class Limits(Vault):
+    def test_rates_and_lags_are_taken(self):
+        data = self.raw('a.raw', size=MIB)
+        self.put('a.raw', '--limit-up', '100M')
+        self.get('latest', 'out.raw', '--limit-down', '100M')
+        self.assertEqual(self.read('out.raw'), bytes(data))
+        self.json('vault', 'init', 'slow', '--no-encryption', '--list-lag', '1')
+        self.assertEqual(self.json('vault', 'put', '--vault', 'slow', '--name', 'x', 'a.raw')['name'], 'x')
+        code, _, err = self.call('vault', 'init', 'never', '--no-encryption', '--list-lag', '4000')
+        self.assertEqual(code, USAGE)
+        self.assertIn(b'0 to 3600', err)
+
+
 class Keys(Vault):
     def test_the_key_file_is_the_users_alone_and_is_needed(self):
         self.assertEqual(os.stat(self.path('key')).st_mode & 0o777, 0o600)
