@@ -16,6 +16,7 @@ struct target_retry {
         struct io *io;        /* borrowed, outlives it; clock and dice */
         struct target *below; /* owned */
         struct target_retry_options options;
+        _Atomic bool has_given_up; /* on something that was to be read */
 };
 
 static struct target_retry *retry_of(struct target *target) {
@@ -35,7 +36,8 @@ static bool may_pass(enum err failed) {
 /* One operation, from its first try to its end. */
 struct attempt {
         struct target_retry *retry; /* borrowed */
-        uint64_t began_ns;          /* when it first failed */
+        bool is_read;
+        uint64_t began_ns; /* when it first failed */
         unsigned n_failed;
 };
 
@@ -45,6 +47,12 @@ static uint64_t wait_of(const struct attempt *attempt) {
         uint64_t wait = min_u64(WAIT_FIRST_NS << (n - 1), WAIT_MOST_NS);
 
         return wait / 2 + io_random_u64(attempt->retry->io) % (wait / 2);
+}
+
+static uint64_t patience_of(const struct attempt *attempt) {
+        bool is_short = attempt->is_read && atomic_load(&attempt->retry->has_given_up);
+
+        return attempt->retry->options.patience_ns / (is_short ? 60 : 1);
 }
 
 /* What has just failed is tried again when it returns true; else it is over, and the note says how long it
@@ -58,7 +66,9 @@ static bool again(struct attempt *attempt, struct err_note *note) {
         if (attempt->n_failed++ == 0)
                 attempt->began_ns = now;
         wait = wait_of(attempt);
-        if (now - attempt->began_ns + wait > options->patience_ns) {
+        if (now - attempt->began_ns + wait > patience_of(attempt)) {
+                if (attempt->is_read)
+                        atomic_store(&attempt->retry->has_given_up, true);
                 if (attempt->n_failed > 1)
                         (void)err_wrap(note, "tried %u times in %" PRIu64 " s", attempt->n_failed,
                                        (now - attempt->began_ns) / 1000000000);
@@ -96,7 +106,12 @@ static enum err retry_list(struct target *target, const char *prefix, struct tar
 
 static enum err retry_read(struct target *target, const char *name, uint64_t at, void *ret, size_t n,
                            size_t *ret_n, struct err_note *note) {
-        TRY(target, ops_below(target)->read(retry_of(target)->below, name, at, ret, n, ret_n, note));
+        struct attempt attempt = {.retry = retry_of(target), .is_read = true};
+
+        while (ops_below(target)->read(retry_of(target)->below, name, at, ret, n, ret_n, note))
+                if (!again(&attempt, note))
+                        return note->code;
+        return ERR_NONE;
 }
 
 static enum err retry_size(struct target *target, const char *name, uint64_t *ret, struct err_note *note) {

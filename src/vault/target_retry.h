@@ -8,6 +8,9 @@
  * A put that failed may have happened.  It is put again with replace, so that what lies there is durable by
  * this put and does not depend on a sync that failed.
  *
+ * Once patience was over for something that was to be read, reads have a sixtieth of it: a disk with many bad
+ * places is gone through by whoever verifies it, and a place that does not read does not read later.
+ *
  * Errors: the last one, with how long it was tried.  Threads: any; `waits` is called by any.
  */
 #ifndef VAULT_TARGET_RETRY_H

@@ -99,6 +99,26 @@ static void patience_ends_and_says_how_long_it_was(void **state) {
         assert_in_range(place.n_waits, 5, 20);
 }
 
+static void after_a_place_that_does_not_read_others_are_waited_for_less(void **state) {
+        AUTO(close_place) struct place place = {0};
+        AUTO(buf_fini) struct buf got = {0};
+        uint64_t began;
+        struct err_note note;
+
+        (void)state;
+        open_place(&place, 30);
+        assert_ok(target_put(place.target, "a", "text", 4, &note));
+        target_sim_die_at(place.sim, 1, false);
+        assert_err(target_put(place.target, "b", "text", 4, &note), ERR_IO, "");
+        assert_err(target_get(place.target, "a", 10, &got, &note), ERR_IO, "times in");
+        began = io_now_ns(place.io);
+        assert_err(target_get(place.target, "a", 10, &got, &note), ERR_IO, "");
+        assert_true(io_now_ns(place.io) - began < SECOND);
+        began = io_now_ns(place.io);
+        assert_err(target_put(place.target, "b", "text", 4, &note), ERR_IO, "");
+        assert_true(io_now_ns(place.io) - began > 10 * (uint64_t)SECOND);
+}
+
 static void without_patience_nothing_is_tried_again(void **state) {
         AUTO(close_place) struct place place = {0};
         struct err_note note;
@@ -127,6 +147,7 @@ int main(void) {
                 cmocka_unit_test(what_passes_is_tried_again),
                 cmocka_unit_test(what_does_not_pass_is_told_at_once),
                 cmocka_unit_test(patience_ends_and_says_how_long_it_was),
+                cmocka_unit_test(after_a_place_that_does_not_read_others_are_waited_for_less),
                 cmocka_unit_test(without_patience_nothing_is_tried_again),
                 cmocka_unit_test(who_is_asked_to_stop_does_not_wait),
         };
