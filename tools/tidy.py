@@ -121,7 +121,6 @@ TESTED_ELSEWHERE = {
     'src/service/config_keys.c': 'the half of config.c that knows what may be said: test_config.c',
     'src/xapi/xapi.c': 'every test of this room begins and ends with it (house.h)',
     'src/xapi/xapi_async.c': 'test_xapi_task.c: what runs as a task, its result, its error',
-    'src/xapi/xapi_gc.c': 'test_xapi_mirror.c: a coalesce is a task, and who says no has none',
     'src/xapi/xapi_look.c': 'test_xapi_mirror.c and test_xapi_vdi.c: what changed is seen, and nothing else',
     'src/xapi/xapi_records.c': 'test_xapi_vdi.c and test_xapi_mirror.c: what records say',
     'src/xapi/xapi_registered.c': 'test_xapi_event.c: register, next, unregister',

@@ -6,6 +6,7 @@
 
 #include "mem.h"
 #include "pool.h"
+#include "xapi_message.h"
 
 enum state { IDLE, ASKED, WORKS, WORKS_AND_ASKED };
 
@@ -75,16 +76,51 @@ static void end(struct task *task, enum err failed, const struct err_note *note)
                 task_succeed(task, "");
 }
 
+static void say_failed(struct host *host, const struct host_sr *sr, const struct err_note *note) {
+        AUTO(json_decref) json_t *priority = json_integer(3);
+        const struct uuid_text uuid = uuid_format(&sr->uuid);
+        const struct xapi_note of = {.name = "COALESCE_FAILED",
+                                     .priority = priority,
+                                     .cls = "SR",
+                                     .obj_uuid = uuid.s,
+                                     .body = note->text};
+
+        xapi_message_leave(host, &of);
+}
+
+/* A run goes on with the rest where one coalesce fails; here that is a failure. */
+enum err xapi_gc_failure(const json_t *result, struct err_note *note) {
+        const json_t *each;
+        size_t i;
+
+        json_array_foreach(json_object_get(result, "reasons"), i, each) {
+                const char *state = json_string_value(json_object_get(each, "state"));
+
+                if (state && strcmp(state, "failed") == 0)
+                        return err_set(note, ERR_IO, "%s: %s",
+                                       json_string_value(json_object_get(each, "name")),
+                                       json_string_value(json_object_get(each, "reason")));
+        }
+        return ERR_NONE;
+}
+
 static void collect(struct host *host, const struct host_sr *sr) {
         AUTO(json_decref) json_t *name = objects_field(host->objects, XAPI_SR, &sr->uuid, "name_label");
         AUTO_FREE char *label = mem_format("Garbage collection for SR %s", json_string_value(name));
         AUTO(task_unref) struct task *task = NULL;
+        AUTO(json_decref) json_t *result = NULL;
         struct task_options options = {.label = label};
         struct err_note note = {0};
+        enum err failed;
 
-        if (!tasks_begin(host->tasks, &options, &task, &note))
-                end(task, host_call(host, "gc", "run", params_of(sr), task_progress(task), NULL, &note),
-                    &note);
+        if (tasks_begin(host->tasks, &options, &task, &note))
+                return;
+        failed = host_call(host, "gc", "run", params_of(sr), task_progress(task), &result, &note);
+        if (!failed)
+                failed = xapi_gc_failure(result, &note);
+        if (failed && failed != ERR_CANCELLED)
+                say_failed(host, sr, &note);
+        end(task, failed, &note);
 }
 
 /* Whether there is a reason to look (again). */

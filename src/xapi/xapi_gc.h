@@ -21,4 +21,9 @@ DEFINE_AUTO(struct xapi_gc *, xapi_gc_free);
 /* Returns at once. */
 void xapi_gc_kick(struct xapi_gc *, const struct host_sr *);
 
+/* ---- for the test ---- */
+
+/* The first coalesce that failed in what `gc run` tells; ERR_NONE: none did. */
+MUST_USE enum err xapi_gc_failure(const json_t *result, struct err_note *);
+
 #endif

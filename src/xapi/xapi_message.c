@@ -4,6 +4,7 @@
 
 #include "xapi_error.h"
 #include "xapi_inside.h"
+#include "xapi_message.h"
 #include "xapi_method.h"
 
 enum { MESSAGES_MAX = 10000 };
@@ -12,31 +13,69 @@ static bool fail_message(struct xapi_call *call, const struct err_note *note, co
         return xapi_fail_of(call, note, XAPI_MESSAGE, uuid, call->name);
 }
 
-static bool create(struct xapi_call *call) {
+static enum err put_message(struct host *host, const struct xapi_note *of, struct uuid *ret,
+                            struct err_note *note) {
         AUTO(objects_abort) struct objects_change *change = NULL;
-        struct host *host = xapi_host(call);
         uint8_t dice[16];
-        struct uuid uuid;
-        struct err_note note;
         json_t *record;
 
-        if (objects_count(host->objects, XAPI_MESSAGE) >= MESSAGES_MAX)
-                return xapi_fail_not_allowed(call, "there are too many messages: delete some");
         io_random(host->io, dice, sizeof dice);
-        uuid = uuid_from_random(dice);
-        record = xapi_record_new(XAPI_MESSAGE, &uuid);
-        json_object_set(record, "name", (json_t *)xapi_arg(call, 0));
-        json_object_set(record, "priority", (json_t *)xapi_arg(call, 1));
-        json_object_set(record, "cls", (json_t *)xapi_arg(call, 2));
-        json_object_set(record, "obj_uuid", (json_t *)xapi_arg(call, 3));
-        json_object_set(record, "body", (json_t *)xapi_arg(call, 4));
+        *ret = uuid_from_random(dice);
+        record = xapi_record_new(XAPI_MESSAGE, ret);
+        json_object_set_new(record, "name", json_of_text(of->name));
+        json_object_set(record, "priority", of->priority);
+        json_object_set_new(record, "cls", json_of_text(of->cls));
+        json_object_set_new(record, "obj_uuid", json_of_text(of->obj_uuid));
+        json_object_set_new(record, "body", json_of_text(of->body));
         json_object_set_new(record, "timestamp",
                             json_string(xapi_time_of(io_wall_ns(host->io) / 1000000000).s));
         objects_begin(host->objects, &change);
-        objects_put(change, XAPI_MESSAGE, &uuid, record);
-        if (objects_commit(TAKE(change), NULL, &note))
+        objects_put(change, XAPI_MESSAGE, ret, record);
+        return objects_commit(TAKE(change), NULL, note);
+}
+
+static bool create(struct xapi_call *call) {
+        const struct xapi_note of = {.name = xapi_arg_text(call, 0),
+                                     .priority = (json_t *)xapi_arg(call, 1),
+                                     .cls = xapi_arg_text(call, 2),
+                                     .obj_uuid = xapi_arg_text(call, 3),
+                                     .body = xapi_arg_text(call, 4)};
+        struct uuid uuid;
+        struct err_note note;
+
+        if (objects_count(xapi_host(call)->objects, XAPI_MESSAGE) >= MESSAGES_MAX)
+                return xapi_fail_not_allowed(call, "there are too many messages: delete some");
+        if (put_message(xapi_host(call), &of, &uuid, &note))
                 return fail_message(call, &note, &uuid);
         return xapi_give_ref(call, &uuid);
+}
+
+static bool is_equal(const json_t *record, const char *name, const char *text) {
+        return !text || strcmp(json_string_value(json_object_get(record, name)), text) == 0;
+}
+
+/* What is said already, by whoever, is not said again until somebody has deleted it. */
+static bool is_said(struct host *host, const struct xapi_note *of) {
+        AUTO(json_decref) json_t *all = objects_all(host->objects, XAPI_MESSAGE);
+        json_t *record;
+        const char *ref;
+
+        json_object_foreach(all, ref, record) {
+                if (is_equal(record, "name", of->name) && is_equal(record, "obj_uuid", of->obj_uuid) &&
+                    is_equal(record, "body", of->body))
+                        return true;
+        }
+        return false;
+}
+
+void xapi_message_leave(struct host *host, const struct xapi_note *of) {
+        struct uuid unused;
+        struct err_note note;
+        enum err failed = ERR_NONE;
+
+        if (objects_count(host->objects, XAPI_MESSAGE) < MESSAGES_MAX && !is_said(host, of))
+                failed = put_message(host, of, &unused, &note);
+        (void)failed; /* what failed is the task's, too */
 }
 
 static bool destroy(struct xapi_call *call) {
@@ -50,10 +89,6 @@ static bool destroy(struct xapi_call *call) {
         if (objects_commit(TAKE(change), NULL, &note))
                 return fail_message(call, &note, &uuid);
         return xapi_give_nothing(call);
-}
-
-static bool is_equal(const json_t *record, const char *name, const char *text) {
-        return !text || strcmp(json_string_value(json_object_get(record, name)), text) == 0;
 }
 
 /* Times as they are written are in the order of their texts.  class, object: NULL: any. */

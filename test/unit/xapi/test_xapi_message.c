@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "house.h"
+#include "xapi_message.h"
 
 static char *make(struct house *house, const char *name, const char *object) {
         return house_text(house, "message.create",
@@ -40,11 +41,27 @@ static void they_are_found_by_object_and_time(void **state) {
         assert_int_equal(n_of(house, "message.get", json_pack("[s, s, s]", "VDI", "w", epoch)), 0);
 }
 
+static void the_host_says_the_same_once(void **state) {
+        struct house *house = *state;
+        AUTO(json_decref) json_t *priority = json_integer(3);
+        struct xapi_note note = {
+                .name = "COALESCE_FAILED", .priority = priority, .cls = "SR", .obj_uuid = "u", .body = "why"};
+        static const char epoch[] = "19700101T00:00:00Z";
+
+        xapi_message_leave(&house->host, &note);
+        xapi_message_leave(&house->host, &note);
+        assert_int_equal(n_of(house, "message.get", json_pack("[s, s, s]", "SR", "u", epoch)), 1);
+        note.body = "another reason";
+        xapi_message_leave(&house->host, &note);
+        assert_int_equal(n_of(house, "message.get", json_pack("[s, s, s]", "SR", "u", epoch)), 2);
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, house_set_up, house_tear_down)
         const struct CMUnitTest tests[] = {
                 CASE(notes_are_kept_until_they_are_deleted),
                 CASE(they_are_found_by_object_and_time),
+                CASE(the_host_says_the_same_once),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
