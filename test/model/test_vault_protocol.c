@@ -23,6 +23,22 @@ static const struct protocol_setting cleaning_in_line = {
         .may_drop = true, .cleans = true, .is_in = {1, 1, 1, 0, 1}, .parent = {1, 2}};
 static const struct protocol_setting cleaning_twice = {
         .may_drop = true, .cleans = true, .is_in = {0, 1, 1, 1, 1}};
+static const struct protocol_setting reading = {.lags = true,
+                                                .may_drop = true,
+                                                .reads = true,
+                                                .copies = true,
+                                                .is_in = {1, 1, 1, 0, 1},
+                                                .parent = {0, 1}};
+static const struct protocol_setting reading_what_comes = {
+        .lags = true, .may_drop = true, .reads = true, .is_in = {1, 1, 1, 0, 1}, .parent = {0, 2}};
+static const struct protocol_setting reading_among_two = {
+        .may_drop = true, .has_copy = true, .reads = true, .is_in = {0, 1, 1, 1, 1}, .parent = {0, 1}};
+static const struct protocol_setting reading_among_two_with_lag = {.lags = true,
+                                                                   .may_drop = true,
+                                                                   .has_copy = true,
+                                                                   .reads = true,
+                                                                   .is_in = {0, 1, 1, 1, 1},
+                                                                   .parent = {0, 1}};
 static const struct protocol_setting all = {.may_drop = true, .is_in = {1, 1, 1, 1, 1}, .parent = {1, 0}};
 static const struct protocol_setting all_in_line = {
         .may_drop = true, .is_in = {1, 1, 1, 1, 1}, .parent = {1, 2}};
@@ -68,6 +84,15 @@ static void what_will_never_count_is_removed(void **state) {
         check(&cleaning_twice);
 }
 
+static void who_reads_finds_what_it_reads(void **state) {
+        (void)state;
+        check(&reading);
+        check(&reading_what_comes);
+        check(&reading_among_two);
+        if (getenv("CATENA_SOAK"))
+                check(&reading_among_two_with_lag);
+}
+
 static void each_rule_is_needed(void **state) {
         static const struct {
                 enum rule without;
@@ -100,6 +125,15 @@ static void each_rule_is_needed(void **state) {
                 {PRUNER_WAITS_AFTER_GONE, &one_writer},
                 {PRUNER_DOOM_LAST, &one_writer},
                 {PRUNER_LEAVES_OTHERS_DOOM, &all},
+                {READER_SESSION_FIRST, &reading},
+                {READER_WAITS_AFTER_SESSION, &reading_among_two_with_lag},
+                {READER_LISTS_AFTER_SESSION, &reading},
+                {READER_POINT_AFTER_SESSION, &reading},
+                {PRUNER_SEES_READERS, &reading},
+                {PRUNER_READERS_AFTER_POINTS, &reading_among_two},
+                {PRUNER_WAITS_BEFORE_READERS, &reading_among_two_with_lag},
+                {PRUNER_KEEPS_WHAT_IS_READ, &reading},
+                {PRUNER_WAITS_FOR_READERS, &reading},
         };
 
         (void)state;
@@ -137,6 +171,7 @@ int main(void) {
                 cmocka_unit_test(two_pruners_and_a_writer),
                 cmocka_unit_test(two_of_each),
                 cmocka_unit_test(what_will_never_count_is_removed),
+                cmocka_unit_test(who_reads_finds_what_it_reads),
                 cmocka_unit_test(each_rule_is_needed),
                 cmocka_unit_test(some_rules_only_save_work),
         };

@@ -43,6 +43,9 @@ enum op {
         OP_LOOK_AGAIN,
         OP_DONE,
         OP_SUCCESS,
+        /* A reader's, besides some of a writer's. */
+        OP_POINT,
+        OP_RELY,
         /* A pruner's. */
         OP_PACKS,
         OP_SESSIONS,
@@ -54,6 +57,8 @@ enum op {
         OP_AGAIN_DOOMS,
         OP_AGAIN_POINTS,
         OP_AGAIN,
+        OP_READERS,
+        OP_BREAK_READERS,
         OP_DELETE,
         OP_SEE_GONE,
         OP_DROP_INDEX,
@@ -75,6 +80,8 @@ static const char *const op_texts[] = {
         [OP_LOOK_AGAIN] = "looks again whether its session was broken",
         [OP_DONE] = "ends its session",
         [OP_SUCCESS] = "says success",
+        [OP_POINT] = "fetches its point's manifest and seal",
+        [OP_RELY] = "finds copies, and begins to read",
         [OP_PACKS] = "lists packs",
         [OP_SESSIONS] = "lists sessions",
         [OP_CHOOSE] = "lists points and chooses",
@@ -85,6 +92,8 @@ static const char *const op_texts[] = {
         [OP_AGAIN_DOOMS] = "lists dooms again",
         [OP_AGAIN_POINTS] = "lists points again",
         [OP_AGAIN] = "lists packs again and takes back what is needed",
+        [OP_READERS] = "lists who reads what",
+        [OP_BREAK_READERS] = "sees a reader end, or breaks it",
         [OP_DELETE] = "deletes a pack",
         [OP_SEE_GONE] = "sees that they are gone",
         [OP_DROP_INDEX] = "drops their index entries",
@@ -96,7 +105,7 @@ static bool keeps(const struct protocol_setting *setting, enum rule rule) {
 }
 
 struct program {
-        enum op ops[28];
+        enum op ops[32];
         unsigned n;
 };
 
@@ -139,6 +148,33 @@ static struct program program_of_writer(const struct protocol_setting *s, bool h
         return p;
 }
 
+static struct program program_of_reader(const struct protocol_setting *s) {
+        bool is_first = keeps(s, READER_SESSION_FIRST), point_after = keeps(s, READER_POINT_AFTER_SESSION);
+        bool lists_after = keeps(s, READER_LISTS_AFTER_SESSION);
+        struct program p = {.n = 0};
+
+        add(&p, !point_after, OP_POINT);
+        add(&p, !lists_after, OP_LIST);
+        add(&p, is_first, OP_SESSION);
+        add_wait(s, &p, is_first && keeps(s, READER_WAITS_AFTER_SESSION));
+        add(&p, point_after, OP_POINT);
+        add(&p, lists_after, OP_LIST);
+        add(&p, true, OP_RELY);
+        add(&p, !is_first, OP_SESSION);
+        add(&p, true, OP_DONE);
+        return p;
+}
+
+/* Where a reader is in it; what it would do without the rule that is left out comes where that one says. */
+static void add_readers(const struct protocol_setting *s, struct program *p, bool is_after_points) {
+        bool is_here = s->reads && keeps(s, PRUNER_SEES_READERS) &&
+                       is_after_points == keeps(s, PRUNER_READERS_AFTER_POINTS);
+
+        add_wait(s, p, is_here && is_after_points && keeps(s, PRUNER_WAITS_BEFORE_READERS));
+        add(p, is_here, OP_READERS);
+        add(p, is_here && keeps(s, PRUNER_WAITS_FOR_READERS), OP_BREAK_READERS);
+}
+
 static struct program program_of_pruner(const struct protocol_setting *s) {
         bool packs_first = keeps(s, PRUNER_PACKS_FIRST), doom_last = keeps(s, PRUNER_DOOM_LAST);
         bool dooms_before = keeps(s, PRUNER_DOOMS_BEFORE_LOOK), again = keeps(s, PRUNER_POINTS_AGAIN);
@@ -156,10 +192,12 @@ static struct program program_of_pruner(const struct protocol_setting *s) {
         add(&p, true, OP_BREAK);
         add(&p, s->cleans && !keeps(s, PRUNER_WAITS_BEFORE_CLEANING), OP_CLEAN);
         add_wait(s, &p, keeps(s, PRUNER_WAITS_AFTER_BREAK));
+        add_readers(s, &p, false);
         add(&p, again && dooms_first, OP_AGAIN_DOOMS);
         add(&p, again, OP_AGAIN_POINTS);
         add(&p, again, OP_AGAIN);
         add(&p, again && !dooms_first, OP_AGAIN_DOOMS);
+        add_readers(s, &p, true);
         add(&p, s->cleans && keeps(s, PRUNER_WAITS_BEFORE_CLEANING), OP_CLEAN);
         add(&p, !dooms_before, OP_DOOM);
         add(&p, true, OP_DELETE);
@@ -176,12 +214,13 @@ static struct program program_of_pruner(const struct protocol_setting *s) {
 struct writer {
         uint8_t at;             /* in its program */
         uint8_t doomed, listed; /* packs, as bits */
-        uint8_t has_it;         /* the parent, or a pack that counts, has the chunk */
+        uint8_t has_it;         /* the parent, or a pack that counts, has the chunk; a reader's: copies */
 };
+enum { READER = 1, RELIES = 128 };
 struct pruner {
         uint8_t at;
         uint8_t listed, chosen; /* packs */
-        uint8_t live, waits;    /* sessions */
+        uint8_t live, waits;    /* sessions; when it looked again, live: what is read was there */
         uint8_t ended;          /* sessions that it saw end, or broken */
         uint8_t doomed,
                 needs;     /* when it looks again: packs in doom records; whether a point needs the chunk */
@@ -293,6 +332,8 @@ static bool step_writer(const struct protocol_setting *setting, struct world *wo
                 break;
         case OP_PACK:
                 writer->has_it = writer->has_it || knows(setting, world, writer);
+                if (setting->copies)
+                        writer->has_it = false;
                 if (!writer->has_it)
                         put(setting, world, PACK + 1 + i);
                 writer->doomed = writer->listed = 0; /* not needed any more */
@@ -324,6 +365,54 @@ static bool step_writer(const struct protocol_setting *setting, struct world *wo
                 return false;
         }
         writer->at++;
+        return true;
+}
+
+/* ---- a reader ---- */
+
+/* All that it knows: where one is gone it takes another. */
+static uint8_t find_copies(const struct world *world, const struct writer *reader) {
+        unsigned found = 0;
+
+        for (unsigned i = 0; i < N; i++)
+                if (reader->listed >> i & 1 && sees(world, INDEX + i))
+                        found |= 1u << i;
+        return (uint8_t)(found | RELIES);
+}
+
+static bool step_reader(const struct protocol_setting *setting, struct world *world, enum op op) {
+        struct writer *reader = &world->writers[READER];
+        unsigned point = setting->parent[READER] - 1;
+
+        switch ((unsigned)op) {
+        case OP_POINT:
+                if (!sees(world, MANIFEST + point) || !sees(world, SEAL + point)) {
+                        reader->at = UINT8_MAX; /* it says so */
+                        return true;
+                }
+                break;
+        case OP_RELY:
+                reader->has_it = find_copies(world, reader);
+                reader->listed = 0;
+                break;
+        case OP_DONE:
+                reader->has_it = 0;
+                return step_writer(setting, world, READER, op);
+        default:
+                return step_writer(setting, world, READER, op);
+        }
+        reader->at++;
+        return true;
+}
+
+static bool lacks_what_it_reads(const struct protocol_setting *setting, const struct world *world) {
+        uint8_t copies = world->writers[READER].has_it;
+
+        if (!setting->reads || copies == 0 || exists(world, BROKEN + READER))
+                return false;
+        for (unsigned i = 0; i < N; i++)
+                if (copies >> i & 1 && exists(world, PACK + i))
+                        return false;
         return true;
 }
 
@@ -437,6 +526,29 @@ static bool break_one(const struct protocol_setting *setting, struct world *worl
         return true;
 }
 
+static bool look_at_points(const struct protocol_setting *setting, struct world *world,
+                           struct pruner *pruner) {
+        if (setting->reads) {
+                pruner->live = sees(world, MANIFEST + setting->parent[READER] - 1);
+                if (pruner->live)
+                        return true;
+        }
+        return needs_chunk(setting, world);
+}
+
+/* Of what is read nothing goes, copies or not; and who reads a point that went is waited for. */
+static void see_reader(const struct protocol_setting *setting, struct world *world, struct pruner *pruner) {
+        bool was_there = pruner->live;
+
+        pruner->live = 0;
+        if (!(see_live(world) >> READER & 1))
+                return;
+        if (!was_there)
+                pruner->waits |= 1u << READER;
+        else if (keeps(setting, PRUNER_KEEPS_WHAT_IS_READ))
+                pruner->chosen = 0;
+}
+
 /* At once: each goes when it goes. */
 static void delete_all(struct world *world, struct pruner *pruner) {
         for (unsigned pack = 0; pack < N; pack++)
@@ -484,6 +596,8 @@ static bool step_pruner(const struct protocol_setting *setting, struct world *wo
                 break;
         case OP_SESSIONS_AGAIN:
                 pruner->waits = see_live(world);
+                if (setting->reads)
+                        pruner->waits &= (uint8_t) ~(1u << READER);
                 if (setting->cleans)
                         pruner->ended = see_over(world);
                 break;
@@ -496,11 +610,16 @@ static bool step_pruner(const struct protocol_setting *setting, struct world *wo
                 list_dooms_again(setting, world, i);
                 break;
         case OP_AGAIN_POINTS:
-                pruner->needs = needs_chunk(setting, world);
+                pruner->needs = look_at_points(setting, world, pruner);
                 break;
         case OP_AGAIN:
                 list_copies_again(setting, world, i);
                 break;
+        case OP_READERS:
+                see_reader(setting, world, pruner);
+                break;
+        case OP_BREAK_READERS:
+                return break_one(setting, world, pruner);
         case OP_DELETE:
                 delete_all(world, pruner);
                 break;
@@ -546,7 +665,10 @@ static enum op op_of(const struct protocol_setting *setting, const struct world 
         struct program program;
         unsigned at;
 
-        if (process < WRITERS) {
+        if (process == READER && setting->reads) {
+                program = program_of_reader(setting);
+                at = world->writers[READER].at;
+        } else if (process < WRITERS) {
                 program = program_of_writer(setting, setting->parent[process] > 0);
                 at = world->writers[process].at;
         } else {
@@ -573,6 +695,8 @@ static bool step(const void *user, void *state, unsigned process) {
                 ++*at;
                 return true;
         }
+        if (process == READER && setting->reads)
+                return step_reader(setting, world, op);
         return process < WRITERS ? step_writer(setting, world, process, op)
                                  : step_pruner(setting, world, process - WRITERS, op);
 }
@@ -581,7 +705,8 @@ static bool is_bad(const void *user, const void *state) {
         const struct world *world = state;
         bool is_needed = world->acknowledged || !world->has_dropped;
 
-        (void)user;
+        if (lacks_what_it_reads(user, world))
+                return true;
         for (unsigned i = 0; i < WRITERS; i++)
                 if (world->acknowledged >> i & 1 &&
                     !(exists(world, MANIFEST + 1 + i) && exists(world, SEAL + 1 + i)))
@@ -596,8 +721,9 @@ static const char *tell(const void *user, const void *state, unsigned process) {
         static const char *const who[] = {"writer A", "writer B", "pruner 1", "pruner 2", "the world"};
         static char text[120];
         enum op op = process == WORLD ? OP_END : op_of(user, state, process);
+        bool is_reader = process == READER && ((const struct protocol_setting *)user)->reads;
 
-        (void)snprintf(text, sizeof text, "%s %s", who[process],
+        (void)snprintf(text, sizeof text, "%s %s", is_reader ? "the reader" : who[process],
                        process == WORLD ? "deletes what was to go, or lets point 0 go" : op_texts[op]);
         return text;
 }
@@ -613,10 +739,11 @@ struct explore_found protocol_try(const struct protocol_setting *setting, bool i
                                                 .tell = tell,
                                                 .is_quiet = is_quiet,
                                                 .n_states_max = 60000000};
+        unsigned copy = setting->reads ? 2 : 1; /* of somebody who writes none himself */
         struct explore_found found;
 
         if (setting->has_copy)
-                first.lives[PACK + 1] = first.lives[INDEX + 1] = THERE;
+                first.lives[PACK + copy] = first.lives[INDEX + copy] = THERE;
         first.lives[PACK] = first.lives[INDEX] = first.lives[MANIFEST] = first.lives[SEAL] = THERE;
         explore(&machine, &found);
         return found;

@@ -5,8 +5,9 @@
  *
  * There is one chunk, and a pack of it for each who might write it: pack 0 was there before, with point 0.
  * All points need the chunk, any copy will do.  A state is bad where a point that was acknowledged and not
- * let go has no copy left, or no manifest and seal.  Somebody who dies is somebody who makes no step any
- * more.  Whatever others put or removed is seen as in a listing: it may lag.
+ * let go has no copy left, or no manifest and seal; or where of the copies that a reader found, who was not
+ * broken, none is left.  Somebody who dies is somebody who makes no step any more.  Whatever others put or
+ * removed is seen as in a listing: it may lag.
  *
  * Threads: one.
  */
@@ -47,6 +48,15 @@ enum rule {
         PRUNER_LEAVES_OTHERS_DOOM,
         PRUNER_PACKS_FIRST,
         PRUNER_SKIPS_LIVE,
+        READER_SESSION_FIRST,
+        READER_WAITS_AFTER_SESSION,
+        READER_LISTS_AFTER_SESSION,
+        READER_POINT_AFTER_SESSION,
+        PRUNER_SEES_READERS,
+        PRUNER_READERS_AFTER_POINTS,
+        PRUNER_WAITS_BEFORE_READERS,
+        PRUNER_KEEPS_WHAT_IS_READ,
+        PRUNER_WAITS_FOR_READERS,
         RULES,
 };
 
@@ -56,7 +66,9 @@ struct protocol_setting {
         enum rule without;
         bool lags;
         bool may_drop;                     /* point 0 */
-        bool has_copy;                     /* pack 1 is there from the beginning, too */
+        bool has_copy;                     /* there from the beginning: pack 1, or where somebody reads, 2 */
+        bool reads;                        /* the second writer is a reader, of its parent */
+        bool copies;                       /* writers put the chunk though it is known, as who repacks */
         bool cleans;                       /* unsealed manifests go whose session ended or was broken */
         bool is_in[PROTOCOL_PROCESSES];    /* two writers, two pruners, what happens by itself */
         unsigned parent[PROTOCOL_WRITERS]; /* 1 + the point; 0: none */
