@@ -44,6 +44,7 @@ TESTED_ELSEWHERE = {
     'src/vault/prune_end.c': 'a part of prune.c: test_prune.c, test_history_vault.c, test_sweep_prune.c',
     'src/vault/prune_look.c': 'a part of prune.c: test_prune.c, what stops it',
     'src/vault/prune_points.c': 'a part of prune.c: test_prune.c, test_history_vault.c, test_sweep_prune.c',
+    'src/vault/prune_readers.c': 'a part of prune.c: test_prune.c, what_is_read_is_not_let_go',
     'src/vault/prune_repack.c': 'a part of prune.c: test_prune.c, little_that_is_needed_of_a_pack_is_copied',
     'src/vault/get_all.c': 'the half of get.h that reads all of a disk: test_get.c, test_put.c',
     'src/vault/node_reader.c': 'every restore of more than one chunk reads nodes: test_get.c, test_put.c',
@@ -190,6 +191,8 @@ TESTED_ELSEWHERE = {
 SEAM_EXCEPTIONS = {
     'src/vault/crew.c: <time.h>': 'waits for threads of its own, which no simulated clock moves',
     'src/vault/crew.c: clock_gettime()': 'likewise',
+    'src/vault/reading_thread.c: <time.h>': 'wakes a thread of its own, which no simulated clock moves',
+    'src/vault/reading_thread.c: clock_gettime()': 'likewise',
     'src/base/mem.c: <sys/mman.h>': 'memory of its own, no file',
     'src/base/text.c: <time.h>': 'gmtime_r breaks a time down; it reads no clock',
     'src/sr/windows.c: <time.h>': 'localtime_r breaks a time down; it reads no clock',

@@ -34,6 +34,10 @@
 #define POINT_HELP                                                                                           \
         "The point: the first digits of its id, or \"latest\": the newest that is not known to be damaged."
 
+/* What a reader says whom a prune took for dead (reading.h). */
+#define VAULT_READING_BROKEN                                                                                 \
+        "a prune took this run for dead, since it heard nothing of it: what it reads may go meanwhile"
+
 /* The key file's, which is made where it is not there. */
 MUST_USE enum err vault_call_key_file(struct io *, const char *path, struct vault_key *ret,
                                       struct err_note *);

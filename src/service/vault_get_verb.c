@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
+#include "reading.h"
 #include "vault_call.h"
 #include "vault_file.h"
 #include "vault_verbs.h"
@@ -37,15 +38,10 @@ static const struct field get_fields[] = {
         {0},
 };
 
-static enum err step(void *user, uint64_t done, struct err_note *note) {
-        struct verb_call *call = user;
-
-        return progress_step(call->progress, done, note);
-}
-
 struct restoring {
         struct vault_sink sink;
-        struct verb_call *call; /* borrowed */
+        struct verb_call *call;  /* borrowed */
+        struct reading *reading; /* borrowed */
 };
 
 static enum err write_chunk(void *user, const void *data, size_t n, uint64_t at, struct err_note *note) {
@@ -54,17 +50,30 @@ static enum err write_chunk(void *user, const void *data, size_t n, uint64_t at,
         return vault_sink_write(&restoring->sink, data, n, at, note);
 }
 
-static enum err step_on(void *user, uint64_t done, struct err_note *note) {
+static enum err step(void *user, uint64_t done, struct err_note *note) {
         struct restoring *restoring = user;
+        bool was_broken = restoring->reading->is_broken;
 
-        return step(restoring->call, done, note);
+        reading_go_on(restoring->reading);
+        if (restoring->reading->is_broken && !was_broken)
+                progress_say(restoring->call->progress, VAULT_READING_BROKEN);
+        return progress_step(restoring->call->progress, done, note);
+}
+
+static enum image_kind kind_of(const struct verb_call *call) {
+        const char *format = call_text(call, "format");
+
+        if (!format)
+                return image_kind_of_path(call_text(call, "output"));
+        return strcmp(format, "vhd") == 0 ? IMAGE_VHD : IMAGE_RAW;
 }
 
 static enum err restore(struct verb_call *call, struct vault *vault, const struct vault_disk *disk,
-                        enum image_kind kind, struct get_count *ret, struct err_note *note) {
-        struct restoring restoring = {.call = call};
+                        struct reading *reading, struct get_count *ret, struct err_note *note) {
+        enum image_kind kind = kind_of(call);
+        struct restoring restoring = {.call = call, .reading = reading};
         const struct get_sink sink = {.write = write_chunk,
-                                      .step = step_on,
+                                      .step = step,
                                       .user = &restoring,
                                       .trusts_tags = call_flag(call, "no-hash")};
         enum err failed;
@@ -83,24 +92,18 @@ static enum err restore(struct verb_call *call, struct vault *vault, const struc
         return failed;
 }
 
-static enum image_kind kind_of(const struct verb_call *call) {
-        const char *format = call_text(call, "format");
-
-        if (!format)
-                return image_kind_of_path(call_text(call, "output"));
-        return strcmp(format, "vhd") == 0 ? IMAGE_VHD : IMAGE_RAW;
-}
-
 static enum err run_get(struct verb_call *call, struct err_note *note) {
         AUTO(vault_close) struct vault *vault = NULL;
         AUTO(point_fini) struct point point = {0};
         const struct vault_disk *disk = NULL;
+        AUTO(reading_end) struct reading reading = {0};
         struct get_count count = {0};
 
         if (vault_call_open(call, &vault, note) ||
             points_find(vault, call_text(call, "point"), NULL, &point, note) ||
             vault_call_disk(call, &point.manifest, &disk, note) ||
-            restore(call, vault, disk, kind_of(call), &count, note))
+            reading_begin(vault, &point.name, 1, &reading, note) ||
+            restore(call, vault, disk, &reading, &count, note))
                 return err_wrap(note, "restore point %s", call_text(call, "point"));
         call_put(call, "point", json_string(vault_name_format(&point.name).s));
         call_put(call, "disk", json_of_text(disk->name));

@@ -3,6 +3,7 @@
 
 #include "listen_params.h"
 #include "loose_disk.h"
+#include "reading_thread.h"
 #include "text.h"
 #include "vault_call.h"
 #include "vault_overlay.h"
@@ -72,8 +73,25 @@ static enum err add_disks(struct verb_call *call, struct serving *serving,
         return ERR_NONE;
 }
 
-static enum err serve_point(struct verb_call *call, struct vault *vault, const struct point *point,
+static void say_broken(void *user) {
+        struct verb_call *call = user;
+
+        progress_say(call->progress, VAULT_READING_BROKEN);
+}
+
+/* For as long as it is served. */
+static enum err serve_disks(struct verb_call *call, struct reading *reading, const struct loose_disks *disks,
                             struct err_note *note) {
+        const struct reading_thread_options options = {.broken = say_broken, .user = call};
+        AUTO(reading_thread_free) struct reading_thread *thread = NULL;
+
+        if (reading_thread_new(reading, &options, &thread, note))
+                return note->code;
+        return call->serve(call, disks, note);
+}
+
+static enum err serve_point(struct verb_call *call, struct vault *vault, const struct point *point,
+                            struct reading *reading, struct err_note *note) {
         struct serving serving = {0};
         enum err failed;
         struct err_note why;
@@ -85,7 +103,7 @@ static enum err serve_point(struct verb_call *call, struct vault *vault, const s
                 const struct loose_disks disks = {
                         .each = serving.disks.data, .n = serving.disks.n, .io = serving.overlay.io};
 
-                failed = call->serve(call, &disks, note);
+                failed = serve_disks(call, reading, &disks, note);
         }
         if (close_all(&serving, &why) && !failed) {
                 failed = why.code;
@@ -111,12 +129,14 @@ static enum err check_usage(struct verb_call *call, struct err_note *note) {
 static enum err run_nbd(struct verb_call *call, struct err_note *note) {
         AUTO(vault_close) struct vault *vault = NULL;
         AUTO(point_fini) struct point point = {0};
+        AUTO(reading_end) struct reading reading = {0};
 
         if (check_usage(call, note))
                 return note->code;
         if (vault_call_open(call, &vault, note) ||
             points_find(vault, call_text(call, "point"), NULL, &point, note) ||
-            serve_point(call, vault, &point, note))
+            reading_begin(vault, &point.name, 1, &reading, note) ||
+            serve_point(call, vault, &point, &reading, note))
                 return err_wrap(note, "serve point %s", call_text(call, "point"));
         return ERR_NONE;
 }

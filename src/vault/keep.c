@@ -13,7 +13,7 @@ const char *keep_why_text(enum keep_why why) {
         case KEEP_DATED:
                 return "dated later than it was first seen";
         case KEEP_IN_USE:
-                return "in use";
+                return "somebody reads it";
         case KEEP_NOT:
                 return "not one of the last";
         }

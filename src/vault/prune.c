@@ -81,19 +81,31 @@ static bool has_doom(const struct prune *prune) {
         return !vault_name_is_null(&prune->name);
 }
 
+/* Only where something may be let go that is read. */
+static enum err hear(struct prune *prune, bool *ret_is_done, struct err_note *note) {
+        *ret_is_done = true;
+        if (prune->options.keep.last == 0)
+                return ERR_NONE;
+        if (prune_hear_readers(prune, prune->n_tries == 1, ret_is_done, note))
+                return note->code;
+        if (!*ret_is_done)
+                prune_pause(prune);
+        return ERR_NONE;
+}
+
 static enum err sessions(struct prune *prune, bool *ret_is_done, struct err_note *note) {
         AUTO(vault_sessions_fini) struct vault_sessions list = {0};
 
         *ret_is_done = true;
         if (!has_doom(prune))
                 return ERR_NONE;
-        if (vault_sessions_list(prune->vault, &list, note))
+        if (vault_sessions_list(prune->vault, &list, note) || vault_sessions_read(prune->vault, &list, note))
                 return note->code;
         vault_sessions_wait_for(prune->vault, &list, &prune->waiting);
         return ERR_NONE;
 }
 
-/* [F2] */
+/* [F2]; and of [F7] who reads what is gone. */
 static enum err wait(struct prune *prune, bool *ret_is_done, struct err_note *note) {
         *ret_is_done = true;
         if (!has_doom(prune))
@@ -112,6 +124,11 @@ static enum err wait(struct prune *prune, bool *ret_is_done, struct err_note *no
 static enum err again(struct prune *prune, bool *ret_is_done, struct err_note *note) {
         *ret_is_done = true;
         return has_doom(prune) ? try_again(prune, prune_take_back(prune, note), ret_is_done) : ERR_NONE;
+}
+
+static enum err readers(struct prune *prune, bool *ret_is_done, struct err_note *note) {
+        *ret_is_done = true;
+        return has_doom(prune) ? prune_see_readers(prune, note) : ERR_NONE;
 }
 
 static enum err delete_all(struct prune *prune, bool *ret_is_done, struct err_note *note) {
@@ -176,6 +193,7 @@ static const struct prune_step {
 } steps[] = {
         {look, "look at the vault", true},
         {tidy, "remove points that will never count", false},
+        {hear, "look who reads and is alive", false},
         {let_go, "let points go", true},
         {repack, "copy what is needed of packs nearly empty", false},
         {choose, "choose what goes", true},
@@ -183,6 +201,8 @@ static const struct prune_step {
         {sessions, "look who is at work", false},
         {wait, "wait for those who are at work", false},
         {again, "look again what is needed", false},
+        {readers, "look who reads", false},
+        {wait, "wait for those who read what was let go", false},
         {delete_all, "delete", false},
         {gone, "look whether it is gone", false},
         {entries, "drop index entries", false},
@@ -258,6 +278,7 @@ void prune_free(struct prune *prune) {
         vault_sessions_fini(&prune->sessions);
         vault_sessions_waiting_fini(&prune->waiting);
         prune_drops_fini(&prune->drops);
+        prune_manifests_fini(&prune->again);
         vault_state_fini(&prune->state);
         vec_fini(&prune->states);
         vec_fini(&prune->doomed.packs);

@@ -10,7 +10,8 @@
  *                                             │      never count goes, then points
  *   WAIT <──────────────────────────────────── DOOM   it is said what goes; who writes is waited for
  *    │
- *   AGAIN ──> DELETE ──> GONE ──> ENTRIES ──> DOOM AND REST DROPPED   what is needed after all stays
+ *   AGAIN ──> READERS ──> DELETE ──> GONE ──> ENTRIES ──> DOOM AND REST DROPPED
+ *     what is needed after all stays, and what is read
  *
  * The rules are those of docs/why/031, tried in test/model; where order matters the code names the rule:
  *
@@ -22,6 +23,9 @@
  *        only then, its own also where it keeps what it named
  *   [F5] a manifest without a seal goes only where its session was over a list lag before it had none
  *   [F6] where a listing is not plausible, or a sealed point cannot be read, nothing goes at all
+ *   [F7] what a reader's session names (reading.h) is not let go, and no pack goes that has some of it: it is
+ *        looked who reads a list lag after it was looked which points are there.  Who reads one that went all
+ *        the same is waited for.  A reader who is silent for the time of grace is broken, as a writer is
  *
  * Killed at any time it leaves a vault whose points read as before; the next prune goes on.
  *

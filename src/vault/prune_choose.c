@@ -309,7 +309,7 @@ static enum err take_back_one(void *user, const struct blob_marks_blob *blob, st
         return ERR_NONE;
 }
 
-static void keep(struct prune *prune, const struct blobs_excluded *kept) {
+void prune_keep(struct prune *prune, const struct blobs_excluded *kept) {
         size_t n = 0;
 
         VEC_EACH (&prune->going.packs, each)
@@ -317,22 +317,22 @@ static void keep(struct prune *prune, const struct blobs_excluded *kept) {
                         prune->going.packs.data[n++] = *each;
         prune->going.packs.n = n;
         VEC_EACH (&prune->report.packs, each)
-                each->is_kept = blobs_excludes(kept, &each->pack);
-        prune->report.n_kept = kept->packs.n;
+                each->is_kept |= blobs_excludes(kept, &each->pack);
+        prune->report.n_kept += kept->packs.n;
 }
 
 /* [F3] Records, then manifests, then packs: a copy whose record is gone by then is gone from the listing, and
  * a manifest's packs are there when it is.  Ours is ours to know, whatever became of the record. */
 enum err prune_take_back(struct prune *prune, struct err_note *note) {
-        AUTO(prune_manifests_fini) struct prune_manifests manifests = {0};
         AUTO(prune_dooms_fini) struct prune_dooms dooms = {0};
         AUTO(taking_back_fini) struct taking_back back = {0};
         AUTO(needs_free) struct needs *needs = NULL;
         enum prune_lacks lacks;
 
+        prune_manifests_fini(&prune->again);
         if (prune_load_dooms(prune->vault, &prune->name, &dooms, note) ||
-            prune_load_manifests(prune->vault, &prune->drops, &manifests, note) || refresh(prune, note) ||
-            prune_walk(prune, &manifests, false, &needs, &lacks, note))
+            prune_load_manifests(prune->vault, &prune->drops, &prune->again, note) || refresh(prune, note) ||
+            prune_walk(prune, &prune->again, false, &needs, &lacks, note))
                 return note->code;
         if (lacks != PRUNE_LACKS_NOTHING)
                 return err_set(note, ERR_BUSY,
@@ -346,7 +346,7 @@ enum err prune_take_back(struct prune *prune, struct err_note *note) {
         prune_sort_names(back.doomed.packs.data, back.doomed.packs.n);
         if (blob_marks_each(back.marks, &prune->going, take_back_one, &back, note))
                 return note->code;
-        keep(prune, &back.kept);
+        prune_keep(prune, &back.kept);
         prune->n_needed = count_needed(prune, back.marks);
         return ERR_NONE;
 }

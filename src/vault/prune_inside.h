@@ -59,6 +59,7 @@ struct prune {
         VEC(struct vault_name) states;         /* owned; there when it began */
 
         struct vault_name name;       /* of its doom record; null: none was put */
+        struct prune_manifests again; /* owned; as they were when it looked again */
         struct blobs_excluded doomed; /* owned; sorted: what its record names */
         struct blobs_excluded going;  /* owned; sorted: of these, what it deletes */
         struct prune_dooms others;    /* owned; which it took over */
@@ -105,6 +106,18 @@ MUST_USE enum err prune_walk(struct prune *, const struct prune_manifests *, boo
                              struct needs **ret, enum prune_lacks *ret_lacks, struct err_note *);
 MUST_USE enum err prune_choose(struct prune *, struct err_note *);
 MUST_USE enum err prune_take_back(struct prune *, struct err_note *);
+
+/* Of those that were to go, these stay. */
+void prune_keep(struct prune *, const struct blobs_excluded *kept);
+
+/* ---- prune_readers.c: [F7] ---- */
+
+/* One look: waits until it is known who of those that read is alive; who is not is broken. */
+MUST_USE enum err prune_hear_readers(struct prune *, bool is_first, bool *ret_is_over, struct err_note *);
+/* The points that are named by those who read now. */
+MUST_USE enum err prune_list_read(struct prune *, struct vault_names *ret, struct err_note *);
+/* After it was looked again: what they read stays, and who reads what is gone is waited for from now on. */
+MUST_USE enum err prune_see_readers(struct prune *, struct err_note *);
 
 /* ---- prune_repack.c ---- */
 

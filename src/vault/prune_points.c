@@ -5,6 +5,7 @@
 #include "mem.h"
 #include "points.h"
 #include "prune_inside.h"
+#include "taints.h"
 #include "text.h"
 
 void prune_manifests_fini(struct prune_manifests *manifests) {
@@ -220,11 +221,12 @@ static enum err remove_dead(struct prune *prune, struct err_note *note) {
         return err;
 }
 
-/* Who is waited for no time at all is broken here, so that what it left goes at once. */
+/* Who writes and is waited for no time at all is broken here, so that what it left goes at once. */
 enum err prune_tidy(struct prune *prune, struct err_note *note) {
         bool is_over;
 
-        if (vault_sessions_list(prune->vault, &prune->sessions, note))
+        if (vault_sessions_list(prune->vault, &prune->sessions, note) ||
+            vault_sessions_read(prune->vault, &prune->sessions, note))
                 return note->code;
         if (prune->options.grace_ns == 0) {
                 vault_sessions_wait_for(prune->vault, &prune->sessions, &prune->waiting);
@@ -259,8 +261,19 @@ static int64_t now_seconds(struct vault *vault) {
         return io_wall_ns(vault->io) / 1000000000;
 }
 
+/* Besides the manifests: what is recorded as damaged, and what is read. */
+struct candidates {
+        struct vault_taint taint; /* owned */
+        struct vault_names read;  /* owned */
+};
+static void candidates_fini(struct candidates *candidates) {
+        vault_taint_fini(&candidates->taint);
+        vault_names_fini(&candidates->read);
+}
+DEFINE_AUTO_IN_PLACE(struct candidates, candidates_fini);
+
 static struct keep_point *list_candidates(struct prune *prune, const struct prune_manifests *manifests,
-                                          size_t *ret_n) {
+                                          const struct candidates *candidates, size_t *ret_n) {
         struct keep_point *points = mem_grow(NULL, manifests->list.n + 1, sizeof *points);
         int64_t now = now_seconds(prune->vault);
         size_t n = 0;
@@ -270,13 +283,14 @@ static struct keep_point *list_candidates(struct prune *prune, const struct prun
                 now = each->time > now ? each->time : now;
         VEC_EACH (&manifests->list, each)
                 if (each->is_sealed && !each->is_dropped)
-                        points[n++] =
-                                (struct keep_point){.point = each->name,
-                                                    .name = each->manifest.name,
-                                                    .time = each->manifest.time,
-                                                    .sequence = each->manifest.sequence,
-                                                    .first_seen = first_seen(&prune->state, &each->name, now),
-                                                    .is_good = true};
+                        points[n++] = (struct keep_point){
+                                .point = each->name,
+                                .name = each->manifest.name,
+                                .time = each->manifest.time,
+                                .sequence = each->manifest.sequence,
+                                .first_seen = first_seen(&prune->state, &each->name, now),
+                                .is_good = !taint_has_point(&candidates->taint, &each->name),
+                                .is_in_use = is_among(&candidates->read, &each->name)};
         *ret_n = n;
         return points;
 }
@@ -301,13 +315,16 @@ static void note_seen(struct prune *prune, const struct keep_point *points, size
 
 enum err prune_let_go(struct prune *prune, struct err_note *note) {
         AUTO(prune_manifests_fini) struct prune_manifests manifests = {0};
+        AUTO(candidates_fini) struct candidates candidates = {0};
         AUTO_FREE struct keep_point *points = NULL;
         AUTO(vault_drop_fini) struct vault_drop record = {0};
         size_t n;
 
-        if (prune_load_manifests(prune->vault, &prune->drops, &manifests, note))
+        if (prune_load_manifests(prune->vault, &prune->drops, &manifests, note) ||
+            taints_read(prune->vault, &candidates.taint, note) ||
+            prune_list_read(prune, &candidates.read, note))
                 return note->code;
-        points = list_candidates(prune, &manifests, &n);
+        points = list_candidates(prune, &manifests, &candidates, &n);
         keep_choose(points, n, &prune->options.keep);
         note_seen(prune, points, n);
         if (prune->options.is_dry || prune->report.n_let_go == 0)

@@ -10,15 +10,28 @@ static enum err put_at(struct session *session, const char *path, struct err_not
                                    (struct span){body.data, body.n}, NULL, note);
 }
 
-enum err session_begin(struct vault *vault, enum vault_session_kind kind, struct session *ret,
-                       struct err_note *note) {
-        *ret = (struct session){.vault = vault, .doc = {.kind = kind}};
+static enum err begin(struct vault *vault, struct session *ret, struct err_note *note) {
+        ret->vault = vault;
         vault_name_random(vault->io, &ret->name);
         ret->doc.began = io_wall_ns(vault->io) / 1000000000;
         if (put_at(ret, vault_path_of(VAULT_SESSION, &ret->name).s, note))
                 return err_wrap(note, "begin a session");
         vault_wait_for_listing(vault);
         return ERR_NONE;
+}
+
+enum err session_begin(struct vault *vault, enum vault_session_kind kind, struct session *ret,
+                       struct err_note *note) {
+        *ret = (struct session){.doc = {.kind = kind}};
+        return begin(vault, ret, note);
+}
+
+enum err session_begin_reading(struct vault *vault, const struct vault_name *points, size_t n,
+                               struct session *ret, struct err_note *note) {
+        *ret = (struct session){.doc = {.kind = VAULT_SESSION_READ}};
+        for (size_t i = 0; i < n; i++)
+                *vec_add(&ret->doc.points) = points[i];
+        return begin(vault, ret, note);
 }
 
 /* Under a new name each: nothing is ever put again. */
@@ -35,17 +48,21 @@ enum err session_beat(struct session *session, struct err_note *note) {
         return ERR_NONE;
 }
 
-enum err session_is_broken(struct session *session, bool *ret, struct err_note *note) {
+enum err session_was_broken(struct session *session, bool *ret, struct err_note *note) {
         struct vault_path path = vault_path_of(VAULT_SESSION_BROKEN, &session->name);
         uint64_t size;
         enum err failed;
 
-        vault_wait_for_listing(session->vault);
         failed = target_size(session->vault->target, path.s, &size, note);
         if (failed && failed != ERR_NOT_FOUND)
                 return err_wrap(note, "look whether the session was broken");
         *ret = failed == ERR_NONE;
         return ERR_NONE;
+}
+
+enum err session_is_broken(struct session *session, bool *ret, struct err_note *note) {
+        vault_wait_for_listing(session->vault);
+        return session_was_broken(session, ret, note);
 }
 
 enum err session_end(struct session *session, struct err_note *note) {

@@ -30,10 +30,15 @@ enum { SESSION_BEAT_SECONDS = 60 };
 /* Durable, and in every listing, when it returns. */
 MUST_USE enum err session_begin(struct vault *, enum vault_session_kind, struct session *ret,
                                 struct err_note *);
+/* Of one who reads these points (reading.h). */
+MUST_USE enum err session_begin_reading(struct vault *, const struct vault_name *points, size_t n,
+                                        struct session *ret, struct err_note *);
 /* Where the last one is long enough ago. */
 MUST_USE enum err session_beat(struct session *, struct err_note *);
 /* Waits until a listing would have all that was put before. */
 MUST_USE enum err session_is_broken(struct session *, bool *ret, struct err_note *);
+/* By now, as far as anybody sees: without waiting. */
+MUST_USE enum err session_was_broken(struct session *, bool *ret, struct err_note *);
 MUST_USE enum err session_end(struct session *, struct err_note *);
 void session_fini(struct session *); /* ends nothing: memory alone */
 

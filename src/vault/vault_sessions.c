@@ -9,6 +9,8 @@
 enum { NAME_TEXT = sizeof(struct vault_name_text) - 1 };
 
 void vault_sessions_fini(struct vault_sessions *sessions) {
+        VEC_EACH (&sessions->list, each)
+                vec_fini(&each->points);
         vec_fini(&sessions->list);
 }
 
@@ -63,7 +65,7 @@ enum err vault_sessions_list(struct vault *vault, struct vault_sessions *ret, st
                         vec_add(&sessions.list)->name = name;
                 add(&sessions.list.data[sessions.list.n - 1], rest);
         }
-        vec_fini(&ret->list);
+        vault_sessions_fini(ret);
         *ret = sessions;
         return ERR_NONE;
 }
@@ -87,6 +89,35 @@ bool vault_sessions_is_over(const struct vault_sessions *sessions, const struct 
         const struct vault_sessions_row *row = vault_sessions_find(sessions, name);
 
         return !row || !vault_sessions_row_is_live(row);
+}
+
+/* ---- what they do ---- */
+
+static bool is_unreadable(enum err err) {
+        return err == ERR_NOT_FOUND || err == ERR_CORRUPT || err == ERR_CUT_SHORT || err == ERR_UNSUPPORTED;
+}
+
+static enum err read_one(struct vault *vault, struct vault_sessions_row *row, struct err_note *note) {
+        AUTO(vault_session_doc_fini) struct vault_session_doc doc = {0};
+        AUTO(buf_fini) struct buf body = {0};
+        enum err err = vault_get_object(vault, VAULT_SESSION, &row->name, &body, NULL, NULL, note);
+
+        if (!err)
+                err = vault_session_decode((struct span){body.data, body.n}, &doc, note);
+        if (err)
+                return is_unreadable(err) ? ERR_NONE : err_wrap(note, "look who is at work");
+        row->is_reader = doc.kind == VAULT_SESSION_READ;
+        if (row->is_reader)
+                VEC_EACH (&doc.points, point)
+                        *vec_add(&row->points) = *point;
+        return ERR_NONE;
+}
+
+enum err vault_sessions_read(struct vault *vault, struct vault_sessions *sessions, struct err_note *note) {
+        VEC_EACH (&sessions->list, row)
+                if (row->is_there && vault_sessions_row_is_live(row) && read_one(vault, row, note))
+                        return note->code;
+        return ERR_NONE;
 }
 
 /* ---- changing ---- */
@@ -142,18 +173,34 @@ enum err vault_sessions_clean(struct vault *vault, const struct vault_sessions *
 
 /* ---- waiting ---- */
 
+static void wait_for(struct vault *vault, const struct vault_sessions_row *row, bool is_until_heard,
+                     struct vault_sessions_waiting *waiting) {
+        if (!vault_sessions_row_is_live(row))
+                return;
+        VEC_EACH (&waiting->list, each)
+                if (vault_name_compare(&each->name, &row->name) == 0)
+                        return;
+        *vec_add(&waiting->list) =
+                (struct vault_sessions_waited){row->name, row->beats, io_now_ns(vault->io), is_until_heard};
+}
+
 void vault_sessions_wait_for(struct vault *vault, const struct vault_sessions *sessions,
                              struct vault_sessions_waiting *waiting) {
-        uint64_t now = io_now_ns(vault->io);
+        VEC_EACH (&sessions->list, row)
+                if (!row->is_reader)
+                        wait_for(vault, row, false, waiting);
+}
 
-        VEC_EACH (&sessions->list, row) {
-                bool is_waited = false;
+void vault_sessions_wait_for_one(struct vault *vault, const struct vault_sessions_row *row,
+                                 struct vault_sessions_waiting *waiting) {
+        wait_for(vault, row, false, waiting);
+}
 
-                VEC_EACH (&waiting->list, each)
-                        is_waited |= vault_name_compare(&each->name, &row->name) == 0;
-                if (!is_waited && vault_sessions_row_is_live(row))
-                        *vec_add(&waiting->list) = (struct vault_sessions_waited){row->name, row->beats, now};
-        }
+void vault_sessions_wait_for_word(struct vault *vault, const struct vault_sessions *sessions,
+                                  struct vault_sessions_waiting *waiting) {
+        VEC_EACH (&sessions->list, row)
+                if (row->is_reader)
+                        wait_for(vault, row, true, waiting);
 }
 
 /* Whether he need not be waited for any more. */
@@ -168,10 +215,11 @@ static enum err look_at(struct vault *vault, const struct vault_sessions *sessio
         if (*ret_is_over)
                 return ERR_NONE;
         if (row->beats > waited->beats) {
+                *ret_is_over = waited->is_until_heard;
                 waited->beats = row->beats;
                 waited->heard_ns = now;
         }
-        if (now - waited->heard_ns < grace_ns)
+        if (*ret_is_over || now - waited->heard_ns < grace_ns)
                 return ERR_NONE;
         if (vault_sessions_break(vault, &waited->name, note))
                 return note->code;

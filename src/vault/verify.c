@@ -46,6 +46,7 @@ void verify_forget(struct verify_run *run, size_t n) {
 /* ---- one run ---- */
 
 static void run_fini(struct verify_run *run) {
+        reading_end(&run->reading);
         read_record_fini(&run->record);
         vec_fini(&run->packs);
         points_fini(&run->points);
@@ -92,6 +93,18 @@ static bool walks(const struct verify_run *run) {
                run->before.points.n;
 }
 
+/* So that what is walked does not go from under it.  Who shall record nothing leaves no session either. */
+static void hold_points(struct verify_run *run) {
+        struct vault_names names = {0};
+
+        if (!run->options->records_taint)
+                return;
+        VEC_EACH (&run->points.list, each)
+                *vec_add(&names.list) = each->name;
+        reading_hold(run->vault, names.list.data, names.list.n, &run->reading);
+        vault_names_fini(&names);
+}
+
 static int compare_places(const void *a, const void *b) {
         return vault_place_compare(a, b);
 }
@@ -105,6 +118,7 @@ static enum err walk_points(struct verify_run *run, struct err_note *note) {
                 qsort(run->unreadable.data, run->unreadable.n, sizeof *run->unreadable.data, compare_places);
         blobs_taint(blobs, run->unreadable.data, run->unreadable.n);
         err = verify_tree(run, note);
+        reading_end(&run->reading);
         vault_taint_sort(&run->after);
         blobs_taint(blobs, run->after.places.data, run->after.places.n);
         return err;
@@ -125,8 +139,11 @@ static enum err run_all(struct verify_run *run, struct err_note *note) {
                 return note->code;
         run->report->n_loose = blobs_count(run->vault->blobs).n_loose;
         /* Reading took its time, and prune may have moved things meanwhile. */
-        if (walks(run) && (refresh(run, note) || walk_points(run, note)))
-                return note->code;
+        if (walks(run)) {
+                hold_points(run);
+                if (refresh(run, note) || walk_points(run, note))
+                        return note->code;
+        }
         return record_taint(run, note);
 }
 

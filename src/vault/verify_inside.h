@@ -7,6 +7,7 @@
 #define VAULT_VERIFY_INSIDE_H
 
 #include "read_record.h"
+#include "reading.h"
 #include "verify.h"
 
 /* A pack that is listed. */
@@ -25,6 +26,7 @@ struct verify_run {
         struct read_record record;          /* owned */
         VEC(struct verify_pack) packs;      /* owned; ascending by name */
         struct points points;               /* owned; those that are walked */
+        struct reading reading;             /* owned; of these */
         struct vault_taint before;          /* owned; what was recorded */
         struct vault_taint after;           /* owned; what is to be */
         VEC(struct vault_place) unreadable; /* owned; of `after`, what no reader can have */

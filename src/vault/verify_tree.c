@@ -117,6 +117,7 @@ static enum err read_node(struct tree_walk *walk, unsigned level, const struct b
                           uint64_t first, bool *ret_is_whole, struct err_note *note) {
         enum err err = blob_read(walk->reader, place, true, walk->ids[level - 1], note);
 
+        reading_go_on(&walk->run->reading);
         if (!err)
                 return visit_below(walk, level, first, ret_is_whole, note);
         if (err != ERR_NOT_FOUND && !scrub_is_damage(walk->run->vault, err))

@@ -40,6 +40,10 @@ class Vault(Case):
         _, _, err = self.call('vault', 'init', 'v', '--key-file', 'key')
         self.recovery = err.decode()
 
+    def listing(self):
+        """Without who was at work: whoever reads says so, whatever comes of it."""
+        return {row for row in super().listing() if '/sessions/' not in row[0]}
+
     def put(self, *words, name='web'):
         return self.json('vault', 'put', *self.OPEN, '--name', name, *words)
 
@@ -366,6 +370,14 @@ class Damage(Vault):
         self.damage('v/packs')
         self.refused('vault', 'get', *self.OPEN, 'latest', '-o', 'out.raw', says=['restore point latest'])
         self.refused('vault', 'get', *self.OPEN, 'latest', '-o', 'out.raw', '--no-hash', says=['restore'])
+
+    def test_where_nothing_can_be_put_it_is_restored_all_the_same(self):
+        data = self.raw('a.raw')
+        point = self.put('a.raw')['point']
+        shutil.rmtree(self.path('v/sessions'))
+        with open(self.path('v/sessions'), 'w', encoding='ascii'):
+            pass  # nothing can be made in what is no folder
+        self.check(point, data)
 
     def test_a_damaged_index_costs_nothing(self):
         data = self.raw('a.raw')

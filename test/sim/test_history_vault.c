@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Random histories of one vault: two writers, two pruners and somebody who verifies, each a process of its
- * own with a clock of its own, who come in turns of a few calls to the target, as a seed says; they die, the
- * target's listings lag, its removals come late or never, its puts come again, its calls fail.  Whoever was
- * told success gets his point back, until a rule lets it go.
+/* Random histories of one vault: two writers, two pruners, somebody who verifies and somebody who reads for
+ * long, each a process of its own with a clock of its own, who come in turns of a few calls to the target, as
+ * a seed says; they die, the target's listings lag, its removals come late or never, its puts come again, its
+ * calls fail.  Whoever was told success gets his point back, until a rule lets it go, and for as long as he
+ * reads it.
  *
  *      CATENA_HISTORY=S test_history_vault     one history, that of the seed S
  *
@@ -17,12 +18,15 @@
 #include "get.h"
 #include "mem.h"
 #include "prune.h"
+#include "reading.h"
 #include "target_sim.h"
 
 enum {
         WRITERS = 2,
         PRUNERS = 2,
-        ACTORS = WRITERS + PRUNERS + 1,
+        VERIFIER = WRITERS + PRUNERS,
+        READER,
+        ACTORS,
         KEEP = 2,
         CHUNKS = 6,
         LAG_SECONDS = 60,
@@ -48,7 +52,7 @@ struct world {
         uint64_t n_calls, n_wanted;
         VEC(struct made) made;        /* owned; points that were acknowledged */
         unsigned n_attempts[WRITERS]; /* puts that were begun */
-        uint64_t n_acked, n_prunes, n_removed, n_repacked, n_verified, n_broken, n_deaths, n_refused;
+        uint64_t n_acked, n_prunes, n_removed, n_repacked, n_verified, n_broken, n_deaths, n_refused, n_held;
         char violation[700]; /* empty: none */
         char log[LOG][260];
         unsigned n_log;
@@ -413,20 +417,28 @@ static enum err check_point(struct actor *actor, const struct made *made, struct
         return err;
 }
 
-static void verify_once(struct actor *actor) {
+/* Any; is_removed: it is gone, or there is none.  The disk is copied to copy. */
+static struct made choose_made(struct actor *actor, struct fixture_disk *copy) {
         struct world *world = actor->world;
-        AUTO(fixture_disk_fini) struct fixture_disk copy = {0};
         struct made made = {.is_removed = true};
-        struct err_note note;
 
         pthread_mutex_lock(&world->mutex);
         if (world->made.n > 0) {
                 made = world->made.data[fixture_roll(&actor->dice, world->made.n)];
-                fixture_disk_resize(&copy, made.disk.size);
-                memcpy(copy.bytes.data, made.disk.bytes.data, made.disk.size);
-                made.disk = copy;
+                fixture_disk_resize(copy, made.disk.size);
+                memcpy(copy->bytes.data, made.disk.bytes.data, made.disk.size);
+                made.disk = *copy;
         }
         pthread_mutex_unlock(&world->mutex);
+        return made;
+}
+
+static void verify_once(struct actor *actor) {
+        struct world *world = actor->world;
+        AUTO(fixture_disk_fini) struct fixture_disk copy = {0};
+        struct made made = choose_made(actor, &copy);
+        struct err_note note;
+
         if (made.is_removed) {
                 AUTO(vault_close) struct vault *vault = open_vault(actor, &note); /* takes a turn, at least */
                 return;
@@ -434,6 +446,53 @@ static void verify_once(struct actor *actor) {
         if (check_point(actor, &made, &note) && !was_removed(actor, &made.name))
                 judge(actor, "verify", ERR_CORRUPT, &note);
         world->n_verified++;
+}
+
+/* Slowly, chunk by chunk, in one go. */
+static enum err read_slowly(struct actor *actor, struct vault *vault, const struct point *point,
+                            const struct made *made, struct reading *reading, struct err_note *note) {
+        const struct get_options options = {0};
+        AUTO(get_close) struct get *get = NULL;
+        uint8_t chunk[FIXTURE_CHUNK];
+
+        if (get_open(vault, &point->manifest.disks.data[0], &options, &get, note))
+                return note->code;
+        for (uint64_t at = 0; at < made->disk.size; at += sizeof chunk) {
+                reading_go_on(reading);
+                if (get_read(get, chunk, sizeof chunk, at, note))
+                        return note->code;
+                if (memcmp(chunk, made->disk.bytes.data + at, sizeof chunk) != 0)
+                        return err_set(note, ERR_MISMATCH, "other bytes were read");
+                io_sleep_ns(actor->io, fixture_roll(&actor->dice, 60) * 1000000000);
+        }
+        return ERR_NONE;
+}
+
+/* Who holds a session, and was not broken, finds all of it, let go or not. */
+static void read_once(struct actor *actor) {
+        AUTO(fixture_disk_fini) struct fixture_disk copy = {0};
+        AUTO(vault_close) struct vault *vault = NULL;
+        AUTO(point_fini) struct point point = {0};
+        AUTO(reading_end) struct reading reading = {0};
+        struct made made = choose_made(actor, &copy);
+        bool was_broken = false;
+        struct err_note note, ignored;
+        enum err err;
+
+        vault = open_vault(actor, &note);
+        if (!vault || made.is_removed || points_get(vault, &made.name, &point, &note))
+                return;
+        err = reading_begin(vault, &made.name, 1, &reading, &note);
+        if (err || !reading.is_held) {
+                if (err && err != ERR_NOT_FOUND)
+                        judge(actor, "begin to read", err, &note);
+                return;
+        }
+        err = read_slowly(actor, vault, &point, &made, &reading, &note);
+        if (!err)
+                actor->world->n_held++;
+        else if (session_was_broken(&reading.session, &was_broken, &ignored) == ERR_NONE && !was_broken)
+                judge(actor, "read for long", ERR_CORRUPT, &note);
 }
 
 static void *act(void *user) {
@@ -449,8 +508,10 @@ static void *act(void *user) {
                         write_once(actor);
                 else if (actor->number < WRITERS + PRUNERS)
                         prune_once(actor);
-                else
+                else if (actor->number == VERIFIER)
                         verify_once(actor);
+                else
+                        read_once(actor);
         }
         pthread_mutex_lock(&world->mutex);
         world->is_at_work[actor->number] = false;
@@ -584,6 +645,7 @@ static bool run_history(uint64_t seed, uint64_t n_calls, struct world *ret_count
         ret_counts->n_deaths += world.n_deaths;
         ret_counts->n_refused += world.n_refused;
         ret_counts->n_verified += world.n_verified;
+        ret_counts->n_held += world.n_held;
         for (unsigned i = 0; i < ACTORS; i++) {
                 fixture_disk_fini(&actors[i].disk);
                 io_free(actors[i].io);
@@ -606,13 +668,13 @@ static void who_was_told_success_gets_his_point_back(void **state) {
                         is_good = run_history(seed, CALLS, &counts);
         print_message("%" PRIu64 " calls: %" PRIu64 " points, %" PRIu64 " prunes, %" PRIu64
                       " packs removed, %" PRIu64 " repacked, %" PRIu64 " sessions broken, %" PRIu64
-                      " deaths, %" PRIu64 " refused, %" PRIu64 " points read\n",
+                      " deaths, %" PRIu64 " refused, %" PRIu64 " points read, %" PRIu64 " for long\n",
                       counts.n_calls, counts.n_acked, counts.n_prunes, counts.n_removed, counts.n_repacked,
-                      counts.n_broken, counts.n_deaths, counts.n_refused, counts.n_verified);
+                      counts.n_broken, counts.n_deaths, counts.n_refused, counts.n_verified, counts.n_held);
         assert_true(is_good);
         if (!one)
                 assert_true(counts.n_acked && counts.n_removed && counts.n_repacked && counts.n_broken &&
-                            counts.n_deaths && counts.n_refused && counts.n_verified);
+                            counts.n_deaths && counts.n_refused && counts.n_verified && counts.n_held);
 }
 
 int main(void) {

@@ -3,7 +3,9 @@
 
 #include "fixture_vault.h"
 #include "prune.h"
+#include "reading.h"
 #include "session.h"
+#include "taints.h"
 #include "target_sim.h"
 
 struct place {
@@ -371,6 +373,130 @@ static void little_that_is_needed_of_a_pack_is_copied(void **state) {
         assert_int_equal(place.report.n_repacked + place.report.n_removed, 0);
 }
 
+/* ---- readers ---- */
+
+static const struct prune_options keep_one_patiently = {
+        .keep = {.last = 1}, .fill = 50, .grace_ns = (uint64_t)300 * 1000000000};
+
+/* With somebody who reads beside it. */
+static void prune_beside(struct place *place, const struct prune_options *options, struct reading *reading,
+                         unsigned n_waits) {
+        AUTO(prune_free) struct prune *prune = NULL;
+        bool is_over = false, is_known = false;
+        struct err_note note;
+
+        assert_ok(prune_begin(place->vault, options, &prune, &note));
+        while (!is_over) {
+                assert_ok(prune_step(prune, &is_over, &note));
+                is_known |= strcmp(prune_doing(prune), "wait for those who read what was let go") == 0;
+                if (is_known && n_waits > 0 && --n_waits == 0)
+                        reading_end(reading);
+                reading_go_on(reading);
+        }
+        place->report = *prune_report(prune);
+}
+
+static void what_is_read_is_not_let_go(void **state) {
+        AUTO(close_place) struct place place = {0};
+        AUTO(reading_end) struct reading reading = {0};
+        AUTO(fixture_disk_fini) struct fixture_disk first = {0};
+        struct vault_name points[3];
+        struct err_note note;
+
+        (void)state;
+        (void)fill(&place, points);
+        fixture_disk_resize(&first, 4 * MIB);
+        fixture_disk_write(&first, 0, 3 * MIB, 1);
+        assert_ok(reading_begin(place.vault, points, 1, &reading, &note));
+        assert_true(reading.is_held);
+        prune_beside(&place, &keep_one_patiently, &reading, 0);
+        assert_int_equal(place.report.n_let_go, 1);
+        assert_int_equal(place.report.n_broken, 0);
+        assert_false(reading.is_broken);
+        assert_ok(fixture_check_disk(place.vault, &points[0], &first, &note));
+        reading_end(&reading);
+        prune_once(&place, &keep_one_patiently);
+        assert_int_equal(place.report.n_let_go, 1);
+        assert_int_equal(count_names(&place, "points/", ".ok"), 1);
+}
+
+static void who_reads_and_is_silent_is_broken_and_sees_it(void **state) {
+        AUTO(close_place) struct place place = {0};
+        AUTO(reading_end) struct reading reading = {0};
+        struct vault_name points[3];
+        struct err_note note;
+
+        (void)state;
+        (void)fill(&place, points);
+        assert_ok(reading_begin(place.vault, points, 1, &reading, &note));
+        prune_once(&place, &keep_one_patiently);
+        assert_int_equal(place.report.n_broken, 1);
+        assert_int_equal(place.report.n_let_go, 2);
+        assert_int_equal(count_names(&place, "packs/", ""), 1);
+        reading_go_on(&reading);
+        assert_true(reading.is_broken);
+}
+
+/* By name, whatever anybody reads: what it needs goes when it is read no more. */
+static void who_reads_what_was_forgotten_is_waited_for(void **state) {
+        AUTO(close_place) struct place place = {0};
+        AUTO(reading_end) struct reading reading = {0};
+        const struct prune_options no_rule = {.grace_ns = (uint64_t)300 * 1000000000};
+        struct vault_name points[3];
+        struct err_note note;
+
+        (void)state;
+        (void)fill(&place, points);
+        assert_ok(reading_begin(place.vault, &points[1], 1, &reading, &note));
+        assert_ok(prune_forget(place.vault, &points[1], "by hand", &note));
+        prune_beside(&place, &no_rule, &reading, 700);
+        assert_int_equal(place.report.n_broken, 0);
+        assert_int_equal(place.report.n_removed, 1);
+        assert_false(reading.is_held);
+        assert_err(reading_begin(place.vault, &points[1], 1, &reading, &note), ERR_NOT_FOUND, "let go");
+}
+
+static void a_pack_that_is_read_stays_though_it_was_copied(void **state) {
+        AUTO(close_place) struct place place = {0};
+        AUTO(reading_end) struct reading reading = {0};
+        struct vault_name last;
+        struct err_note note;
+
+        (void)state;
+        open_place(&place, true);
+        fixture_disk_write(&place.disk, 0, 3 * MIB, 1);
+        (void)put(&place);
+        fixture_disk_write(&place.disk, FIXTURE_CHUNK, 3 * MIB - FIXTURE_CHUNK, 2);
+        last = put(&place);
+        assert_ok(reading_begin(place.vault, &last, 1, &reading, &note));
+        prune_beside(&place, &keep_one_patiently, &reading, 0);
+        assert_int_equal(place.report.n_repacked, 1);
+        assert_int_equal(place.report.n_removed, 0);
+        assert_int_equal(place.report.n_kept, 1);
+        reading_end(&reading);
+        prune_once(&place, &keep_one_patiently);
+        assert_int_equal(place.report.n_removed, 1);
+        assert_ok(fixture_check_disk(place.vault, &last, &place.disk, &note));
+}
+
+/* ---- damage ---- */
+
+static void a_damaged_point_is_not_one_of_the_last(void **state) {
+        AUTO(close_place) struct place place = {0};
+        struct vault_taint nothing = {0}, taint = {0};
+        struct vault_name points[3];
+        struct err_note note;
+
+        (void)state;
+        (void)fill(&place, points);
+        *vec_add(&taint.points) = points[2];
+        assert_ok(taints_replace(place.vault, &nothing, &taint, &note));
+        vault_taint_fini(&taint);
+        prune_once(&place, &keep_one);
+        assert_int_equal(place.report.n_let_go, 1);
+        assert_int_equal(count_names(&place, "points/", ".ok"), 2);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_no_point_needs_goes),
@@ -385,6 +511,11 @@ int main(void) {
                 cmocka_unit_test(a_record_stays_until_its_packs_are_gone),
                 cmocka_unit_test(anothers_record_stays_while_a_pack_of_it_is_there),
                 cmocka_unit_test(little_that_is_needed_of_a_pack_is_copied),
+                cmocka_unit_test(what_is_read_is_not_let_go),
+                cmocka_unit_test(who_reads_and_is_silent_is_broken_and_sees_it),
+                cmocka_unit_test(who_reads_what_was_forgotten_is_waited_for),
+                cmocka_unit_test(a_pack_that_is_read_stays_though_it_was_copied),
+                cmocka_unit_test(a_damaged_point_is_not_one_of_the_last),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,12 +155,61 @@ static void what_ended_is_removed_and_that_it_was_broken_stays(void **state) {
         assert_true(vault_sessions_row_is_live(&row));
 }
 
+/* ---- readers ---- */
+
+static void who_reads_is_told_apart_and_waited_for_until_it_is_heard(void **state) {
+        const struct vault_name points[2] = {{{1}}, {{2}}};
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        AUTO(target_sim_free) struct target_sim *place = target_sim_new(1);
+        AUTO(vault_close) struct vault *vault = NULL;
+        AUTO(vault_sessions_fini) struct vault_sessions sessions = {0};
+        AUTO(vault_sessions_waiting_fini) struct vault_sessions_waiting waiting = {0};
+        const struct vault_sessions_row *row;
+        struct session reader, silent, writer;
+        struct err_note note;
+        bool is_over;
+
+        (void)state;
+        assert_ok(fixture_vault_make(io, target_sim_open(place), true, &vault, &note));
+        assert_ok(session_begin_reading(vault, points, 2, &reader, &note));
+        assert_ok(session_begin_reading(vault, points, 1, &silent, &note));
+        assert_ok(session_begin(vault, VAULT_SESSION_WRITE, &writer, &note));
+        assert_ok(vault_sessions_list(vault, &sessions, &note));
+        assert_ok(vault_sessions_read(vault, &sessions, &note));
+        row = vault_sessions_find(&sessions, &reader.name);
+        assert_true(row->is_reader && row->points.n == 2);
+        assert_int_equal(vault_name_compare(&row->points.data[1], &points[1]), 0);
+        assert_false(vault_sessions_find(&sessions, &writer.name)->is_reader);
+        vault_sessions_wait_for_word(vault, &sessions, &waiting);
+        vault_sessions_wait_for_word(vault, &sessions, &waiting);
+        assert_int_equal(waiting.list.n, 2);
+        io_sim_advance(io, (uint64_t)SESSION_BEAT_SECONDS * 1000000000);
+        assert_ok(session_beat(&reader, &note));
+        assert_ok(vault_sessions_wait_step(vault, &waiting, 100000000000, &is_over, &note));
+        assert_false(is_over);
+        assert_int_equal(waiting.list.n, 1);
+        io_sim_advance(io, 100000000000);
+        assert_ok(vault_sessions_wait_step(vault, &waiting, 100000000000, &is_over, &note));
+        assert_true(is_over);
+        assert_int_equal(waiting.n_broken, 1);
+        vault_sessions_fini(&sessions);
+        assert_ok(vault_sessions_list(vault, &sessions, &note));
+        assert_true(vault_sessions_row_is_live(vault_sessions_find(&sessions, &reader.name)));
+        assert_false(vault_sessions_row_is_live(vault_sessions_find(&sessions, &silent.name)));
+        vault_sessions_wait_for(vault, &sessions, &waiting);
+        assert_int_equal(waiting.list.n, 2); /* who was not asked for what he does may write */
+        session_fini(&reader);
+        session_fini(&silent);
+        session_fini(&writer);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_session_is_live_until_it_ends),
                 cmocka_unit_test(who_beats_is_waited_for_and_who_is_silent_is_broken),
                 cmocka_unit_test(who_ends_is_not_waited_for_and_not_broken),
                 cmocka_unit_test(what_ended_is_removed_and_that_it_was_broken_stays),
+                cmocka_unit_test(who_reads_is_told_apart_and_waited_for_until_it_is_heard),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
