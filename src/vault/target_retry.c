@@ -79,14 +79,12 @@ static bool again(struct attempt *attempt, struct err_note *note) {
         return nap(attempt->retry->io, wait, options->stop);
 }
 
-#define TRY(target, call)                                                                                    \
+#define TRY(attempt, call)                                                                                   \
         do {                                                                                                 \
-                struct attempt attempt = {.retry = retry_of(target)};                                        \
-                                                                                                             \
                 do {                                                                                         \
                         if ((call) == ERR_NONE)                                                              \
                                 return ERR_NONE;                                                             \
-                } while (again(&attempt, note));                                                             \
+                } while (again((attempt), note));                                                            \
                 return note->code;                                                                           \
         } while (0)
 
@@ -108,33 +106,33 @@ static enum err retry_read(struct target *target, const char *name, uint64_t at,
                            size_t *ret_n, struct err_note *note) {
         struct attempt attempt = {.retry = retry_of(target), .is_read = true};
 
-        while (ops_below(target)->read(retry_of(target)->below, name, at, ret, n, ret_n, note))
-                if (!again(&attempt, note))
-                        return note->code;
-        return ERR_NONE;
+        TRY(&attempt, ops_below(target)->read(attempt.retry->below, name, at, ret, n, ret_n, note));
 }
 
 static enum err retry_size(struct target *target, const char *name, uint64_t *ret, struct err_note *note) {
-        TRY(target, ops_below(target)->size(retry_of(target)->below, name, ret, note));
+        struct attempt attempt = {.retry = retry_of(target)};
+
+        TRY(&attempt, ops_below(target)->size(attempt.retry->below, name, ret, note));
 }
 
 static enum err retry_put(struct target *target, const char *name, const struct iovec *data, unsigned n,
                           bool replace, struct err_note *note) {
         struct attempt attempt = {.retry = retry_of(target)};
 
-        while (ops_below(target)->put(retry_of(target)->below, name, data, n, replace || attempt.n_failed > 0,
-                                      note))
-                if (!again(&attempt, note))
-                        return note->code;
-        return ERR_NONE;
+        TRY(&attempt, ops_below(target)->put(attempt.retry->below, name, data, n,
+                                             replace || attempt.n_failed > 0, note));
 }
 
 static enum err retry_remove(struct target *target, const char *name, struct err_note *note) {
-        TRY(target, ops_below(target)->remove(retry_of(target)->below, name, note));
+        struct attempt attempt = {.retry = retry_of(target)};
+
+        TRY(&attempt, ops_below(target)->remove(attempt.retry->below, name, note));
 }
 
 static enum err retry_settle(struct target *target, const char *prefix, struct err_note *note) {
-        TRY(target, ops_below(target)->settle(retry_of(target)->below, prefix, note));
+        struct attempt attempt = {.retry = retry_of(target)};
+
+        TRY(&attempt, ops_below(target)->settle(attempt.retry->below, prefix, note));
 }
 
 static void retry_free(struct target *target) {
