@@ -27,11 +27,11 @@ enum err listen_check(struct verb_call *call, struct err_note *note) {
 /* ---- what is told ---------------------------------------------------------------------------- */
 
 static void log_line(void *user, const char *text) {
+        const struct verb_call *call = user;
         AUTO(buf_fini) struct buf line = {0};
 
-        (void)user;
         print_safely(&line, text);
-        fprintf(stderr, "catena: %s\n", buf_text(&line));
+        fprintf(stderr, "%s: %s\n", call->self->command, buf_text(&line));
 }
 
 static void add_listener(json_t *listeners, struct buf *lines, const struct served *served, const char *kind,
@@ -108,7 +108,8 @@ enum err listen_and_serve(const struct listen *listen, struct verb_call *call, s
                                              .tls = tls.x509_folder || tls.psk_file ? &tls : NULL,
                                              .requires_tls = call_flag(call, "tls-required"),
                                              .n_guests_max = (unsigned)call_number(call, "connections"),
-                                             .log = log_line};
+                                             .log = log_line,
+                                             .user = call};
         AUTO(nbd_server_close) struct nbd_server *server = NULL;
 
         if (nbd_server_open(&options, &server, note))
