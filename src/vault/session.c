@@ -34,17 +34,17 @@ enum err session_begin_reading(struct vault *vault, const struct vault_name *poi
         return begin(vault, ret, note);
 }
 
-/* Under a new name each: nothing is ever put again. */
+/* Under a new name each, also after one that failed, since that may be there or come later: nothing is ever put
+ * again. */
 enum err session_beat(struct session *session, struct err_note *note) {
         struct vault_path path = vault_path_of(VAULT_SESSION, &session->name);
         size_t n = strlen(path.s);
 
         if (io_now_ns(session->vault->io) - session->beat_at < (uint64_t)SESSION_BEAT_SECONDS * 1000000000)
                 return ERR_NONE;
-        snprintf(path.s + n, sizeof path.s - n, ".%llu", (unsigned long long)session->n_beats + 1);
+        snprintf(path.s + n, sizeof path.s - n, ".%llu", (unsigned long long)++session->n_beats);
         if (put_at(session, path.s, note))
                 return err_wrap(note, "say that the session goes on");
-        session->n_beats++;
         return ERR_NONE;
 }
 

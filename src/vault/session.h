@@ -21,7 +21,7 @@ struct session {
         struct vault *vault; /* borrowed, outlives it */
         struct vault_name name;
         struct vault_session_doc doc; /* what it says of itself */
-        uint64_t n_beats;
+        uint64_t n_beats; /* that were tried */
         uint64_t beat_at; /* io's clock */
 };
 

@@ -143,7 +143,7 @@ enum err fixture_check_disk(struct vault *vault, const struct vault_name *name,
         AUTO(point_fini) struct point point = {0};
         struct checked checked = {.want = want};
         AUTO(buf_fini) struct buf got = {0};
-        const struct get_sink sink = {.write = take, .user = &checked, .n_threads = 2};
+        const struct get_sink sink = {.write = take, .user = &checked, .n_threads = 1};
         struct get_count count;
         enum err failed;
 

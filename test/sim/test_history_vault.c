@@ -95,6 +95,15 @@ static void pass_turn(struct world *world) {
         pthread_cond_broadcast(&world->turn);
 }
 
+/* Locks the world.  What actors share they look at in their turns alone, so that a seed is one history. */
+static void take_turn(struct actor *actor) {
+        struct world *world = actor->world;
+
+        pthread_mutex_lock(&world->mutex);
+        while (world->current != actor->number)
+                pthread_cond_wait(&world->turn, &world->mutex);
+}
+
 static void note_call(struct world *world, unsigned actor, const char *what, const char *name) {
         (void)snprintf(world->log[world->n_log++ % LOG], sizeof *world->log, "%u %s %s", actor, what, name);
 }
@@ -144,9 +153,7 @@ static enum err begin_call(struct target *target_, const char *what, const char 
         struct actor *actor = target->actor;
         struct world *world = actor->world;
 
-        pthread_mutex_lock(&world->mutex);
-        while (world->current != actor->number)
-                pthread_cond_wait(&world->turn, &world->mutex);
+        take_turn(actor);
         world->n_calls++;
         note_call(world, actor->number, what, name);
         if (actor->die_at && --actor->die_at == 0) {
@@ -250,7 +257,7 @@ static bool is_over(struct actor *actor) {
         struct world *world = actor->world;
         bool ret;
 
-        pthread_mutex_lock(&world->mutex);
+        take_turn(actor);
         ret = world->n_calls >= world->n_wanted || world->violation[0];
         pthread_mutex_unlock(&world->mutex);
         return ret;
@@ -260,7 +267,7 @@ static bool is_over(struct actor *actor) {
 static void judge(struct actor *actor, const char *what, enum err err, const struct err_note *note) {
         struct world *world = actor->world;
 
-        pthread_mutex_lock(&world->mutex);
+        take_turn(actor);
         if (!actor->is_dead && !world->fails && err != ERR_BUSY)
                 violate(world, what, note->text);
         world->n_refused += err == ERR_BUSY;
@@ -284,7 +291,7 @@ static bool choose_parent(struct actor *actor, struct vault_name *ret) {
 
         if (fixture_roll(&actor->dice, 3) == 0)
                 return false;
-        pthread_mutex_lock(&world->mutex);
+        take_turn(actor);
         if (world->made.n > 0) {
                 size_t back = (size_t)fixture_roll(&actor->dice, 4);
                 struct made *made = &world->made.data[world->made.n - 1 - (back < world->made.n ? back : 0)];
@@ -305,7 +312,7 @@ static void note_made(struct actor *actor, const struct vault_name *name, unsign
         struct world *world = actor->world;
         struct made *made;
 
-        pthread_mutex_lock(&world->mutex);
+        take_turn(actor);
         made = vec_add(&world->made);
         made->name = *name;
         made->writer = actor->number;
@@ -342,7 +349,7 @@ static enum err put_point(struct actor *actor, struct vault *vault, struct vault
 static bool was_removed(struct actor *actor, const struct vault_name *name) {
         bool ret = false;
 
-        pthread_mutex_lock(&actor->world->mutex);
+        take_turn(actor);
         VEC_EACH (&actor->world->made, each)
                 if (vault_name_compare(&each->name, name) == 0)
                         ret = each->is_removed;
@@ -359,7 +366,7 @@ static void write_once(struct actor *actor) {
         enum err err;
 
         io_sleep_ns(actor->io, 2000000000);
-        pthread_mutex_lock(&world->mutex);
+        take_turn(actor);
         attempt = ++world->n_attempts[actor->number];
         pthread_mutex_unlock(&world->mutex);
         vault = open_vault(actor, &note);
@@ -383,7 +390,7 @@ static enum err prune_all(struct actor *actor, struct vault *vault, uint64_t gra
         while (!is_done)
                 if (prune_step(prune, &is_done, note))
                         return note->code;
-        pthread_mutex_lock(&world->mutex);
+        take_turn(actor);
         world->n_prunes++;
         world->n_removed += prune_report(prune)->n_removed;
         world->n_repacked += prune_report(prune)->n_repacked;
@@ -423,7 +430,7 @@ static struct made choose_made(struct actor *actor, struct fixture_disk *copy) {
         struct world *world = actor->world;
         struct made made = {.is_removed = true};
 
-        pthread_mutex_lock(&world->mutex);
+        take_turn(actor);
         if (world->made.n > 0) {
                 made = world->made.data[fixture_roll(&actor->dice, world->made.n)];
                 fixture_disk_resize(copy, made.disk.size);
@@ -520,7 +527,7 @@ static void *act(void *user) {
                 else
                         read_once(actor);
         }
-        pthread_mutex_lock(&world->mutex);
+        take_turn(actor);
         world->is_at_work[actor->number] = false;
         if (world->current == actor->number)
                 pass_turn(world);
@@ -689,7 +696,7 @@ static bool run_history(uint64_t seed, uint64_t n_calls, struct world *ret_count
 }
 
 static void who_was_told_success_gets_his_point_back(void **state) {
-        static const uint64_t rare[] = {23, 288}; /* what planted bugs need comes seldom */
+        static const uint64_t rare[] = {104, 328}; /* what planted bugs need comes seldom */
         const char *one = getenv("CATENA_HISTORY");
         uint64_t n_wanted = getenv("CATENA_SOAK") ? 400000 : 64000;
         struct world counts = {0};

@@ -47,6 +47,26 @@ static void a_session_says_that_it_is_there_until_it_ends(void **state) {
         session_fini(&session);
 }
 
+static void a_beat_that_failed_is_not_put_again(void **state) {
+        AUTO(io_free) struct io *io = io_sim_new(1, 0);
+        AUTO(target_sim_free) struct target_sim *place = target_sim_new(1);
+        AUTO(vault_close) struct vault *vault = NULL;
+        struct session session;
+        struct err_note note;
+
+        (void)state;
+        assert_ok(fixture_vault_make(io, target_sim_open(place), true, &vault, &note));
+        assert_ok(session_begin(vault, VAULT_SESSION_READ, &session, &note));
+        io_sim_advance(io, (uint64_t)SESSION_BEAT_SECONDS * 1000000000);
+        target_sim_fail_at(place, 1, ERR_IO, true);
+        assert_int_equal(session_beat(&session, &note), ERR_IO);
+        assert_true(is_there(vault, &session.name, ".1"));
+        io_sim_advance(io, (uint64_t)SESSION_BEAT_SECONDS * 1000000000);
+        assert_ok(session_beat(&session, &note));
+        assert_true(is_there(vault, &session.name, ".2"));
+        session_fini(&session);
+}
+
 static void a_listing_that_lags_is_waited_for(void **state) {
         AUTO(io_free) struct io *io = io_sim_new(1, 0);
         AUTO(target_sim_free) struct target_sim *place = target_sim_new(1);
@@ -70,6 +90,7 @@ static void a_listing_that_lags_is_waited_for(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_session_says_that_it_is_there_until_it_ends),
+                cmocka_unit_test(a_beat_that_failed_is_not_put_again),
                 cmocka_unit_test(a_listing_that_lags_is_waited_for),
         };
 
