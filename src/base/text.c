@@ -25,6 +25,31 @@ bool text_parse_u64(const char *text, uint64_t *ret) {
         return true;
 }
 
+bool text_parse_seconds(const char *text, uint64_t *ret) {
+        static const struct {
+                char unit;
+                uint64_t seconds;
+        } of[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+        char digits[9];
+        size_t n = strlen(text);
+        uint64_t seconds = 1, number;
+
+        for (size_t i = 0; i < sizeof of / sizeof *of && n > 0; i++)
+                if (text[n - 1] == of[i].unit) {
+                        seconds = of[i].seconds;
+                        n--;
+                        break;
+                }
+        if (n >= sizeof digits)
+                return false;
+        memcpy(digits, text, n);
+        digits[n] = '\0';
+        if (!text_parse_u64(digits, &number))
+                return false;
+        *ret = number * seconds;
+        return true;
+}
+
 /* The exponent of 1024 that the unit names, or -1. */
 static int unit_of(const char *text) {
         const char *unit;

@@ -18,6 +18,8 @@ struct text {
 /* "512", "64K", "64M", "1.5G", "2T", also with "iB" or "B"; powers of 1024; nothing after. */
 MUST_USE bool text_parse_size(const char *text, uint64_t *ret_bytes);
 MUST_USE bool text_parse_u64(const char *text, uint64_t *ret); /* decimal digits only */
+/* "90", "90s", "15m", "2h", "1d"; below 10^8 of each. */
+MUST_USE bool text_parse_seconds(const char *text, uint64_t *ret);
 
 struct text text_size(uint64_t bytes);        /* "1.5 GiB" */
 struct text text_rate(uint64_t bytes, uint64_t ns); /* "310 MiB/s" */

@@ -44,35 +44,14 @@ static const struct field prune_fields[] = {
         {0},
 };
 
-/* "90s", "15m", "2h", "1d"; a number alone is seconds. */
 static enum err take_grace(struct verb_call *call, uint64_t *ret_ns, struct err_note *note) {
-        static const struct {
-                char unit;
-                uint64_t seconds;
-        } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
         const char *text = call_text(call, "grace");
-        char digits[16];
-        size_t n = text ? strlen(text) : 0;
-        uint64_t seconds = 1, number;
+        uint64_t seconds = GRACE_SECONDS;
 
-        *ret_ns = (uint64_t)GRACE_SECONDS * 1000000000;
-        if (!text)
-                return ERR_NONE;
-        for (size_t i = 0; i < sizeof units / sizeof *units && n > 0; i++)
-                if (text[n - 1] == units[i].unit) {
-                        seconds = units[i].seconds;
-                        n--;
-                        break;
-                }
-        if (n > 0 && n < 8) {
-                memcpy(digits, text, n);
-                digits[n] = 0;
-                if (text_parse_u64(digits, &number)) {
-                        *ret_ns = number * seconds * 1000000000;
-                        return ERR_NONE;
-                }
-        }
-        return call_usage(call, note, "--grace wants a time, such as 90s or 15m, not '%s'", text);
+        if (text && !text_parse_seconds(text, &seconds))
+                return call_usage(call, note, "--grace wants a time, such as 90s or 15m, not '%s'", text);
+        *ret_ns = seconds * 1000000000;
+        return ERR_NONE;
 }
 
 static json_t *json_of_points(const struct prune_report *report) {

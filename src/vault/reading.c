@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "reading.h"
 
-static enum err look_for(struct vault *vault, const struct vault_name *point, struct err_note *note) {
+enum err reading_look(struct vault *vault, const struct vault_name *point, struct err_note *note) {
         uint64_t size;
         enum err err = target_size(vault->target, vault_path_of(VAULT_SEAL, point).s, &size, note);
 
@@ -17,7 +17,7 @@ static enum err look(struct vault *vault, const struct vault_name *points, size_
         const struct blobs_excluded none = {0};
 
         for (size_t i = 0; i < n; i++)
-                if (look_for(vault, &points[i], note))
+                if (reading_look(vault, &points[i], note))
                         return note->code;
         return blobs_refresh(vault->blobs, &none, note);
 }

@@ -31,6 +31,8 @@ struct reading {
 
 /* [R1] alone: for whoever lists packs next, and takes a point that is gone for one that was let go. */
 void reading_hold(struct vault *, const struct vault_name *points, size_t n, struct reading *ret);
+/* [R2] of one point, any time later. */
+MUST_USE enum err reading_look(struct vault *, const struct vault_name *point, struct err_note *);
 MUST_USE enum err reading_begin(struct vault *, const struct vault_name *points, size_t n,
                                 struct reading *ret, struct err_note *);
 void reading_go_on(struct reading *);

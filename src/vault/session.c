@@ -34,7 +34,7 @@ enum err session_begin_reading(struct vault *vault, const struct vault_name *poi
         return begin(vault, ret, note);
 }
 
-/* Under a new name each, also after one that failed, since that may be there or come later: nothing is ever put
+/* Under a new name each, also after one that failed, which may be there or come later: nothing is ever put
  * again. */
 enum err session_beat(struct session *session, struct err_note *note) {
         struct vault_path path = vault_path_of(VAULT_SESSION, &session->name);

@@ -3,27 +3,10 @@
 
 #include <string.h>
 
-#include "diff.h"
-#include "get.h"
 #include "json_text.h"
 #include "mem.h"
-#include "put.h"
-
-/* What is the same of a point and all its copies. */
-struct identity {
-        char vault[33], point[33];
-};
-
-struct sync {
-        struct vault *from, *to; /* borrowed, outlive it */
-        struct sync_options options;
-        struct points points;            /* owned; of from; oldest first */
-        VEC(struct identity) identities; /* owned; of each of them */
-        VEC(struct vault_name) copies;   /* owned; what each is called in to; null: not there */
-        VEC(bool) are_wanted;            /* owned */
-        size_t next;                     /* the one that sync_todo told of */
-        struct sync_count count;
-};
+#include "sync_inside.h"
+#include "taints.h"
 
 /* ---- who is whose copy ----------------------------------------------------------------------- */
 
@@ -33,7 +16,7 @@ static const char *text_of(const json_t *json, const char *key) {
         return text && strlen(text) == 32 ? text : NULL;
 }
 
-static void identify(const struct vault *vault, const struct point *point, struct identity *ret) {
+static void identify(const struct vault *vault, const struct point *point, struct sync_identity *ret) {
         const json_t *source = point->manifest.disks.n ? point->manifest.disks.data[0].source : NULL;
         const json_t *origin = json_object_get(source, "origin");
         const char *of_vault = text_of(origin, "vault"), *of_point = text_of(origin, "point");
@@ -44,66 +27,145 @@ static void identify(const struct vault *vault, const struct point *point, struc
         snprintf(ret->point, sizeof ret->point, "%s", is_copy ? of_point : vault_name_format(&point->name).s);
 }
 
-static json_t *about(const struct identity *identity, const json_t *source) {
-        json_t *about = json_is_object(source) ? json_deep_copy(source) : json_object();
+/* [Y3] */
+static void find_copy(const struct sync *sync, const struct points *theirs, const struct vault_taint *taint,
+                      struct sync_point *row) {
+        struct sync_identity other;
 
-        json_object_set_new(about, "origin",
-                            json_pack("{s:s, s:s}", "vault", identity->vault, "point", identity->point));
-        return about;
-}
-
-static void find_copies(struct sync *sync, const struct points *theirs) {
-        for (size_t i = 0; i < sync->points.list.n; i++) {
-                struct identity *ours = vec_add(&sync->identities), other;
-                struct vault_name *copy = vec_add(&sync->copies);
-
-                identify(sync->from, &sync->points.list.data[i], ours);
-                *copy = (struct vault_name){0};
-                VEC_EACH (&theirs->list, each) {
-                        identify(sync->to, each, &other);
-                        if (memcmp(ours, &other, sizeof other) == 0)
-                                *copy = each->name;
-                }
+        VEC_EACH (&theirs->list, each) {
+                identify(sync->to, each, &other);
+                if (memcmp(&row->identity, &other, sizeof other) == 0 && !taint_has_point(taint, &each->name))
+                        row->copy = each->name;
         }
 }
 
 /* ---- what is asked for ----------------------------------------------------------------------- */
 
+static bool is_one_of(const char *text, const char *const *of, size_t n) {
+        if (n == 0)
+                return true;
+        for (size_t i = 0; text && i < n; i++)
+                if (strcmp(text, of[i]) == 0)
+                        return true;
+        return false;
+}
+
 static unsigned newer_of_name(const struct sync *sync, size_t i) {
         unsigned n = 0;
 
         for (size_t j = i + 1; j < sync->points.list.n; j++)
-                n += strcmp(sync->points.list.data[j].manifest.name,
-                            sync->points.list.data[i].manifest.name) == 0;
+                n += strcmp(sync_point_at(sync, j)->manifest.name, sync_point_at(sync, i)->manifest.name) ==
+                     0;
         return n;
 }
 
-static void choose(struct sync *sync) {
-        for (size_t i = 0; i < sync->points.list.n; i++) {
-                const char *name = sync->points.list.data[i].manifest.name;
-                bool is_wanted = (!sync->options.name || strcmp(name, sync->options.name) == 0) &&
-                                 (!sync->options.last || newer_of_name(sync, i) < sync->options.last);
+static bool is_wanted(const struct sync *sync, size_t i) {
+        const struct vault_manifest *manifest = &sync_point_at(sync, i)->manifest;
+        const char *vm = json_string_value(json_object_get(manifest->vm, "uuid"));
 
-                *vec_add(&sync->are_wanted) = is_wanted;
-                sync->count.n_points += is_wanted;
-                sync->count.n_there += is_wanted && !vault_name_is_null(&sync->copies.data[i]);
+        return is_one_of(manifest->name, sync->options.names, sync->options.n_names) &&
+               is_one_of(vm, sync->options.vms, sync->options.n_vms) &&
+               (!sync->options.since || manifest->time >= sync->options.since) &&
+               (!sync->options.last || newer_of_name(sync, i) < sync->options.last);
+}
+
+static void leave(struct sync *sync, size_t i, const char *why) {
+        sync->rows.data[i].state = SYNC_LEFT;
+        *vec_add(&sync->left) = (struct sync_left){.point = sync_point_at(sync, i), .why = mem_text(why)};
+}
+
+static void choose(struct sync *sync, size_t i) {
+        struct sync_point *row = &sync->rows.data[i];
+
+        if (!is_wanted(sync, i))
+                return;
+        sync->count.n_points++;
+        if (!vault_name_is_null(&row->copy)) {
+                row->state = SYNC_THERE;
+                sync->count.n_there++;
+        } else if (row->is_damaged) {
+                leave(sync, i, "it is recorded as damaged ('vault verify' says where)");
+        } else {
+                row->state = SYNC_MISSING;
         }
 }
+
+static enum err look_at_both(struct sync *sync, struct err_note *note) {
+        AUTO(points_fini) struct points theirs = {0};
+        AUTO(vault_taint_fini) struct vault_taint ours_damaged = {0};
+        AUTO(vault_taint_fini) struct vault_taint theirs_damaged = {0};
+
+        if (points_list(sync->from, &sync->points, note) || points_list(sync->to, &theirs, note) ||
+            taints_read(sync->from, &ours_damaged, note) || taints_read(sync->to, &theirs_damaged, note))
+                return note->code;
+        for (size_t i = 0; i < sync->points.list.n; i++) {
+                struct sync_point *row = vec_add(&sync->rows);
+
+                *row = (struct sync_point){.state = SYNC_UNWANTED};
+                identify(sync->from, sync_point_at(sync, i), &row->identity);
+                row->is_damaged = taint_has_point(&ours_damaged, &sync_point_at(sync, i)->name);
+                find_copy(sync, &theirs, &theirs_damaged, row);
+                choose(sync, i);
+        }
+        return ERR_NONE;
+}
+
+/* [Y1] */
+static enum err hold_missing(struct sync *sync, struct err_note *note) {
+        const struct blobs_excluded none = {0};
+        VEC(struct vault_name) names = {0};
+        enum err err = ERR_NONE;
+
+        for (size_t i = 0; i < sync->rows.n; i++)
+                if (sync->rows.data[i].state == SYNC_MISSING)
+                        *vec_add(&names) = sync_point_at(sync, i)->name;
+        if (names.n > 0) {
+                reading_hold(sync->from, names.data, names.n, &sync->reading);
+                err = blobs_refresh(sync->from->blobs, &none, note);
+        }
+        vec_fini(&names);
+        return err;
+}
+
+/* ---- one that cannot be had ------------------------------------------------------------------ */
+
+/* [Y2] An error that a point's own bytes gave is told of at the end; any other ends the sync. */
+static enum err pass_over(struct sync *sync, size_t i, enum err err, struct err_note *note) {
+        if (err && !sync->is_of_source)
+                return err;
+        if (err)
+                leave(sync, i, note->text);
+        sync->is_of_source = false;
+        return ERR_NONE;
+}
+
+static enum err measure_missing(struct sync *sync, struct err_note *note) {
+        for (size_t i = 0; i < sync->rows.n; i++) {
+                struct sync_point *row = &sync->rows.data[i];
+
+                if (row->state != SYNC_MISSING)
+                        continue;
+                if (pass_over(sync, i, sync_measure(sync, i, &row->bytes, note), note))
+                        return note->code;
+                if (row->state == SYNC_MISSING)
+                        sync->count.bytes += row->bytes;
+        }
+        return ERR_NONE;
+}
+
+/* ---- from outside ---------------------------------------------------------------------------- */
 
 enum err sync_begin(struct vault *from, struct vault *to, const struct sync_options *options,
                     struct sync **ret, struct err_note *note) {
         AUTO(sync_free) struct sync *sync = mem_new(struct sync);
-        AUTO(points_fini) struct points theirs = {0};
 
         sync->from = from;
         sync->to = to;
         sync->options = *options;
         if (vault_name_compare(&from->config.id, &to->config.id) == 0)
                 return err_set(note, ERR_INVALID, "both are the same vault");
-        if (points_list(from, &sync->points, note) || points_list(to, &theirs, note))
+        if (look_at_both(sync, note) || hold_missing(sync, note) || measure_missing(sync, note))
                 return note->code;
-        find_copies(sync, &theirs);
-        choose(sync);
         *ret = TAKE(sync);
         return ERR_NONE;
 }
@@ -111,174 +173,64 @@ enum err sync_begin(struct vault *from, struct vault *to, const struct sync_opti
 void sync_free(struct sync *sync) {
         if (!sync)
                 return;
+        reading_end(&sync->reading);
+        VEC_EACH (&sync->left, each)
+                free(each->why);
+        vec_fini(&sync->left);
+        vec_fini(&sync->rows);
         points_fini(&sync->points);
-        vec_fini(&sync->identities);
-        vec_fini(&sync->copies);
-        vec_fini(&sync->are_wanted);
         free(sync);
-}
-
-/* ---- one point ------------------------------------------------------------------------------- */
-
-/* Its parent, where that is in both vaults; or NULL. */
-static const struct point *parent_of(const struct sync *sync, const struct point *point,
-                                     struct vault_name *ret_copy) {
-        for (size_t i = 0; i < sync->points.list.n; i++) {
-                const struct point *each = &sync->points.list.data[i];
-
-                if (vault_name_compare(&each->name, &point->manifest.parent) != 0 ||
-                    vault_name_is_null(&sync->copies.data[i]))
-                        continue;
-                *ret_copy = sync->copies.data[i];
-                return each;
-        }
-        return NULL;
-}
-
-static const struct vault_disk *disk_named(const struct vault_manifest *manifest, const char *name) {
-        VEC_EACH (&manifest->disks, each)
-                if (strcmp(each->name, name) == 0)
-                        return each;
-        return NULL;
-}
-
-static enum err read_disk(void *user, void *ret, size_t n, uint64_t at, struct err_note *note) {
-        return get_read(user, ret, n, at, note);
-}
-
-static enum err next_data(void *user, uint64_t at, uint64_t *ret_start, uint64_t *ret_end,
-                          struct err_note *note) {
-        return get_next_data(user, at, ret_start, ret_end, note);
-}
-
-/* What of it may differ from the parent's disk: what does, and all that is behind its end. */
-static enum err list_changed(struct sync *sync, const struct vault_disk *disk,
-                             const struct vault_disk *parent, struct put_disk *put, struct diff *diff,
-                             struct err_note *note) {
-        static const struct put_extent nothing;
-
-        if (diff_disks(sync->from, parent, disk, diff, note))
-                return note->code;
-        /* Of a disk that became smaller, the last chunk may be cut anywhere. */
-        while (diff->extents.n > 0 && diff->extents.data[diff->extents.n - 1].at >= disk->size)
-                diff->extents.n--;
-        if (diff->extents.n > 0) {
-                struct put_extent *last = &diff->extents.data[diff->extents.n - 1];
-
-                last->n = min_u64(last->n, disk->size - last->at);
-        }
-        put->changed = diff->extents.n ? diff->extents.data : &nothing;
-        put->n_changed = diff->extents.n;
-        return ERR_NONE;
-}
-
-static enum err send_disk(struct sync *sync, struct put *put, const struct vault_disk *disk,
-                          const struct vault_disk *parent, struct err_note *note) {
-        const struct get_options options = {0};
-        AUTO(get_close) struct get *get = NULL;
-        AUTO(diff_fini) struct diff diff = {0};
-        AUTO(json_decref) json_t *said = about(&sync->identities.data[sync->next], disk->source);
-        struct put_disk putting = {.name = disk->name, .about = said};
-
-        if (get_open(sync->from, disk, &options, &get, note))
-                return note->code;
-        putting.source = (struct put_source){
-                .size = disk->size, .read = read_disk, .next_data = next_data, .user = get};
-        if (parent && put_parent(put))
-                putting.parent = disk_named(put_parent(put), disk->name);
-        if (putting.parent && putting.parent->chunk != sync->to->config.chunk)
-                putting.parent = NULL;
-        if (putting.parent && list_changed(sync, disk, parent, &putting, &diff, note))
-                return note->code;
-        return put_disk(put, &putting, note);
-}
-
-static enum err send_disks(struct sync *sync, struct put *put, const struct point *point,
-                           const struct point *parent, struct err_note *note) {
-        VEC_EACH (&point->manifest.disks, each) {
-                const struct vault_disk *before = parent ? disk_named(&parent->manifest, each->name) : NULL;
-
-                if (send_disk(sync, put, each, before, note))
-                        return err_wrap(note, "disk %s", each->name);
-        }
-        return ERR_NONE;
-}
-
-static enum err send_point(struct sync *sync, const struct point *point, struct err_note *note) {
-        struct vault_name copy;
-        const struct point *parent = parent_of(sync, point, &copy);
-        const struct put_options options = {.name = point->manifest.name,
-                                            .time = point->manifest.time,
-                                            .parent = parent ? &copy : NULL,
-                                            .vm = point->manifest.vm,
-                                            .step = sync->options.step,
-                                            .user = sync->options.user};
-        AUTO(put_abort) struct put *put = NULL;
-        struct put_count count;
-
-        if (put_begin(sync->to, &options, &put, note) || send_disks(sync, put, point, parent, note) ||
-            put_commit(TAKE(put), &sync->copies.data[sync->next], &count, note))
-                return err_wrap(note, "send point %s", vault_name_format(&point->name).s);
-        sync->count.n_sent++;
-        sync->count.read += count.read;
-        sync->count.stored += count.stored;
-        return ERR_NONE;
-}
-
-/* ---- from outside ---------------------------------------------------------------------------- */
-
-static enum err measure(struct sync *sync, const struct point *point, uint64_t *ret, struct err_note *note) {
-        struct vault_name unused;
-        const struct point *parent = parent_of(sync, point, &unused);
-
-        *ret = 0;
-        VEC_EACH (&point->manifest.disks, each) {
-                const struct vault_disk *before = parent ? disk_named(&parent->manifest, each->name) : NULL;
-                AUTO(diff_fini) struct diff diff = {0};
-
-                if (before && diff_disks(sync->from, before, each, &diff, note))
-                        return note->code;
-                *ret += before ? diff.bytes : each->size;
-        }
-        return ERR_NONE;
-}
-
-static bool is_missing(const struct sync *sync, size_t i) {
-        return sync->are_wanted.data[i] && vault_name_is_null(&sync->copies.data[i]);
 }
 
 /* Of points of one second the list does not say which came first: a parent goes before its children. */
 static bool is_ready(const struct sync *sync, size_t i) {
-        for (size_t j = 0; j < sync->points.list.n; j++)
-                if (j != i && is_missing(sync, j) &&
-                    vault_name_compare(&sync->points.list.data[j].name,
-                                       &sync->points.list.data[i].manifest.parent) == 0)
+        for (size_t j = 0; j < sync->rows.n; j++)
+                if (j != i && sync->rows.data[j].state == SYNC_MISSING &&
+                    vault_name_compare(&sync_point_at(sync, j)->name,
+                                       &sync_point_at(sync, i)->manifest.parent) == 0)
                         return false;
         return true;
 }
 
-enum err sync_todo(struct sync *sync, bool *ret_is_there, struct sync_todo *ret, struct err_note *note) {
-        sync->next = 0;
-        while (sync->next < sync->points.list.n &&
-               !(is_missing(sync, sync->next) && is_ready(sync, sync->next)))
-                sync->next++;
-        *ret_is_there = sync->next < sync->points.list.n;
-        if (!*ret_is_there)
-                return ERR_NONE;
-        ret->point = &sync->points.list.data[sync->next];
-        return measure(sync, ret->point, &ret->bytes, note);
+bool sync_todo(struct sync *sync, struct sync_todo *ret) {
+        for (sync->next = 0; sync->next < sync->rows.n; sync->next++)
+                if (sync->rows.data[sync->next].state == SYNC_MISSING && is_ready(sync, sync->next))
+                        break;
+        if (sync->next == sync->rows.n)
+                return false;
+        *ret = (struct sync_todo){sync_point_at(sync, sync->next), sync->rows.data[sync->next].bytes};
+        return true;
+}
+
+/* Whoever prunes may have let it go before it knew of us: reading.h [R2]. */
+static enum err send_if_there(struct sync *sync, size_t i, struct err_note *note) {
+        enum err err = reading_look(sync->from, &sync_point_at(sync, i)->name, note);
+
+        sync->is_of_source = err == ERR_NOT_FOUND;
+        return err ? err : sync_send(sync, i, note);
 }
 
 enum err sync_step(struct sync *sync, struct err_note *note) {
-        const struct point *point = &sync->points.list.data[sync->next];
+        struct sync_point *row = &sync->rows.data[sync->next];
 
-        return send_point(sync, point, note);
+        if (pass_over(sync, sync->next, send_if_there(sync, sync->next, note), note))
+                return note->code;
+        if (row->state == SYNC_MISSING) {
+                row->state = SYNC_SENT;
+                sync->count.n_sent++;
+        }
+        return ERR_NONE;
 }
 
 void sync_pass(struct sync *sync) {
-        sync->are_wanted.data[sync->next] = false;
+        sync->rows.data[sync->next].state = SYNC_UNWANTED;
 }
 
 struct sync_count sync_count(const struct sync *sync) {
         return sync->count;
+}
+
+const struct sync_left *sync_left(const struct sync *sync, size_t *ret_n) {
+        *ret_n = sync->left.n;
+        return sync->left.data;
 }

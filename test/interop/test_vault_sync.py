@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Points that go from vault to vault, by the command."""
+import json
 import os
 import signal
 import subprocess
 import time
 import unittest
 
-from test_cli import CATENA, FAILED, MIB, USAGE
+from test_cli import CATENA, FAILED, MIB, PARTIAL, USAGE
 from test_vault import Vault
 
 
@@ -78,12 +79,43 @@ class Points(Synced):
         self.assert_other_has(states[1:])
         self.assertEqual(self.sync()['sent'], 2)
 
+    def test_names_may_be_several_and_ages_and_vms_say_which(self):
+        for i, name in enumerate(('a', 'b', 'c')):
+            self.raw('%s.raw' % name, seed=i)
+            self.put('%s.raw' % name, name=name)
+        for asked, points in ((('--name', 'a', '--name', 'c'), 2), (('--newer-than', '1h'), 3),
+                              (('--newer-than', '2001-01-01T00:00:00Z'), 3),
+                              (('--newer-than', '2999-01-01T00:00:00Z'), 0),
+                              (('--vm', '5a3b4e5c-0000-4000-8000-000000000001'), 0)):
+            told = self.sync(*asked, '--dry-run')
+            self.assertEqual([told['points'], len(told['missing'])], [points, points])
+            self.assertEqual(told['bytes'], sum(each['bytes'] for each in told['missing']))
+        self.assertEqual(self.sync('--name', 'a', '--name', 'c')['sent'], 2)
+        self.assertEqual({each['name'] for each in self.json('vault', 'list', *self.OTHER)['points']}, {'a', 'c'})
+
+    def test_a_damaged_point_is_left_out_and_told_of(self):
+        states = self.three_points()
+        pack = max((os.path.join(folder, name) for folder, _, names in os.walk(self.path('v/packs'))
+                    for name in names), key=os.path.getmtime)
+        with open(pack, 'r+b') as file:
+            file.seek(os.path.getsize(pack) // 2)
+            byte = file.read(1)
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([byte[0] ^ 1]))
+        status, out, err = self.call('vault', 'sync', 'v', 'w', '--key-file', 'key', '--to-key-file', 'other',
+                                     '--json')
+        told = json.loads(out)
+        self.assertEqual([status, told['sent'], told['left'], len(told['left_out'])], [PARTIAL, 2, 1, 1])
+        self.assertIn(b'not sent: web of', err)
+        self.assert_other_has(states[:2])
+
     def test_what_cannot_be_says_why(self):
         for words, code, why in (
                 (('v', 'v', '--key-file', 'key'), FAILED, b'both are the same vault'),
                 (('v', 'w', '--key-file', 'key'), FAILED, b'open vault w'),
                 (('v', 'w', '--key-file', 'key', '--to-plain', '--to-key-file', 'other'), USAGE,
-                 b'one of them')):
+                 b'one of them'),
+                (('v', 'w', '--key-file', 'key', '--newer-than', 'soon'), USAGE, b'such as 36h')):
             got, _, err = self.call('vault', 'sync', *words)
             self.assertEqual(got, code)
             self.assertIn(why, err)

@@ -28,6 +28,24 @@ static void sizes_are_read_as_people_write_them(void **state) {
                 assert_false(text_parse_size(wrong[i], &bytes));
 }
 
+static void durations_are_read_as_people_write_them(void **state) {
+        static const struct {
+                const char *text;
+                uint64_t seconds;
+        } good[] = {{"0", 0},     {"90", 90},   {"0s", 0},
+                    {"15m", 900}, {"2h", 7200}, {"99999999d", 8639999913600}};
+        static const char *const bad[] = {"", "s", "1x", "m15", "-1", "1.5h", "1 h", "100000000"};
+        uint64_t got;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+                assert_true(text_parse_seconds(good[i].text, &got));
+                assert_int_equal(got, good[i].seconds);
+        }
+        for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+                assert_false(text_parse_seconds(bad[i], &got));
+}
+
 static void numbers_are_shown_short(void **state) {
         (void)state;
         assert_string_equal(text_size(0).s, "0 B");
@@ -84,6 +102,7 @@ static void starts_and_ends(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(sizes_are_read_as_people_write_them),
+                cmocka_unit_test(durations_are_read_as_people_write_them),
                 cmocka_unit_test(numbers_are_shown_short),
                 cmocka_unit_test(times_are_read_as_they_are_written),
                 cmocka_unit_test(starts_and_ends),

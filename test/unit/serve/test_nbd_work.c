@@ -71,8 +71,8 @@ static void add(struct nbd_lane *lane, struct task *tasks, unsigned n, struct ga
         }
 }
 
-/* Whether he comes before the others or after them.  One of the two threads stays away to the end, so that the
- * order in which errands end is the one in which they began. */
+/* Whether he comes before the others or after them.  One of the two threads stays away to the end, so that
+ * errands end in the order in which they began. */
 static void try_with_little_to_do(bool comes_first) {
         struct nbd_work *work = nbd_work_new(2);
         struct nbd_lane *lanes[5];
