@@ -42,7 +42,8 @@ struct put_disk {
         const char *name; /* borrowed */
         struct put_source source;
         const struct vault_disk *parent; /* borrowed; one of put_parent's; NULL: none */
-        /* borrowed; with a parent: what alone can differ from it.  changed NULL: all is read */
+        /* borrowed; with a parent: what alone can differ from it, as far as both reach; behind that all is
+         * looked at.  changed NULL: all is read */
         const struct put_extent *changed;
         size_t n_changed;
         const json_t *about; /* borrowed; the manifest's `source`; NULL */

@@ -84,7 +84,7 @@ static enum err next_data(void *user, uint64_t at, uint64_t *ret_start, uint64_t
         return of_source(reader->sync, get_next_data(reader->get, at, ret_start, ret_end, note));
 }
 
-/* What of it may differ from the parent's disk: what does, and all that is behind its end. */
+/* What of it may differ from the parent's disk, as far as both reach: put.h looks at the rest by itself. */
 static enum err list_changed(struct sync *sync, const struct vault_disk *disk,
                              const struct vault_disk *parent, struct put_disk *put, struct diff *diff,
                              struct err_note *note) {
@@ -92,14 +92,6 @@ static enum err list_changed(struct sync *sync, const struct vault_disk *disk,
 
         if (of_source(sync, diff_disks(sync->from, parent, disk, diff, note)))
                 return note->code;
-        /* Of a disk that became smaller, the last chunk may be cut anywhere. */
-        while (diff->extents.n > 0 && diff->extents.data[diff->extents.n - 1].at >= disk->size)
-                diff->extents.n--;
-        if (diff->extents.n > 0) {
-                struct put_extent *last = &diff->extents.data[diff->extents.n - 1];
-
-                last->n = min_u64(last->n, disk->size - last->at);
-        }
         put->changed = diff->extents.n ? diff->extents.data : &nothing;
         put->n_changed = diff->extents.n;
         return ERR_NONE;

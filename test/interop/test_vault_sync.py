@@ -91,7 +91,8 @@ class Points(Synced):
             self.assertEqual([told['points'], len(told['missing'])], [points, points])
             self.assertEqual(told['bytes'], sum(each['bytes'] for each in told['missing']))
         self.assertEqual(self.sync('--name', 'a', '--name', 'c')['sent'], 2)
-        self.assertEqual({each['name'] for each in self.json('vault', 'list', *self.OTHER)['points']}, {'a', 'c'})
+        names = {each['name'] for each in self.json('vault', 'list', *self.OTHER)['points']}
+        self.assertEqual(names, {'a', 'c'})
 
     def test_a_damaged_point_is_left_out_and_told_of(self):
         states = self.three_points()
