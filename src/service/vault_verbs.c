@@ -10,6 +10,7 @@ const struct verb *const vault_verbs[] = {
         &vault_show_verb,
         &vault_diff_verb,
         &vault_sync_verb,
+        &vault_import_xo_verb,
         &vault_get_verb,
         &vault_nbd_verb,
         &vault_verify_verb,

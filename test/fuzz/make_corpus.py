@@ -90,6 +90,15 @@ def of_xmlrpc():
 
 
 # What S3 answers.
+# What Xen Orchestra writes beside its backups.
+XO_DOCUMENTS = {
+    'delta': b'{"mode":"delta","timestamp":1767232800123,"vm":{"uuid":"5f2e3f5e-9bd9-4c5a-8d3c-0d1f6b8f2a01",'
+             b'"name_label":"web"},"vhds":{"r1":"./vdis/j/b/1.vhd","r2":"vdis/j/a/1.alias.vhd"},'
+             b'"vdis":{"r1":{"name_label":"d","$snapshot_of$uuid":"c"}}}',
+    'full': b'{"mode":"full","timestamp":1,"xva":"./a.xva",'
+            b'"vm":{"uuid":"5f2e3f5e-9bd9-4c5a-8d3c-0d1f6b8f2a01"}}',
+    'merge': b'{"child":{},"parent":{},"chain":["a.vhd","./b.vhd","c/../d.vhd"],"currentBlock":3}',
+}
 S3_ANSWERS = {
     'listing': b'<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>a/b</Key><Size>7</Size>'
                b'</Contents><NextContinuationToken>a/b</NextContinuationToken></ListBucketResult>',
@@ -350,6 +359,8 @@ def wanted():
         files['%s/%s' % (target, name)] = data
     for name, answer in S3_ANSWERS.items():
         files['s3_xml/' + name] = answer
+    for name, document in XO_DOCUMENTS.items():
+        files['xo_meta/' + name] = document
     for name, line in MESSAGES.items():
         files['jsonrpc/' + name] = line
     for name, words in COMMANDS.items():
