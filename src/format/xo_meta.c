@@ -48,6 +48,7 @@ static enum err path_of(const json_t *json, const char *what, char **ret, struct
 void xo_meta_fini(struct xo_meta *meta) {
         free(meta->vm_name);
         free(meta->xva);
+        free(meta->origin);
         json_decref(meta->vm);
         VEC_EACH (&meta->disks, each) {
                 free(each->vhd);
@@ -146,6 +147,8 @@ enum err xo_meta_decode(struct span bytes, struct xo_meta *ret, struct err_note 
         if (!json_is_integer(time) || json_integer_value(time) < 0)
                 return err_set(note, ERR_CORRUPT, "\"timestamp\" is no time");
         meta.time = json_integer_value(time);
+        if (text_of(json, XO_META_ORIGIN)[0])
+                meta.origin = mem_text(text_of(json, XO_META_ORIGIN));
         if (take_vm(json, &meta, note) || take_mode(json, &meta, note))
                 return note->code;
         *ret = meta;

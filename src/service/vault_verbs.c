@@ -11,6 +11,7 @@ const struct verb *const vault_verbs[] = {
         &vault_diff_verb,
         &vault_sync_verb,
         &vault_import_xo_verb,
+        &vault_export_xo_verb,
         &vault_get_verb,
         &vault_nbd_verb,
         &vault_verify_verb,

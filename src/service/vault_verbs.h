@@ -10,6 +10,7 @@
 
 extern const struct verb *const vault_verbs[]; /* ended by NULL */
 
+extern const struct verb vault_export_xo_verb;
 extern const struct verb vault_import_xo_verb;
 extern const struct verb vault_init_verb;
 extern const struct verb vault_put_verb;

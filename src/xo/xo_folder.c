@@ -184,20 +184,23 @@ static enum err find_alias(const struct xo_folder *folder, const char *name, cha
         return ERR_NONE;
 }
 
+/* By the name that it has in the folder. */
+static enum err path_of(const struct xo_folder *folder, const char *name, char **ret, struct err_note *note) {
+        if (text_ends_with(name, ALIAS))
+                return find_alias(folder, name, ret, note);
+        *ret = whole_of(folder, name);
+        return ERR_NONE;
+}
+
 enum err xo_folder_find(const struct xo_folder *folder, const char *name, char **ret, struct err_note *note) {
         for (size_t i = 0; i + 1 < folder->results.n; i += 2)
                 if (strcmp(folder->results.data[i], name) == 0)
-                        return text_ends_with(folder->results.data[i + 1], ALIAS)
-                                       ? find_alias(folder, folder->results.data[i + 1], ret, note)
-                                       : (*ret = whole_of(folder, folder->results.data[i + 1]), ERR_NONE);
+                        return path_of(folder, folder->results.data[i + 1], ret, note);
         VEC_EACH (&folder->merged, each)
                 if (strcmp(*each, name) == 0)
                         return err_set(note, ERR_BUSY, "%s/%s is being merged into a newer one", folder->path,
                                        name);
         if (!is_there(folder, name))
                 return err_set(note, ERR_NOT_FOUND, "%s/%s is not there", folder->path, name);
-        if (text_ends_with(name, ALIAS))
-                return find_alias(folder, name, ret, note);
-        *ret = whole_of(folder, name);
-        return ERR_NONE;
+        return path_of(folder, name, ret, note);
 }

@@ -53,6 +53,24 @@ static int compare(const void *a, const void *b) {
         return folders ? folders : strcmp(of_a->name, of_b->name);
 }
 
+static void sort(struct xo_points *points) {
+        if (points->list.n > 1)
+                qsort(points->list.data, points->list.n, sizeof *points->list.data, compare);
+}
+
+enum err xo_points_of_vm(const struct xo_remote *remote, const char *uuid, struct xo_points *ret,
+                         struct err_note *note) {
+        AUTO(xo_points_fini) struct xo_points points = {0};
+        enum err err = add_vm(remote, uuid, &points, note);
+
+        if (err && err != ERR_NOT_FOUND)
+                return err;
+        sort(&points);
+        *ret = points;
+        points = (struct xo_points){0};
+        return ERR_NONE;
+}
+
 enum err xo_points_list(const struct xo_remote *remote, struct xo_points *ret, struct err_note *note) {
         AUTO(xo_points_fini) struct xo_points points = {0};
         AUTO(io_names_fini) struct io_names vms = {0};
@@ -63,8 +81,7 @@ enum err xo_points_list(const struct xo_remote *remote, struct xo_points *ret, s
         VEC_EACH (&vms.names, each)
                 if (uuid_parse(*each, &unused) && add_vm(remote, *each, &points, note))
                         return note->code;
-        if (points.list.n > 1)
-                qsort(points.list.data, points.list.n, sizeof *points.list.data, compare);
+        sort(&points);
         *ret = points;
         points = (struct xo_points){0};
         return ERR_NONE;

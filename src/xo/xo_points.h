@@ -23,6 +23,9 @@ struct xo_points {
         VEC(struct xo_point) list; /* owned, and each; by time, then by folder and name */
         VEC(struct xo_left) left;  /* owned, and each */
 };
+/* Of one VM, whose folder need not be there. */
+MUST_USE enum err xo_points_of_vm(const struct xo_remote *, const char *uuid, struct xo_points *ret,
+                                  struct err_note *);
 MUST_USE enum err xo_points_list(const struct xo_remote *, struct xo_points *ret, struct err_note *);
 void xo_points_fini(struct xo_points *);
 DEFINE_AUTO_IN_PLACE(struct xo_points, xo_points_fini);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A remote of Xen Orchestra: a directory with its backups, which is read and never written.
+/* A remote of Xen Orchestra: a directory with its backups, as it is read.
  *
  *      xo_remote_open(io, dir, key, &remote, note)
  *      xo_remote_read(&remote, path, limit, &bytes, note)      a whole file, decrypted

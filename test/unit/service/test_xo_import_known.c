@@ -33,6 +33,8 @@ static void put(struct place *place, const json_t *about, struct vault_name *ret
         assert_ok(put_commit(put, ret, NULL, &note));
 }
 
+static char point_name[] = "20260101T020000Z", vdi_name[] = FIXTURE_XO_VDI, label[] = "root";
+
 static void open_place(struct place *place) {
         const struct uuid vhd = fixture_xo_uuid(1);
         AUTO(json_decref) json_t *about = NULL;
@@ -41,9 +43,9 @@ static void open_place(struct place *place) {
 
         place->io = io_sim_new(1, 0);
         place->target = target_sim_new(1);
-        place->point = (struct xo_point){.name = (char[]){"20260101T020000Z"}};
+        place->point = (struct xo_point){.name = point_name};
         assert_true(uuid_parse(FIXTURE_XO_VM, &place->point.meta.vm_uuid));
-        place->of = (struct xo_meta_disk){.vdi = (char[]){FIXTURE_XO_VDI}, .label = (char[]){"root"}};
+        place->of = (struct xo_meta_disk){.vdi = vdi_name, .label = label};
         assert_ok(fixture_vault_make(place->io, target_sim_open(place->target), true, &place->vault, &note));
         fixture_disk_resize(&place->disk, 1000);
         about = xo_known_about(&place->point, &place->of, &vhd);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A vault with one point of a disk with holes, and an io in which that disk lies, for tests.
  * Errors: none, they fail the test.  Threads: one. */
-#ifndef TEST_UNIT_VAULT_POINT_ROOM_H
-#define TEST_UNIT_VAULT_POINT_ROOM_H
+#ifndef TEST_UNIT_POINT_ROOM_H
+#define TEST_UNIT_POINT_ROOM_H
 
 #include "check.h"
 
