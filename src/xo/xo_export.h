@@ -6,7 +6,7 @@
  *
  *   [X1] under the VM's lock (xo_lock.h), from before it is looked what is there to the end
  *   [X2] metadata is there only when all its VHDs are, durable
- *   [X3] nothing of Xen Orchestra's is changed but its cache of metadata, which is removed and made again by it
+ *   [X3] nothing of Xen Orchestra's is changed but its cache of metadata, which is removed: it makes it again
  *   [X4] a VHD has one child at most, whose name comes after its own: what its merges count on
  *
  * A point that is there already is passed over, so a run that was cut short goes on.  What it left is VHDs
