@@ -23,6 +23,7 @@ TESTED_ELSEWHERE = {
     'src/io/sim_file.c': 'a part of io_sim.c: test_io_sim.c has a random history of bytes',
     'src/io/sim_image.c': 'a part of io_sim.c: test_io_sim.c has a random history of bytes',
     'src/io/sim_names.c': 'a part of io_sim.c: test_io_sim.c has a random history of names',
+    'src/service/vault_repair.c': 'test_vault_sync.py, Repaired: from vaults, folders and files',
     'src/service/vault_export_xo_verb.c': 'test_vault_export_xo.py: what it writes, read by another reader',
     'src/service/vault_import_xo_verb.c': 'test_vault_import_xo.py: remotes of every form, by the command',
     'src/disk/chain_map_change.c': 'test_chain_shape.c: every change of a chain\'s shape goes through it',

@@ -5,6 +5,7 @@
 #include "mem.h"
 #include "registry.h"
 #include "vault_call.h"
+#include "vault_repair.h"
 #include "vault_verbs.h"
 #include "verify.h"
 
@@ -27,6 +28,17 @@ static const struct param verify_params[] = {
         {.name = "no-record",
          .kind = PARAM_FLAG,
          .help = "Does not record in the vault what is damaged: only looks."},
+        {.name = "repair-from",
+         .kind = PARAM_PATH,
+         .shown = "FROM",
+         .help = "Takes what is damaged from there, where it has it still, and stores it anew: another vault "
+                 "with the point or its copy, a directory with files of the disks' names, such as an SR, or "
+                 "one file."},
+        {.name = "repair-key-file",
+         .kind = PARAM_PATH,
+         .shown = "KEY",
+         .help = "Opens that vault, where it is not by the first one's key."},
+        {.name = "repair-plain", .kind = PARAM_FLAG, .help = "That vault is not encrypted."},
         {0},
 };
 
@@ -159,6 +171,30 @@ static enum err verify_vault(struct verb_call *call, struct vault *vault, struct
         return err;
 }
 
+/* What was stored anew is seen by a vault that is opened anew, and the points are walked once more. */
+static enum err repair(struct verb_call *call, struct vault **vault, const struct verify_options *options,
+                       struct verify_report *report, struct err_note *note) {
+        struct verify_options again = *options;
+        uint64_t n_damaged = report->n_damaged_points, stored;
+        AUTO_FREE char *line = NULL;
+
+        if (vault_repair(call, *vault, report, &stored, note))
+                return note->code;
+        vault_close(TAKE(*vault));
+        verify_report_fini(report);
+        *report = (struct verify_report){0};
+        again.levels = VERIFY_TREE;
+        if (vault_call_open(call, vault, note) || verify_vault(call, *vault, &again, report, note))
+                return note->code;
+        line = mem_format("%llu of %llu damaged points are whole again; what is damaged goes with a prune",
+                          (unsigned long long)(n_damaged - min_u64(n_damaged, report->n_damaged_points)),
+                          (unsigned long long)n_damaged);
+        progress_say(call->progress, line);
+        call_put(call, "repaired", json_of_u64(n_damaged - min_u64(n_damaged, report->n_damaged_points)));
+        call_put(call, "stored", json_of_u64(stored));
+        return ERR_NONE;
+}
+
 static enum err run_verify(struct verb_call *call, struct err_note *note) {
         AUTO(vault_close) struct vault *vault = NULL;
         AUTO(verify_report_fini) struct verify_report report = {0};
@@ -168,6 +204,9 @@ static enum err run_verify(struct verb_call *call, struct err_note *note) {
                 return note->code;
         if (vault_call_open(call, &vault, note) || verify_vault(call, vault, &options, &report, note))
                 return err_wrap(note, "verify vault %s", call_text(call, "vault"));
+        if (call_has(call, "repair-from") && report.n_damaged_points > 0 &&
+            repair(call, &vault, &options, &report, note))
+                return err_wrap(note, "repair vault %s", call_text(call, "vault"));
         put_report(call, &report);
         say_summary(call, &report);
         if (report.findings.n)

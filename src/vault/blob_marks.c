@@ -104,7 +104,8 @@ enum err blob_marks_has_copy(struct blob_marks *marks, const struct vault_id *id
                         if (index_file_entry((*each)->opened->file, &(*each)->pieces, i, &entry, note))
                                 return note->code;
                         row = (*each)->opened->rows[entry.pack];
-                        if (row->is_listed && !blobs_excludes(left_out, &row->pack.head.name)) {
+                        if (row->is_listed && !blobs_excludes(left_out, &row->pack.head.name) &&
+                            !blobs_is_tainted(marks->blobs, row, entry.number)) {
                                 *ret = true;
                                 return ERR_NONE;
                         }

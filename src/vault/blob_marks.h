@@ -29,7 +29,7 @@ struct blob_marks_pack {
         const struct pack_row *row;   /* borrowed from blobs */
         bool has_index;               /* an object; else its trailer was read */
         uint32_t n, n_marked, n_only; /* blobs; marked ones; of these, those of which no other listed, indexed
-                                       * pack has a copy */
+                                       * pack has a copy that is not recorded as damaged */
         uint64_t bytes, bytes_marked;
 };
 MUST_USE enum err blob_marks_sum(struct blob_marks *, struct err_note *);
@@ -48,7 +48,8 @@ typedef enum err (*blob_marks_fn)(void *user, const struct blob_marks_blob *, st
 MUST_USE enum err blob_marks_each(struct blob_marks *, const struct blobs_excluded *of_packs, blob_marks_fn,
                                   void *user, struct err_note *);
 
-/* Whether a pack has a copy that is listed and indexed, and is none of those left out (sorted). */
+/* Whether a pack has a copy that is listed and indexed, not recorded as damaged, and none of those left out
+ * (sorted). */
 MUST_USE enum err blob_marks_has_copy(struct blob_marks *, const struct vault_id *,
                                       const struct blobs_excluded *left_out, bool *ret, struct err_note *);
 

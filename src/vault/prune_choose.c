@@ -4,6 +4,7 @@
 
 #include "mem.h"
 #include "prune_inside.h"
+#include "taints.h"
 
 /* ---- what is needed ---- */
 
@@ -40,7 +41,8 @@ enum err prune_walk(struct prune *prune, const struct prune_manifests *manifests
         AUTO(vault_sessions_fini) struct vault_sessions now = {0};
 
         *ret_lacks = PRUNE_LACKS_NOTHING;
-        if (vault_sessions_list(prune->vault, &now, note))
+        /* What is recorded as damaged by now is no copy of anything. */
+        if (taints_use(prune->vault, note) || vault_sessions_list(prune->vault, &now, note))
                 return note->code;
         for (int of_dead = 0; of_dead < 2; of_dead++)
                 VEC_EACH (&manifests->list, each) {

@@ -291,6 +291,20 @@ enum err put_commit(struct put *put_, struct vault_name *ret_point, struct put_c
         return ERR_NONE;
 }
 
+enum err put_commit_chunks(struct put *put_, struct put_count *ret_count, struct err_note *note) {
+        AUTO(put_abort) struct put *put = put_;
+        bool is_broken;
+
+        if (put_pipeline_settle(put->line, note) || session_is_broken(&put->session, &is_broken, note))
+                return note->code;
+        *ret_count = put_count(put);
+        return is_broken ? say_broken(note) : ERR_NONE;
+}
+
+const struct vault_id *put_root(const struct put *put, size_t nth) {
+        return &put->manifest.disks.data[nth].root;
+}
+
 void put_abort(struct put *put) {
         struct err_note ignored;
 

@@ -80,6 +80,9 @@ struct put_count put_count(const struct put *); /* of packs: so far */
 /* ret_count: of all of it; NULL: nobody asks. */
 MUST_USE enum err put_commit(struct put *, struct vault_name *ret_point, struct put_count *ret_count,
                              struct err_note *);
+/* All that was stored counts, and no point is made of it: what points that are there need of it is healed. */
+MUST_USE enum err put_commit_chunks(struct put *, struct put_count *ret_count, struct err_note *);
+const struct vault_id *put_root(const struct put *, size_t nth); /* of the nth disk that was put */
 void put_abort(struct put *);
 DEFINE_AUTO(struct put *, put_abort);
 

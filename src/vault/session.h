@@ -21,8 +21,8 @@ struct session {
         struct vault *vault; /* borrowed, outlives it */
         struct vault_name name;
         struct vault_session_doc doc; /* what it says of itself */
-        uint64_t n_beats; /* that were tried */
-        uint64_t beat_at; /* io's clock */
+        uint64_t n_beats;             /* that were tried */
+        uint64_t beat_at;             /* io's clock */
 };
 
 enum { SESSION_BEAT_SECONDS = 60 };

@@ -10,31 +10,14 @@
 
 /* ---- who is whose copy ----------------------------------------------------------------------- */
 
-static const char *text_of(const json_t *json, const char *key) {
-        const char *text = json_string_value(json_object_get(json, key));
-
-        return text && strlen(text) == 32 ? text : NULL;
-}
-
-static void identify(const struct vault *vault, const struct point *point, struct sync_identity *ret) {
-        const json_t *source = point->manifest.disks.n ? point->manifest.disks.data[0].source : NULL;
-        const json_t *origin = json_object_get(source, "origin");
-        const char *of_vault = text_of(origin, "vault"), *of_point = text_of(origin, "point");
-        bool is_copy = of_vault && of_point;
-
-        snprintf(ret->vault, sizeof ret->vault, "%s",
-                 is_copy ? of_vault : vault_name_format(&vault->config.id).s);
-        snprintf(ret->point, sizeof ret->point, "%s", is_copy ? of_point : vault_name_format(&point->name).s);
-}
-
 /* [Y3] */
 static void find_copy(const struct sync *sync, const struct points *theirs, const struct vault_taint *taint,
                       struct sync_point *row) {
-        struct sync_identity other;
+        struct origin other;
 
         VEC_EACH (&theirs->list, each) {
-                identify(sync->to, each, &other);
-                if (memcmp(&row->identity, &other, sizeof other) == 0 && !taint_has_point(taint, &each->name))
+                origin_of(sync->to, each, &other);
+                if (origin_equal(&row->origin, &other) && !taint_has_point(taint, &each->name))
                         row->copy = each->name;
         }
 }
@@ -102,7 +85,7 @@ static enum err look_at_both(struct sync *sync, struct err_note *note) {
                 struct sync_point *row = vec_add(&sync->rows);
 
                 *row = (struct sync_point){.state = SYNC_UNWANTED};
-                identify(sync->from, sync_point_at(sync, i), &row->identity);
+                origin_of(sync->from, sync_point_at(sync, i), &row->origin);
                 row->is_damaged = taint_has_point(&ours_damaged, &sync_point_at(sync, i)->name);
                 find_copy(sync, &theirs, &theirs_damaged, row);
                 choose(sync, i);

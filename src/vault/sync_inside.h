@@ -6,13 +6,9 @@
 
 #include <stdatomic.h>
 
+#include "origin.h"
 #include "reading.h"
 #include "sync.h"
-
-/* What is the same of a point and all its copies. */
-struct sync_identity {
-        char vault[33], point[33];
-};
 
 enum sync_state {
         SYNC_UNWANTED,
@@ -23,7 +19,7 @@ enum sync_state {
 };
 
 struct sync_point {
-        struct sync_identity identity;
+        struct origin origin;
         struct vault_name copy; /* what it is called in `to`; null: no good one is there */
         bool is_damaged;        /* in `from`, as far as that is recorded */
         enum sync_state state;

@@ -150,8 +150,7 @@ static enum err send_after(struct sync *sync, size_t i, const struct point *pare
                                             .step = step,
                                             .user = sync};
         AUTO(json_decref)
-        json_t *origin =
-                json_pack("{s:s, s:s}", "vault", self->identity.vault, "point", self->identity.point);
+        json_t *origin = json_pack("{s:s, s:s}", "vault", self->origin.vault, "point", self->origin.point);
         AUTO(put_abort) struct put *put = NULL;
         struct sending sending = {.sync = sync, .parent = parent, .origin = origin};
         struct put_count count;

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Points that go from vault to vault, by the command."""
+"""Points that go from vault to vault, and what is damaged that comes back, by the command."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
 import unittest
 
-from test_cli import CATENA, FAILED, MIB, PARTIAL, USAGE
+from test_cli import CATENA, FAILED, FINDINGS, MIB, PARTIAL, USAGE
 from test_vault import Vault
 
 
@@ -120,6 +121,69 @@ class Points(Synced):
             got, _, err = self.call('vault', 'sync', *words)
             self.assertEqual(got, code)
             self.assertIn(why, err)
+
+
+class Repaired(Synced):
+    def damage(self):
+        """A byte of each pack."""
+        for folder, _, names in os.walk(self.path('v/packs')):
+            for name in names:
+                path = os.path.join(folder, name)
+                with open(path, 'r+b') as file:
+                    file.seek(os.path.getsize(path) // 2)
+                    byte = file.read(1)
+                    file.seek(-1, os.SEEK_CUR)
+                    file.write(bytes([byte[0] ^ 1]))
+
+    def verify(self, *more):
+        status, out, err = self.call('vault', 'verify', *self.OPEN, *more, '--json')
+        return status, json.loads(out), err
+
+    def assert_whole(self, states):
+        points = self.points()
+        self.assertEqual(len(points), len(states))
+        for point, state in zip(points, states):
+            self.get(point['point'], 'out.raw')
+            self.assertTrue(self.read('out.raw') == state)
+
+    def test_another_vault_has_it_still(self):
+        states = self.three_points()
+        self.sync()
+        self.damage()
+        status, told, _ = self.verify()
+        self.assertEqual(status, FINDINGS)
+        self.assertGreater(told['damaged_points'], 0)
+        status, told, err = self.verify('--repair-from', 'w', '--repair-key-file', 'other')
+        self.assertEqual(told['damaged_points'], 0)
+        self.assertIn(b'3 of 3 damaged points are whole again', err)
+        self.assertGreater(told['stored'], 0)
+        self.assert_whole(states)
+        # What is damaged goes where no point needs it any more.
+        self.call('vault', 'prune', *self.OPEN, '--keep-last', '9', '--grace', '0s')
+        self.assert_whole(states)
+
+    def test_a_file_or_a_folder_of_files_has_it_still(self):
+        for where in ('a.raw', 'files'):
+            with self.subTest(where):
+                data = self.raw('a.raw')
+                self.put('a.raw')
+                self.damage()
+                if where == 'files':
+                    os.mkdir(self.path('files'))
+                    os.rename(self.path('a.raw'), self.path('files/a.raw'))
+                self.assertEqual(self.verify('--repair-from', where)[1]['repaired'], 1)
+                self.assert_whole([bytes(data)])
+                shutil.rmtree(self.path('v'))
+                self.init()
+
+    def test_what_has_other_content_heals_nothing(self):
+        self.raw('a.raw')
+        self.put('a.raw')
+        self.damage()
+        self.raw('b.raw', seed=8)
+        status, told, err = self.verify('--repair-from', 'b.raw')
+        self.assertEqual([status, told['repaired'], told['damaged_points']], [FINDINGS, 0, 1])
+        self.assertIn(b'0 of 1 damaged points', err)
 
 
 class Interrupted(Synced):
