@@ -173,20 +173,46 @@ static size_t take_some(char *data, size_t size, size_t n, void *user) {
         return some;
 }
 
-static size_t take_header(char *line, size_t size, size_t n, void *user) {
-        static const char name[] = "etag:";
-        struct transfer *transfer = user;
-        size_t length = size * n, at = sizeof name - 1;
+/* What stands behind a header's name and colon, or NULL where it is another header. */
+static const char *value_of(const char *line, size_t length, const char *name, size_t *ret_n) {
+        size_t at = strlen(name);
 
         if (length <= at || strncasecmp(line, name, at) != 0)
-                return length;
+                return NULL;
         while (at < length && (line[at] == ' ' || line[at] == '\t'))
                 at++;
         while (length > at && (line[length - 1] == '\n' || line[length - 1] == '\r'))
                 length--;
-        snprintf(transfer->answer->etag, sizeof transfer->answer->etag, "%.*s", (int)(length - at),
-                 line + at);
-        return size * n;
+        *ret_n = length - at;
+        return line + at;
+}
+
+/* "bytes FIRST-LAST/SIZE" */
+static uint64_t range_at_of(const char *value, size_t n) {
+        static const char unit[] = "bytes ";
+        uint64_t at = 0;
+        size_t i = sizeof unit - 1;
+
+        if (n <= i || strncasecmp(value, unit, i) != 0 || value[i] < '0' || value[i] > '9')
+                return UINT64_MAX;
+        for (; i < n && value[i] >= '0' && value[i] <= '9'; i++)
+                if (!mul_u64(at, 10, &at) || !add_u64(at, (uint64_t)(value[i] - '0'), &at))
+                        return UINT64_MAX;
+        return i < n && value[i] == '-' ? at : UINT64_MAX;
+}
+
+static size_t take_header(char *line, size_t size, size_t n, void *user) {
+        struct transfer *transfer = user;
+        struct s3_answer *answer = transfer->answer;
+        size_t length = size * n, n_value;
+        const char *value = value_of(line, length, "etag:", &n_value);
+
+        if (value)
+                snprintf(answer->etag, sizeof answer->etag, "%.*s", (int)n_value, value);
+        value = value_of(line, length, "content-range:", &n_value);
+        if (value)
+                answer->range_at = range_at_of(value, n_value);
+        return length;
 }
 
 /* ---- what is asked --------------------------------------------------------------------------- */
@@ -364,7 +390,7 @@ enum err s3_client_call(struct s3_client *client, const struct s3_call *call, st
         CURLcode failed;
         enum err e;
 
-        *ret = (struct s3_answer){0};
+        *ret = (struct s3_answer){.range_at = UINT64_MAX};
         set_up(client, &transfer, buf_text(&url), lines, error);
         failed = curl_easy_perform(transfer.handle);
         e = judge(&transfer, failed, error, note);

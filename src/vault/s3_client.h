@@ -50,9 +50,11 @@ struct s3_call {
 struct s3_answer {
         long status;
         uint64_t length; /* of the object, by Content-Length: of a HEAD */
-        size_t n;        /* bytes that came */
-        struct buf body; /* owned */
-        char etag[256];  /* with its quotes; "" where there was none */
+        uint64_t
+                range_at; /* where the bytes that came begin, by Content-Range; UINT64_MAX: it says nothing */
+        size_t n;         /* bytes that came */
+        struct buf body;  /* owned */
+        char etag[256];   /* with its quotes; "" where there was none */
 };
 void s3_answer_fini(struct s3_answer *);
 DEFINE_AUTO_IN_PLACE(struct s3_answer, s3_answer_fini);

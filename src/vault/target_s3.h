@@ -7,7 +7,8 @@
  * in parts is invisible; a rule of the bucket that ends such uploads takes it away.
  *
  * With `lock_seconds` each object is put with a date until which the server lets nobody remove that version
- * of it, whoever he is (Object Lock, mode COMPLIANCE; the bucket must have been made with it).
+ * of it, whoever he is (Object Lock, mode COMPLIANCE; the bucket must have been made with it).  One that goes
+ * in parts gets it once more when it is whole, since some servers forget what an upload's beginning said.
  *
  * Errors: those of s3_client.h.  Threads: any.
  */

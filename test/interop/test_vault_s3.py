@@ -67,6 +67,21 @@ class Works(Bucket):
         self.assertGreater(self.server.n_in_parts, 0)
         self.check('latest', data)
 
+    def test_what_goes_in_parts_is_locked_too(self):
+        self.make('a.raw', random.Random(4).randbytes(12 * MIB))
+        self.put('a.raw', '--s3-part', '5M', '--s3-lock', '3')
+        self.assertGreater(self.server.n_in_parts, 0)
+        packs = [name for name in self.server.objects if '/packs/' in name]
+        self.assertTrue(all(name in self.server.locked for name in packs))
+
+    def test_the_token_of_a_session_is_sent_and_signed(self):
+        data = self.raw('a.raw')
+        self.server.token = 'a/token+of=it'
+        with open(self.path('credentials'), 'a', encoding='utf-8') as f:
+            f.write('aws_session_token = %s\n' % self.server.token)
+        self.put('a.raw')
+        self.check('latest', data)
+
     def test_objects_are_locked_where_that_is_asked_for(self):
         self.raw('a.raw')
         self.put('a.raw', '--s3-lock', '3')
@@ -112,6 +127,9 @@ class Faults(Bucket):
     def test_answers_that_end_too_early_are_asked_for_again(self):
         self.put_with(Fault('GET', '', 'cut', 3))
         self.put_with(Fault('GET', 'list-type', '500', 2), Fault('GET', '/some/where/config', 'drop', 1))
+
+    def test_another_range_than_was_asked_for_is_asked_for_again(self):
+        self.put_with(Fault('GET', '', 'shifted', 3))
 
     def test_what_does_not_pass_ends_it_and_nothing_is_shown(self):
         self.raw('a.raw')

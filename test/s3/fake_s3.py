@@ -75,7 +75,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         key_id, day, region, names, signature = found.groups()
         if key_id != KEY_ID:
             raise Refused(403, 'InvalidAccessKeyId')
-        for needed in ('host', 'x-amz-content-sha256', 'x-amz-date'):
+        if self.server.token and self.headers.get('x-amz-security-token') != self.server.token:
+            raise Refused(403, 'InvalidToken')
+        token = ['x-amz-security-token'] if self.server.token else []
+        for needed in ('host', 'x-amz-content-sha256', 'x-amz-date', *token):
             if needed not in names.split(';'):
                 raise Refused(403, 'AccessDenied', needed + ' is not signed')
         date = self.headers['x-amz-date']
@@ -167,6 +170,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not wanted:
             return 200, data, headers
         first, last = int(wanted.group(1)), min(int(wanted.group(2)), len(data) - 1)
+        first += self.kind == 'shifted'
         if first >= len(data):
             raise Refused(416, 'InvalidRange')
         headers['Content_Range'] = 'bytes %d-%d/%d' % (first, last, len(data))
@@ -209,6 +213,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if parts is None:
                 raise Refused(404, 'NoSuchUpload')
             parts[int(self.query['partNumber'])] = (etag, body)
+        elif 'retention' in self.query:
+            self.find()
+            self.server.locked[self.key] = re.search('<RetainUntilDate>(.*)</', body.decode()).group(1)
         else:
             self.server.objects[self.key] = body
             self.lock()
@@ -217,8 +224,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def on_POST(self, body):
         if 'uploads' in self.query:
             upload = uuid.uuid4().hex
-            self.server.uploads[upload] = {}
-            self.lock()
+            self.server.uploads[upload] = {}  # its lock is forgotten, as Ceph's 16 does
             text = '<InitiateMultipartUploadResult><UploadId>%s</UploadId></InitiateMultipartUploadResult>'
             return 200, (text % upload).encode(), {}
         parts = self.server.uploads.get(self.query.get('uploadId'))
@@ -252,6 +258,7 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(address, Handler)
         self.lock = threading.Lock()
         self.objects, self.uploads, self.locked, self.faults = {}, {}, {}, []
+        self.token = None  # of a session; it must come, and be signed
         self.n_requests, self.n_in_parts, self.page, self.delay = 0, 0, 1000, 0
 
     def start(self):
