@@ -2,13 +2,14 @@
 # The short way to everything; meson does the work.  Each job first sees to its packages (tools/packages).
 #   NO_INSTALL=1   only say which are missing      ONCE=1   make run stops by itself
 .DEFAULT_GOAL := build
-.PHONY: build run test quick soak plant bench clean help
+.PHONY: build run test test-s3 quick soak plant bench clean help
 .NOTPARALLEL:
 
 help:
 	@echo "make         builds; the programs are then build/catena and build/catenad"
 	@echo "make run     shows what Catena does, on real files, below ./run/"
 	@echo "make test    all tests (TESTING.md says which, and for how long)"
+	@echo "make test-s3 vaults in buckets of a real S3, Ceph's, on loopback"
 	@echo "make quick   layers and unit tests only, one build"
 	@echo "make soak    the long tests: hours, not minutes"
 	@echo "make plant   plants bugs and counts those the tests catch"
@@ -32,6 +33,10 @@ run:
 test:
 	@tools/packages build test
 	@test/run $(ARGS)
+
+test-s3:
+	@tools/packages build test-s3
+	@test/run --suite s3 $(ARGS)
 
 quick:
 	@tools/packages build

@@ -77,7 +77,7 @@ class Packages(unittest.TestCase):
         for row in rows:
             self.assertEqual(len(row), 4, row)
             for job in row[1].split(','):
-                self.assertIn(job.rstrip('?'), ('build', 'test', 'run', 'bench'))
+                self.assertIn(job.rstrip('?'), ('build', 'test', 'test-s3', 'run', 'bench'))
             for way in row[2].split(','):
                 self.assertTrue(way == '-' or way.startswith(('cmd:', 'pc:', 'begins:/')), row)
         self.assertEqual(len(rows), len({row[0] for row in rows}))
