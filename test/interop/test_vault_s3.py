@@ -3,6 +3,9 @@
 """Vaults in a bucket of S3, by the command, against a stand-in whose answers go wrong: test/s3/fake_s3.py."""
 import os
 import random
+import shutil
+import ssl
+import subprocess
 import sys
 import unittest
 
@@ -88,6 +91,26 @@ class Works(Bucket):
         packs = [name for name in self.server.objects if '/packs/' in name]
         self.assertTrue(packs)
         self.assertTrue(all(name in self.server.locked for name in packs))
+
+
+@unittest.skipUnless(shutil.which('openssl'), 'openssl is not there')
+class Tls(Bucket):
+    def test_a_server_is_known_by_the_certificate_that_is_named(self):
+        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'tls.key',
+                        '-out', 'tls.pem', '-days', '2', '-subj', '/CN=bucket', '-addext',
+                        'subjectAltName=IP:127.0.0.1'], cwd=self.dir, capture_output=True, check=True)
+        data = self.raw('a.raw')
+        self.put('a.raw')
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.path('tls.pem'), self.path('tls.key'))
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.OPEN[self.OPEN.index(self.server.url)] = self.server.url.replace('http:', 'https:')
+        code, _, err = self.call('vault', 'list', *self.OPEN)
+        self.assertEqual(code, FAILED)
+        self.assertIn("the server's certificate", err.decode())
+        self.OPEN += ['--s3-ca', 'tls.pem']
+        self.check('latest', data)
+        self.put('a.raw', '--parent', 'latest')
 
 
 class Faults(Bucket):
