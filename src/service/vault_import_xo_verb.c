@@ -190,7 +190,8 @@ const struct verb vault_import_xo_verb = {
         .details =
                 "Oldest first, each as what its VHDs hold by themselves where the one before is in the "
                 "vault. VHD files and directories are read, compressed by brotli or gzip or not, encrypted "
-                "ones with the remote's key. Nothing is ever written there. A point that is broken, or that "
+                "ones with the remote's key; and the XVAs of full backups, compressed or not, but no "
+                "encrypted ones. Nothing is ever written there. A point that is broken, or that "
                 "a merge is taking apart, stands in no other's way: it is left out, said at the end, and "
                 "the exit status is that of something done in part. A second run goes on where this one "
                 "ended. Have no backup run on the remote meanwhile: what a merge takes away under this "

@@ -11,6 +11,7 @@
 #include "xo_disk.h"
 #include "xo_folder.h"
 #include "xo_import_known.h"
+#include "xo_xva.h"
 
 struct xo_import {
         struct vault *vault;            /* borrowed */
@@ -26,6 +27,7 @@ struct xo_import {
         size_t next;           /* the point that todo told of */
         struct xo_disk *disks; /* owned, and each; of it, open; NULL: none */
         size_t n_disks;
+        struct xo_xva *xva; /* owned; whose disks they are, if the point is a whole VM in one; NULL */
         const struct xo_known_point *parent; /* borrowed; of it; NULL: none */
         atomic_bool is_of_source;            /* the last error is what the remote's bytes gave */
 };
@@ -41,6 +43,7 @@ static void close_disks(struct xo_import *import) {
                 xo_disk_fini(&import->disks[i]);
         free(TAKE(import->disks));
         import->n_disks = 0;
+        xo_xva_free(TAKE(import->xva));
         import->parent = NULL;
 }
 
@@ -80,11 +83,36 @@ static enum err open_disk(struct xo_import *import, const struct xo_meta_disk *d
         return xo_disk_open(&import->images, path, ret, note);
 }
 
+/* The archive says which disks it has. */
+static enum err open_xva(struct xo_import *import, struct err_note *note) {
+        struct xo_point *point = &import->points.list.data[import->next];
+        AUTO_FREE char *path = mem_format("%s/%s/%s", import->remote->dir, point->folder, point->meta.xva);
+        size_t n;
+
+        if (import->remote->cipher != XO_PLAIN)
+                return err_set(note, ERR_UNSUPPORTED,
+                               "an encrypted XVA is not read: restore it with Xen Orchestra");
+        if (xo_xva_open(import->remote->io, path, &import->xva, note))
+                return note->code;
+        n = xo_xva_n_disks(import->xva);
+        import->disks = mem_zero(max_u64(1, n) * sizeof *import->disks);
+        for (size_t i = 0; i < n; i++) {
+                const struct xo_xva_disk disk = xo_xva_disk(import->xva, i);
+
+                *vec_add(&point->meta.disks) = (struct xo_meta_disk){
+                        mem_text(point->meta.xva), mem_text(uuid_format(&disk.uuid).s), mem_text(disk.label)};
+                import->disks[i] =
+                        (struct xo_disk){.uuid = disk.uuid, .source = xo_xva_source(import->xva, i)};
+                import->n_disks++;
+        }
+        return ERR_NONE;
+}
+
 static enum err open_disks(struct xo_import *import, struct err_note *note) {
         const struct xo_point *point = point_now(import);
 
         if (point->meta.xva)
-                return err_set(note, ERR_UNSUPPORTED, "a whole VM in one XVA is not read yet");
+                return open_xva(import, note);
         import->disks = mem_zero(max_u64(1, point->meta.disks.n) * sizeof *import->disks);
         VEC_EACH (&point->meta.disks, each) {
                 if (open_disk(import, each, &import->disks[import->n_disks], note))
@@ -146,15 +174,16 @@ struct reader {
 static enum err read_disk(void *user, void *ret, size_t n, uint64_t at, struct err_note *note) {
         struct reader *reader = user;
 
-        return of_source(reader->import, reader->disk->source.read(reader->disk, ret, n, at, note));
+        return of_source(reader->import,
+                         reader->disk->source.read(reader->disk->source.user, ret, n, at, note));
 }
 
 static enum err next_data(void *user, uint64_t at, uint64_t *ret_start, uint64_t *ret_end,
                           struct err_note *note) {
         struct reader *reader = user;
 
-        return of_source(reader->import,
-                         reader->disk->source.next_data(reader->disk, at, ret_start, ret_end, note));
+        return of_source(reader->import, reader->disk->source.next_data(reader->disk->source.user, at,
+                                                                        ret_start, ret_end, note));
 }
 
 static const struct vault_disk *disk_named(const struct vault_manifest *manifest, const char *name) {

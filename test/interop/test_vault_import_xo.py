@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Backups of Xen Orchestra become points of a vault: remotes of every form, made by xo_maker.py, and one by
 Xen Orchestra's own library, where npm can fetch it."""
+import gzip
 import hashlib
 import json
 import os
@@ -131,6 +132,62 @@ class Again(Imported):
         self.assertEqual(self.import_xo('--vm', vms[1].vm)['points'], 1)
         self.assert_vault_has(vms[1].held)
         self.assertEqual(self.import_xo()['imported'], 1)
+
+
+class Whole(Imported):
+    """Backups of mode full, each one XVA."""
+
+    def test_xvas_with_checksums_or_not_and_deltas_beside_them(self):
+        for has_sums in (True, False):
+            with self.subTest(has_sums):
+                vm = xo_maker.Vm(xo_maker.Remote(self.path('xo')), disks=2)
+                vm.back_up_whole(TIMES[0], has_sums)
+                vm.back_up_whole(TIMES[1], has_sums)
+                vm.back_up(TIMES[2], is_full=True)
+                self.assertEqual(self.import_xo()['imported'], 3)
+                self.assert_vault_has(vm.held)
+                again = self.import_xo()
+                self.assertEqual([again['there'], again['imported'], again['read']], [3, 0, 0])
+                shutil.rmtree(self.path('xo'))
+                shutil.rmtree(self.path('v'))
+                self.init()
+
+    def test_compressed_by_the_host(self):
+        vm = xo_maker.Vm(xo_maker.Remote(self.path('xo')), disks=2)
+        for when in TIMES[:2]:
+            vm.back_up_whole(when)
+        path = self.path('xo/xo-vm-backups/%s/%s.xva' % (vm.vm, TIMES[1]))
+        with open(path, 'rb') as file:
+            data = file.read()
+        with open(path, 'wb') as file:
+            file.write(gzip.compress(data))
+        self.assertEqual(self.import_xo()['imported'], 2)
+        self.assert_vault_has(vm.held)
+
+    def test_damaged_and_short_ones_are_left_out(self):
+        def flip(data):
+            at = data.index(b'Ref:3/00000000') + 512 + 5000
+            return data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
+
+        whys = {'its checksum is': flip, 'ends': lambda data: data[:len(data) // 2],
+                'no XVA': lambda data: os.urandom(1 << 16)}
+        for why, change in whys.items():
+            with self.subTest(why):
+                vm = xo_maker.Vm(xo_maker.Remote(self.path('xo')))
+                for when in TIMES[:2]:
+                    vm.back_up_whole(when)
+                path = self.path('xo/xo-vm-backups/%s/%s.xva' % (vm.vm, TIMES[0]))
+                with open(path, 'rb') as file:
+                    data = file.read()
+                with open(path, 'wb') as file:
+                    file.write(change(data))
+                told = self.import_xo(code=PARTIAL)
+                self.assertEqual([told['imported'], told['left']], [1, 1])
+                self.assertIn(why, told['left_out'][0]['why'])
+                self.assert_vault_has({TIMES[1]: vm.held[TIMES[1]]})
+                shutil.rmtree(self.path('xo'))
+                shutil.rmtree(self.path('v'))
+                self.init()
 
 
 class Broken(Imported):

@@ -9,13 +9,17 @@ each point's disks hold:
 import argparse
 import gzip
 import hashlib
+import io
 import json
 import os
 import random
 import struct
+import tarfile
 import uuid
+import xmlrpc.client
 
 BLOCK = 2 << 20
+XVA_BLOCK = 1 << 20
 VM = '5f2e3f5e-9bd9-4c5a-8d3c-0d1f6b8f2a01'
 JOB = 'a3f5b1de-5a11-4b6f-9d8e-1b2c3d4e5f60'
 TIMES = ['20260101T020000Z', '20260102T020000Z', '20260103T020000Z']
@@ -132,6 +136,38 @@ class Remote:
         self.write('xo-vm-backups/%s/%s.json' % (vm, when), json.dumps(said).encode())
 
 
+def xva(disks, has_sums):
+    """disks: {uuid: content}"""
+    null = 'OpaqueRef:NULL'
+    objects = [{'class': 'VM', 'id': 'Ref:0', 'snapshot': {'uuid': VM, 'suspend_VDI': null}},
+               {'class': 'VBD', 'id': 'Ref:1', 'snapshot': {'VM': 'Ref:0', 'VDI': null, 'type': 'CD'}}]
+    members = []
+    for i, (own, content) in enumerate(disks.items()):
+        ref = 'Ref:%d' % (2 * i + 3)
+        objects += [{'class': 'VBD', 'id': 'Ref:%d' % (2 * i + 2),
+                     'snapshot': {'VM': 'Ref:0', 'VDI': ref, 'type': 'Disk'}},
+                    {'class': 'VDI', 'id': ref,
+                     'snapshot': {'uuid': own, 'virtual_size': str(len(content)), 'name_label': 'root'}}]
+        blocks = -(-len(content) // XVA_BLOCK)
+        for number in range(blocks):
+            block = content[number * XVA_BLOCK:(number + 1) * XVA_BLOCK]
+            if number in (0, blocks - 1) or any(block):
+                members += [('%s/%08d' % (ref, number), block)]
+                if has_sums:
+                    members += [('%s/%08d.checksum' % (ref, number),
+                                 hashlib.sha1(block).hexdigest().encode())]
+    version = {'hostname': 'h', 'export_vsn': 2 if has_sums else 0}
+    ova = xmlrpc.client.dumps(({'version': version, 'objects': objects},))
+    ova = ova[ova.index('<value>'):ova.rindex('</value>') + len('</value>')]
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode='w', format=tarfile.USTAR_FORMAT) as tar:
+        for name, data in [('ova.xml', ova.encode())] + members:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return out.getvalue()
+
+
 class Vm:
     """One VM with disks that change from day to day, backed up each day; of what was held when."""
 
@@ -169,6 +205,17 @@ class Vm:
             paths[vdi] = 'vdis/%s/%s/%s' % (JOB, vdi, self.remote.name(when))
         self.held[when] = {vdi: self.content(vdi) for vdi in self.vdis}
         self.remote.metadata(when, self.vm, paths, **more)
+
+    def back_up_whole(self, when, has_sums=True):
+        """As one XVA, whose disks have their snapshots' uuids."""
+        for vdi in self.vdis:
+            self.change(vdi, 2)
+        uuids = [str(uuid.UUID(int=self.dice.getrandbits(128), version=4)) for _ in self.vdis]
+        held = [self.content(vdi) for vdi in self.vdis]
+        name = 'xo-vm-backups/%s/%s.xva' % (self.vm, when)
+        self.remote.write(name, xva(dict(zip(uuids, held)), has_sums))
+        self.held[when] = dict(zip(uuids, held))
+        self.remote.metadata(when, self.vm, {}, mode='full', xva='./%s.xva' % when)
 
     def content(self, vdi):
         data = bytearray(self.size)
