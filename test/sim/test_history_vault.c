@@ -696,7 +696,7 @@ static bool run_history(uint64_t seed, uint64_t n_calls, struct world *ret_count
 }
 
 static void who_was_told_success_gets_his_point_back(void **state) {
-        static const uint64_t rare[] = {104, 328}; /* what planted bugs need comes seldom */
+        static const uint64_t rare[] = {76, 144, 1004}; /* what planted bugs need comes seldom */
         const char *one = getenv("CATENA_HISTORY");
         uint64_t n_wanted = getenv("CATENA_SOAK") ? 400000 : 64000;
         struct world counts = {0};
