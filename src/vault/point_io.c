@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "io_ops.h"
+#include "io_over.h"
 #include "mem.h"
 
 #define DEVICE_OF_POINTS UINT64_MAX /* no kernel's */
@@ -15,18 +15,13 @@ struct point_file {
 };
 
 struct point_io {
-        struct io io;     /* first */
-        struct io *below; /* borrowed */
+        struct io_over over; /* first */
         struct {
                 char *name; /* owned */
                 struct io_stat stat;
         } * each; /* owned; of all that were added, whether open still or not */
         unsigned n;
 };
-
-static struct io *below(struct io *io) {
-        return ((struct point_io *)io)->below;
-}
 
 static const struct io_stat *find(struct io *io, const char *path) {
         struct point_io *self = (struct point_io *)io;
@@ -109,71 +104,23 @@ static enum err open_path(struct io *io, const char *path, unsigned flags, struc
                           struct err_note *note) {
         if (find(io, path))
                 return err_set(note, ERR_BUSY, "%s is open already", path);
-        return below(io)->ops->open(below(io), path, flags, ret, note);
+        return io_below(io)->ops->open(io_below(io), path, flags, ret, note);
 }
 
 static enum err stat_path(struct io *io, const char *path, struct io_stat *ret, struct err_note *note) {
         const struct io_stat *found = find(io, path);
 
         if (!found)
-                return io_stat_path(below(io), path, ret, note);
+                return io_stat_path(io_below(io), path, ret, note);
         *ret = *found;
         return ERR_NONE;
 }
 
 static enum err canonical(struct io *io, const char *path, char **ret, struct err_note *note) {
         if (!find(io, path))
-                return io_canonical(below(io), path, ret, note);
+                return io_canonical(io_below(io), path, ret, note);
         *ret = mem_text(path);
         return ERR_NONE;
-}
-
-static enum err rename_path(struct io *io, const char *from, const char *to, struct err_note *note) {
-        return io_rename(below(io), from, to, note);
-}
-
-static enum err link_path(struct io *io, const char *from, const char *to, struct err_note *note) {
-        return io_link(below(io), from, to, note);
-}
-
-static enum err unlink_path(struct io *io, const char *path, struct err_note *note) {
-        return io_unlink(below(io), path, note);
-}
-
-static enum err make_dir(struct io *io, const char *path, bool is_private, struct err_note *note) {
-        return is_private ? io_make_private_dir(below(io), path, note) : io_make_dir(below(io), path, note);
-}
-
-static enum err remove_dir(struct io *io, const char *path, struct err_note *note) {
-        return io_remove_dir(below(io), path, note);
-}
-
-static enum err sync_dir(struct io *io, const char *path, struct err_note *note) {
-        return io_sync_dir(below(io), path, note);
-}
-
-static enum err list(struct io *io, const char *path, struct io_names *ret, struct err_note *note) {
-        return below(io)->ops->list(below(io), path, ret, note);
-}
-
-static enum err space(struct io *io, const char *path, struct io_space *ret, struct err_note *note) {
-        return io_space(below(io), path, ret, note);
-}
-
-static uint64_t now_ns(struct io *io) {
-        return io_now_ns(below(io));
-}
-
-static int64_t wall_ns(struct io *io) {
-        return io_wall_ns(below(io));
-}
-
-static void sleep_ns(struct io *io, uint64_t ns) {
-        io_sleep_ns(below(io), ns);
-}
-
-static void roll(struct io *io, void *ret, size_t n) {
-        io_random(below(io), ret, n);
 }
 
 static void free_io(struct io *io) {
@@ -185,8 +132,10 @@ static void free_io(struct io *io) {
         free(self);
 }
 
-/* Files of the io below are read by a queue of ours too, so it is one of plain calls. */
 static const struct io_ops point_ops = {
+        IO_OVER_CLOCK,
+        IO_OVER_LOOKS,
+        IO_OVER_NAMES,
         .free = free_io,
         .open = open_path,
         .close = disk_close,
@@ -197,29 +146,16 @@ static const struct io_ops point_ops = {
         .sync = disk_sync,
         .truncate = disk_truncate,
         .next_data = disk_next_data,
-        .rename = rename_path,
-        .link = link_path,
-        .unlink = unlink_path,
-        .make_dir = make_dir,
-        .remove_dir = remove_dir,
-        .sync_dir = sync_dir,
-        .list = list,
         .canonical = canonical,
-        .space = space,
         .lock = disk_lock,
-        .now_ns = now_ns,
-        .wall_ns = wall_ns,
-        .sleep_ns = sleep_ns,
-        .random = roll,
-        .queue_new = io_plain_queue_new,
 };
 
 struct io *point_io_new(struct io *of) {
         struct point_io *self = mem_new(struct point_io);
 
-        self->io.ops = &point_ops;
-        self->below = of;
-        return &self->io;
+        self->over.io.ops = &point_ops;
+        self->over.below = of;
+        return &self->over.io;
 }
 
 struct io_file *point_io_add(struct io *io, const char *name, struct get *get, uint64_t size) {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "io_ops.h"
+#include "io_over.h"
 #include "mem.h"
 #include "vec.h"
 
@@ -22,14 +22,9 @@ struct dir_file {
 };
 
 struct xo_io {
-        struct io io;              /* first */
-        struct io *below;          /* borrowed */
+        struct io_over over;       /* first */
         VEC(struct entry) entries; /* owned, and each */
 };
-
-static struct io *below(struct io *io) {
-        return ((struct xo_io *)io)->below;
-}
 
 static const struct entry *find(struct io *io, const char *path) {
         VEC_EACH (&((struct xo_io *)io)->entries, each)
@@ -98,7 +93,7 @@ static enum err open_path(struct io *io, const char *path, unsigned flags, struc
         if (flags & (IO_WRITE | IO_CREATE))
                 return refuse(note);
         if (!entry)
-                return below(io)->ops->open(below(io), path, flags, ret, note);
+                return io_below(io)->ops->open(io_below(io), path, flags, ret, note);
         file = mem_new(struct dir_file);
         io_file_init(&file->file, io, path, flags);
         file->dir = entry->dir;
@@ -111,7 +106,7 @@ static enum err stat_path(struct io *io, const char *path, struct io_stat *ret, 
         const struct entry *entry = find(io, path);
 
         if (!entry)
-                return io_stat_path(below(io), path, ret, note);
+                return io_stat_path(io_below(io), path, ret, note);
         stat_of(entry->dir, entry->inode, ret);
         return ERR_NONE;
 }
@@ -131,35 +126,11 @@ static enum err refuse_dir(struct io *io, const char *path, bool is_private, str
         return refuse(note);
 }
 
-static enum err list(struct io *io, const char *path, struct io_names *ret, struct err_note *note) {
-        return below(io)->ops->list(below(io), path, ret, note);
-}
-
 static enum err canonical(struct io *io, const char *path, char **ret, struct err_note *note) {
         if (!find(io, path))
-                return io_canonical(below(io), path, ret, note);
+                return io_canonical(io_below(io), path, ret, note);
         *ret = mem_text(path);
         return ERR_NONE;
-}
-
-static enum err space(struct io *io, const char *path, struct io_space *ret, struct err_note *note) {
-        return io_space(below(io), path, ret, note);
-}
-
-static uint64_t now_ns(struct io *io) {
-        return io_now_ns(below(io));
-}
-
-static int64_t wall_ns(struct io *io) {
-        return io_wall_ns(below(io));
-}
-
-static void sleep_ns(struct io *io, uint64_t ns) {
-        io_sleep_ns(below(io), ns);
-}
-
-static void roll(struct io *io, void *ret, size_t n) {
-        io_random(below(io), ret, n);
 }
 
 static void free_io(struct io *io) {
@@ -174,37 +145,19 @@ static void free_io(struct io *io) {
 }
 
 static const struct io_ops xo_ops = {
-        .free = free_io,
-        .open = open_path,
-        .close = dir_close,
-        .stat = dir_stat,
-        .stat_path = stat_path,
-        .read_some = dir_read_some,
-        .write = dir_write,
-        .sync = dir_sync,
-        .truncate = dir_truncate,
-        .rename = refuse_two,
-        .unlink = refuse_one,
-        .make_dir = refuse_dir,
-        .remove_dir = refuse_one,
-        .sync_dir = refuse_one,
-        .list = list,
-        .canonical = canonical,
-        .space = space,
-        .lock = dir_lock,
-        .now_ns = now_ns,
-        .wall_ns = wall_ns,
-        .sleep_ns = sleep_ns,
-        .random = roll,
-        .queue_new = io_plain_queue_new,
+        IO_OVER_CLOCK,          IO_OVER_LOOKS,          .free = free_io,          .open = open_path,
+        .close = dir_close,     .stat = dir_stat,       .stat_path = stat_path,   .read_some = dir_read_some,
+        .write = dir_write,     .sync = dir_sync,       .truncate = dir_truncate, .rename = refuse_two,
+        .unlink = refuse_one,   .make_dir = refuse_dir, .remove_dir = refuse_one, .sync_dir = refuse_one,
+        .canonical = canonical, .lock = dir_lock,
 };
 
 struct io *xo_io_new(struct io *of) {
         struct xo_io *self = mem_new(struct xo_io);
 
-        self->io.ops = &xo_ops;
-        self->below = of;
-        return &self->io;
+        self->over.io.ops = &xo_ops;
+        self->over.below = of;
+        return &self->over.io;
 }
 
 void xo_io_add(struct io *io, const char *path, struct xo_vhd_dir *dir) {
