@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vault_file.h"
 
+#include "chain_source.h"
 #include "text.h"
 #include "vhd_create.h"
 
@@ -23,33 +24,6 @@ static enum err next_raw(void *user, uint64_t at, uint64_t *ret_start, uint64_t 
         return ERR_NONE;
 }
 
-static enum err read_chain(void *user, void *ret, size_t n, uint64_t at, struct err_note *note) {
-        const struct vault_source *source = user;
-
-        return chain_read(source->chain, ret, n, at, note);
-}
-
-static enum err next_in_chain(void *user, uint64_t at, uint64_t *ret_start, uint64_t *ret_end,
-                              struct err_note *note) {
-        const struct vault_source *source = user;
-        uint64_t size = source->source.size;
-
-        *ret_start = *ret_end = size;
-        while (at < size) {
-                struct extent run;
-
-                if (chain_extent_at(source->chain, NULL, at, size - at, &run, note))
-                        return note->code;
-                if (run.kind == EXTENT_DATA) {
-                        *ret_start = run.at;
-                        *ret_end = run.at + run.n;
-                        return ERR_NONE;
-                }
-                at = run.at + run.n;
-        }
-        return ERR_NONE;
-}
-
 static enum err open_raw(struct io *io, const char *path, struct vault_source *ret, struct err_note *note) {
         struct io_stat stat;
 
@@ -67,8 +41,7 @@ static enum err open_vhd(struct io *io, const char *path, struct vault_source *r
         ret->has_images = true;
         if (chain_open(&ret->images, path, CHAIN_READ, &ret->chain, note))
                 return note->code;
-        ret->source = (struct put_source){
-                .size = chain_size(ret->chain), .read = read_chain, .next_data = next_in_chain, .user = ret};
+        ret->source = chain_source(ret->chain);
         return ERR_NONE;
 }
 

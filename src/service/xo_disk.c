@@ -1,30 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "xo_disk.h"
 
-static enum err read_chain(void *user, void *ret, size_t n, uint64_t at, struct err_note *note) {
-        const struct xo_disk *disk = user;
-
-        return chain_read(disk->chain, ret, n, at, note);
-}
-
-static enum err next_data(void *user, uint64_t at, uint64_t *ret_start, uint64_t *ret_end,
-                          struct err_note *note) {
-        const struct xo_disk *disk = user;
-        uint64_t size = disk->source.size;
-        struct extent run;
-
-        *ret_start = *ret_end = size;
-        for (; at < size; at = run.at + run.n) {
-                if (chain_extent_at(disk->chain, NULL, at, size - at, &run, note))
-                        return note->code;
-                if (run.kind == EXTENT_DATA) {
-                        *ret_start = run.at;
-                        *ret_end = run.at + run.n;
-                        break;
-                }
-        }
-        return ERR_NONE;
-}
+#include "chain_source.h"
 
 /* What lies above its parent. */
 static enum err list_changed(struct xo_disk *disk, struct images *images, struct err_note *note) {
@@ -51,8 +28,7 @@ enum err xo_disk_open(struct images *images, const char *path, struct xo_disk *r
                 return err_wrap(note, "read %s", path);
         top = chain_layer(ret->chain, 0);
         ret->uuid = top->uuid;
-        ret->source = (struct put_source){
-                .size = chain_size(ret->chain), .read = read_chain, .next_data = next_data, .user = ret};
+        ret->source = chain_source(ret->chain);
         if (!top->has_parent)
                 return ERR_NONE;
         ret->parent = top->parent_uuid;

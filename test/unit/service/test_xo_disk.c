@@ -36,11 +36,11 @@ static void the_topmost_says_what_changed(void **state) {
                 assert_int_equal(disk.changed.n, day - 1);
                 if (day == 2)
                         assert_true(disk.changed.data[0].at == 0 && disk.changed.data[0].n == VHD_BLOCK_SIZE);
-                assert_ok(disk.source.read(&disk, &byte, 1, 5, &note));
+                assert_ok(disk.source.read(disk.source.user, &byte, 1, 5, &note));
                 assert_int_equal(byte, day == 2 ? 'x' : 'a');
-                assert_ok(disk.source.next_data(&disk, 512, &start, &end, &note));
+                assert_ok(disk.source.next_data(disk.source.user, 512, &start, &end, &note));
                 assert_true(start == 512 && end > 512 && end <= 2 * VHD_BLOCK_SIZE);
-                assert_ok(disk.source.next_data(&disk, 2 * VHD_BLOCK_SIZE, &start, &end, &note));
+                assert_ok(disk.source.next_data(disk.source.user, 2 * VHD_BLOCK_SIZE, &start, &end, &note));
                 assert_true(start == disk.source.size && end == disk.source.size);
         }
         images_fini(&images);
