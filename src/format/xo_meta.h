@@ -5,7 +5,7 @@
  * Paths come from outside: one that is absolute, or climbs with "..", is ERR_CORRUPT, and so is one that is
  * not text of this length.
  *
- * Source: shared facts on Xen Orchestra's layout, measured on what it writes; docs/xo.md.
+ * Source: what Xen Orchestra writes; docs/xo.md.
  * Errors: ERR_CORRUPT says what is wrong; ERR_UNSUPPORTED, a mode that is not known.  Threads: any.
  */
 #ifndef FORMAT_XO_META_H
