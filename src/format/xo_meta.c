@@ -122,6 +122,9 @@ static enum err take_vm(const json_t *json, struct xo_meta *meta, struct err_not
         if (!json_is_object(vm) || !uuid_parse(text_of(vm, "uuid"), &meta->vm_uuid))
                 return err_set(note, ERR_CORRUPT, "\"vm\" is no record with a uuid");
         meta->vm = json_deep_copy(vm);
+        /* Which networks it had is said beside the record, and belongs to it. */
+        if (json_is_object(json_object_get(json, "vifs")))
+                json_object_set(meta->vm, XO_META_VIFS, json_object_get(json, "vifs"));
         meta->vm_name = mem_text(text_of(vm, "name_label"));
         return ERR_NONE;
 }

@@ -19,6 +19,7 @@
 #include "vec.h"
 
 enum { XO_PATH_MAX = 1024 };
+#define XO_META_VIFS   "$vifs"        /* a member of our copy of a VM's record: its network interfaces */
 #define XO_META_ORIGIN "catena_point" /* a member that Xen Orchestra passes over */
 
 /* ---- a point ---- */
@@ -32,7 +33,7 @@ struct xo_meta {
         int64_t time; /* of the transfer; milliseconds since 1970 */
         struct uuid vm_uuid;
         char *vm_name; /* owned */
-        json_t *vm;    /* owned; its record */
+        json_t *vm;    /* owned; its record, and in it XO_META_VIFS */
         char *origin;  /* owned; of an export of ours: which point of which vault; NULL: none */
         char *xva;     /* owned; mode full: the file, from the VM's folder; NULL: disks */
         VEC(struct xo_meta_disk) disks; /* owned, and each; ascending by vdi */

@@ -118,6 +118,13 @@ static json_t *vm_record(const struct xo_export_meta *meta) {
         return vm;
 }
 
+static json_t *take_vifs(json_t *vm) {
+        json_t *vifs = json_incref(json_object_get(vm, XO_META_VIFS));
+
+        json_object_del(vm, XO_META_VIFS);
+        return json_is_object(vifs) ? vifs : (json_decref(vifs), json_object());
+}
+
 static void add_disks(const struct xo_export_meta *meta, json_t *vdis, json_t *vhds, json_t *vbds,
                       json_t *differ) {
         for (size_t i = 0; i < meta->point->manifest.disks.n; i++) {
@@ -138,13 +145,13 @@ json_t *xo_export_meta(const struct xo_export_meta *meta) {
         const struct uuid *job = &meta->names.job;
         AUTO_FREE char *origin = xo_names_origin(meta->vault, &meta->point->name);
         json_t *vdis = json_object(), *vhds = json_object(), *vbds = json_object(), *differ = json_object();
+        json_t *vm = vm_record(meta), *vifs = take_vifs(vm);
 
         add_disks(meta, vdis, vhds, vbds, differ);
-        return json_pack(
-                "{s:s, s:s, s:s, s:s, s:I, s:I, s:[], s:o, s:o, s:o, s:o, s:{}, s:[], s:o, s:o, s:s}",
-                "version", "2.0.0", "mode", "delta", "jobId", uuid_format(job).s, "scheduleId",
-                uuid_format(job).s, "timestamp", (json_int_t)(meta->point->manifest.time * 1000), "size",
-                (json_int_t)meta->size, "tags", "isVhdDifferencing", differ, "vdis", vdis, "vhds", vhds,
-                "vbds", vbds, "vifs", "vtpms", "vm", vm_record(meta), "vmSnapshot", vm_record(meta),
-                XO_META_ORIGIN, origin);
+        return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:[], s:o, s:o, s:o, s:o, s:o, s:[], s:o, s:o, s:s}",
+                         "version", "2.0.0", "mode", "delta", "jobId", uuid_format(job).s, "scheduleId",
+                         uuid_format(job).s, "timestamp", (json_int_t)(meta->point->manifest.time * 1000),
+                         "size", (json_int_t)meta->size, "tags", "isVhdDifferencing", differ, "vdis", vdis,
+                         "vhds", vhds, "vbds", vbds, "vifs", vifs, "vtpms", "vm", vm, "vmSnapshot",
+                         json_deep_copy(vm), XO_META_ORIGIN, origin);
 }

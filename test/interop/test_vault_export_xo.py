@@ -170,6 +170,8 @@ class RoundTrip(Exported):
         self.assertEqual([os.path.basename(meta['path'])[:-5] for meta in metas], TIMES)
         for meta, when in zip(metas, TIMES):
             self.assertEqual(meta['vm']['uuid'], vm.vm)
+            self.assertEqual(meta['vifs']['OpaqueRef:vif']['MAC'], '02:00:00:00:00:01')
+            self.assertNotIn('$vifs', meta['vm'])
             for ref, record in meta['vdis'].items():
                 disk = Vhd(os.path.join(os.path.dirname(meta['path']), meta['vhds'][ref]))
                 self.assertEqual(disk.content(), vm.held[when][record['$snapshot_of$uuid']])

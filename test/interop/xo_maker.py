@@ -129,7 +129,8 @@ class Remote:
                 'vdis': {ref: {'uuid': str(uuid.uuid4()), '$snapshot_of$uuid': vdi, 'name_label': 'root'}
                          for ref, vdi in refs.items()},
                 'vhds': {ref: disks[vdi] for ref, vdi in refs.items()},
-                'vbds': {}, 'vifs': {}, 'vtpms': [], 'isVhdDifferencing': {},
+                'vbds': {}, 'vifs': {'OpaqueRef:vif': {'MAC': '02:00:00:00:00:01'}},
+                'vtpms': [], 'isVhdDifferencing': {},
                 'vm': {'uuid': vm, 'name_label': 'web', 'is_a_template': False, 'other_config': {}},
                 'vmSnapshot': {}}
         said.update(more)
