@@ -76,6 +76,8 @@ static enum err refill(struct xo_xva_bytes *bytes, struct err_note *note) {
                 return ERR_NONE;
         if (io_read_some(bytes->file, bytes->input, INPUT, bytes->input_at, &n, note))
                 return note->code;
+        if (n == 0 && bytes->input_at < bytes->size)
+                return err_set(note, ERR_CUT_SHORT, "the file became shorter meanwhile");
         bytes->input_at += n;
         bytes->rest = (struct span){bytes->input, n};
         return ERR_NONE;
