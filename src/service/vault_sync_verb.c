@@ -62,7 +62,7 @@ struct syncing {
         struct verb_call *call;    /* borrowed */
         struct vault *from, *to;   /* owned */
         struct sync *sync;         /* owned */
-        uint64_t done;             /* bytes of the points before */
+        uint64_t done;             /* bytes gone through of the points before */
         const char **names, **vms; /* owned, the texts the call's */
 };
 
@@ -123,9 +123,9 @@ static json_t *json_of_todo(const struct sync_todo *todo) {
 }
 
 /* What is told first: how much, and that none of it goes over as it is sealed. */
-static void say_first(struct syncing *syncing, uint64_t n_missing, uint64_t bytes) {
-        AUTO_FREE char *line = mem_format("%llu points are missing: %s to read, hash and seal anew",
-                                          (unsigned long long)n_missing, text_size(bytes).s);
+static void say_first(struct syncing *syncing, uint64_t n_to_send, uint64_t bytes) {
+        AUTO_FREE char *line = mem_format("%llu points are to be sent: %s to read, hash and seal anew",
+                                          (unsigned long long)n_to_send, text_size(bytes).s);
 
         progress_say(syncing->call->progress, line);
 }
@@ -141,7 +141,7 @@ static enum err send_all(struct syncing *syncing, json_t *missing, struct err_no
                 }
                 if (sync_step(syncing->sync, note))
                         return note->code;
-                syncing->done += todo.bytes;
+                syncing->done += todo.through;
         }
         return ERR_NONE;
 }
@@ -229,14 +229,16 @@ static enum err run_sync(struct verb_call *call, struct err_note *note) {
         AUTO(json_decref) json_t *missing = json_array();
         struct sync_options options;
         struct sync_count count;
+        size_t n_left;
 
         if (take_options(&syncing, &options, note))
                 return note->code;
         if (open_both(&syncing, note) || sync_begin(syncing.from, syncing.to, &options, &syncing.sync, note))
                 return err_wrap(note, "sync");
         count = sync_count(syncing.sync);
-        say_first(&syncing, count.n_points - count.n_there, count.bytes);
-        progress_begin(call->progress, "sync", count.bytes);
+        (void)sync_left(syncing.sync, &n_left);
+        say_first(&syncing, count.n_points - count.n_there - n_left, count.bytes);
+        progress_begin(call->progress, "sync", count.through);
         if (send_all(&syncing, missing, note))
                 return err_wrap(note, "sync %s to %s", call_text(call, "from"), call_text(call, "to"));
         progress_end(call->progress);

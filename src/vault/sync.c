@@ -128,10 +128,12 @@ static enum err measure_missing(struct sync *sync, struct err_note *note) {
 
                 if (row->state != SYNC_MISSING)
                         continue;
-                if (pass_over(sync, i, sync_measure(sync, i, &row->bytes, note), note))
+                if (pass_over(sync, i, sync_measure(sync, i, note), note))
                         return note->code;
-                if (row->state == SYNC_MISSING)
-                        sync->count.bytes += row->bytes;
+                if (row->state != SYNC_MISSING)
+                        continue;
+                sync->count.bytes += row->bytes;
+                sync->count.through += row->through;
         }
         return ERR_NONE;
 }
@@ -181,7 +183,9 @@ bool sync_todo(struct sync *sync, struct sync_todo *ret) {
                         break;
         if (sync->next == sync->rows.n)
                 return false;
-        *ret = (struct sync_todo){sync_point_at(sync, sync->next), sync->rows.data[sync->next].bytes};
+        *ret = (struct sync_todo){.point = sync_point_at(sync, sync->next),
+                                  .bytes = sync->rows.data[sync->next].bytes,
+                                  .through = sync->rows.data[sync->next].through};
         return true;
 }
 

@@ -51,7 +51,8 @@ DEFINE_AUTO(struct sync *, sync_free);
 
 struct sync_todo {
         const struct point *point; /* borrowed from the sync */
-        uint64_t bytes; /* of its disks that differ from the parent that is there, or are no zeros */
+        uint64_t bytes;   /* of its disks that differ from the parent that is there, or are no zeros */
+        uint64_t through; /* what `step` tells of at its end: holes too */
 };
 /* false: there is nothing left to do. */
 bool sync_todo(struct sync *, struct sync_todo *ret);
@@ -61,7 +62,7 @@ void sync_pass(struct sync *); /* that one is not sent */
 struct sync_count {
         uint64_t n_points;        /* that were asked for */
         uint64_t n_there, n_sent; /* of these: that the other had, and that were sent so far */
-        uint64_t bytes;           /* that were to be read, as it was known when this began */
+        uint64_t bytes, through;  /* of sync_todo, together, as it was known when this began */
         uint64_t read, stored;    /* bytes */
 };
 struct sync_count sync_count(const struct sync *);

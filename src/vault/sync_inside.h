@@ -23,7 +23,7 @@ struct sync_point {
         struct vault_name copy; /* what it is called in `to`; null: no good one is there */
         bool is_damaged;        /* in `from`, as far as that is recorded */
         enum sync_state state;
-        uint64_t bytes; /* SYNC_MISSING: to be read, if its parent goes before it */
+        uint64_t bytes, through; /* SYNC_MISSING: see sync_todo, if its parent goes before it */
 };
 
 struct sync {
@@ -44,8 +44,8 @@ static inline const struct point *sync_point_at(const struct sync *sync, size_t 
 
 /* ---- sync_send.c ---- */
 
-/* Bytes of it that differ from its parent, where that is or will be there, or are no zeros. */
-MUST_USE enum err sync_measure(struct sync *, size_t i, uint64_t *ret, struct err_note *);
+/* Fills in the row's bytes and through. */
+MUST_USE enum err sync_measure(struct sync *, size_t i, struct err_note *);
 MUST_USE enum err sync_send(struct sync *, size_t i, struct err_note *);
 
 #endif

@@ -42,19 +42,28 @@ static const struct vault_disk *disk_named(const struct vault_manifest *manifest
         return NULL;
 }
 
-enum err sync_measure(struct sync *sync, size_t i, uint64_t *ret, struct err_note *note) {
+/* A disk of no bytes: what differs from it is all that is no zeros. */
+static void make_empty(const struct sync *sync, const struct vault_disk *like, struct vault_disk *ret) {
+        *ret = (struct vault_disk){.name = like->name, .chunk = like->chunk};
+        keyring_disk_id(sync->from->keyring, ret->size, ret->chunk, &ret->root, &ret->id);
+}
+
+enum err sync_measure(struct sync *sync, size_t i, struct err_note *note) {
         const struct point *point = sync_point_at(sync, i);
+        struct sync_point *row = &sync->rows.data[i];
         size_t unused;
         const struct point *parent = parent_of(sync, point, &unused);
 
-        *ret = 0;
         VEC_EACH (&point->manifest.disks, each) {
                 const struct vault_disk *before = parent ? disk_named(&parent->manifest, each->name) : NULL;
                 AUTO(diff_fini) struct diff diff = {0};
+                struct vault_disk empty;
 
-                if (before && of_source(sync, diff_disks(sync->from, before, each, &diff, note)))
+                make_empty(sync, each, &empty);
+                if (of_source(sync, diff_disks(sync->from, before ? before : &empty, each, &diff, note)))
                         return note->code;
-                *ret += before ? diff.bytes : each->size;
+                row->bytes += diff.bytes;
+                row->through += before ? diff.bytes : each->size;
         }
         return ERR_NONE;
 }

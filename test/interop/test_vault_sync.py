@@ -53,6 +53,8 @@ class Points(Synced):
         theirs = self.assert_other_has(states)
         self.assertEqual([each['time'] for each in theirs], [each['time'] for each in self.points()])
         self.assertEqual(theirs[2]['parent'], theirs[1]['point'])
+        # It was said how much.
+        self.assertEqual(told['read'], told['bytes'])
         # Of what follows a parent only what differs was read.
         self.assertLess(told['read'], len(states[0]) + 3 * MIB)
 
@@ -95,8 +97,8 @@ class Points(Synced):
         names = {each['name'] for each in self.json('vault', 'list', *self.OTHER)['points']}
         self.assertEqual(names, {'a', 'c'})
 
-    def test_a_damaged_point_is_left_out_and_told_of(self):
-        states = self.three_points()
+    def damage_newest(self):
+        """A byte of the last pack that was put."""
         pack = max((os.path.join(folder, name) for folder, _, names in os.walk(self.path('v/packs'))
                     for name in names), key=os.path.getmtime)
         with open(pack, 'r+b') as file:
@@ -104,6 +106,22 @@ class Points(Synced):
             byte = file.read(1)
             file.seek(-1, os.SEEK_CUR)
             file.write(bytes([byte[0] ^ 1]))
+
+    def test_one_that_is_recorded_as_damaged_is_not_said_to_be_sent(self):
+        states = self.three_points()
+        self.damage_newest()
+        self.assertEqual(self.call('vault', 'verify', *self.OPEN)[0], FINDINGS)
+        status, out, err = self.call('vault', 'sync', 'v', 'w', '--key-file', 'key', '--to-key-file', 'other',
+                                     '--json')
+        told = json.loads(out)
+        self.assertEqual([status, told['sent'], told['left']], [PARTIAL, 2, 1])
+        self.assertIn(b'2 points are to be sent', err)
+        self.assertIn(b'recorded as damaged', err)
+        self.assert_other_has(states[:2])
+
+    def test_a_damaged_point_is_left_out_and_told_of(self):
+        states = self.three_points()
+        self.damage_newest()
         status, out, err = self.call('vault', 'sync', 'v', 'w', '--key-file', 'key', '--to-key-file', 'other',
                                      '--json')
         told = json.loads(out)

@@ -128,6 +128,31 @@ static void a_parent_goes_first_whatever_the_clocks_said(void **state) {
         assert_memory_equal(&points.list.data[0].manifest.parent, &points.list.data[1].name, sizeof name);
 }
 
+/* How much there is to read is said before any of it is: holes are nothing. */
+static void holes_are_not_counted_as_to_be_read(void **state) {
+        AUTO(close_two) struct two two = {0};
+        AUTO(fixture_disk_fini) struct fixture_disk sparse = {0};
+        AUTO(sync_free) struct sync *sync = NULL;
+        const struct sync_options options = {.since = 5000};
+        struct fixture_put putting = {.time = 5000};
+        struct sync_todo todo;
+        struct vault_name name;
+        struct err_note note;
+
+        (void)state;
+        open_two(&two);
+        fixture_disk_resize(&sparse, 30 * MIB + 5);
+        fixture_disk_write(&sparse, 9 * MIB, 1000, 70);
+        assert_ok(fixture_put_disk(two.room.vault, &sparse, &putting, &name, &note));
+        assert_ok(sync_begin(two.room.vault, two.vault, &options, &sync, &note));
+        assert_true(sync_todo(sync, &todo));
+        assert_in_range(todo.bytes, 1000, MIB);
+        assert_int_equal(sync_count(sync).bytes, todo.bytes);
+        assert_int_equal(todo.through, sparse.size);
+        assert_ok(sync_step(sync, &note));
+        assert_int_equal(sync_count(sync).read, todo.bytes);
+}
+
 /* At each call of the other vault's target, with and without its effect. */
 static void a_run_that_dies_anywhere_goes_on(void **state) {
         uint64_t n = 1;
@@ -167,6 +192,7 @@ int main(void) {
                 cmocka_unit_test(points_arrive_and_a_second_run_sends_nothing),
                 cmocka_unit_test(a_disk_that_became_smaller_arrives),
                 cmocka_unit_test(a_parent_goes_first_whatever_the_clocks_said),
+                cmocka_unit_test(holes_are_not_counted_as_to_be_read),
                 cmocka_unit_test(a_run_that_dies_anywhere_goes_on),
                 cmocka_unit_test(a_vault_is_not_sent_to_itself),
         };
