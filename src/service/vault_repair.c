@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vault_repair.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "get.h"
 #include "mem.h"
 #include "origin.h"
 #include "repair.h"
-#include "taints.h"
 #include "vault_file.h"
 
 struct repairing {
@@ -17,7 +17,9 @@ struct repairing {
         struct points points;   /* owned; of the other */
         const char *from;       /* borrowed */
         bool is_directory;
-        uint64_t stored, done; /* bytes; done: of the disks before */
+        uint64_t stored, done;           /* bytes; done: of the disks before */
+        const struct put_source *source; /* borrowed; of the disk at hand */
+        atomic_bool is_of_source;        /* the last error is what that gave */
 };
 
 static void repairing_fini(struct repairing *repairing) {
@@ -33,12 +35,37 @@ static enum err step(void *user, uint64_t done, struct err_note *note) {
         return progress_step(repairing->call->progress, repairing->done + done, note);
 }
 
+/* ---- whose error it is ---- */
+
+static enum err of_source(struct repairing *repairing, enum err err) {
+        if (err)
+                repairing->is_of_source = true;
+        return err;
+}
+
+static enum err read_source(void *user, void *ret, size_t n, uint64_t at, struct err_note *note) {
+        struct repairing *repairing = user;
+
+        return of_source(repairing, repairing->source->read(repairing->source->user, ret, n, at, note));
+}
+
+static enum err next_data(void *user, uint64_t at, uint64_t *ret_start, uint64_t *ret_end,
+                          struct err_note *note) {
+        struct repairing *repairing = user;
+
+        return of_source(repairing,
+                         repairing->source->next_data(repairing->source->user, at, ret_start, ret_end, note));
+}
+
 static enum err take(struct repairing *repairing, const struct vault_disk *disk,
-                     const struct put_source *source, struct err_note *note) {
+                     const struct put_source *from, struct err_note *note) {
         const struct repair_options options = {.step = step, .user = repairing};
+        const struct put_source source = {
+                .size = from->size, .read = read_source, .next_data = next_data, .user = repairing};
         struct repair_result result;
 
-        if (repair_disk(repairing->vault, &options, disk, source, &result, note))
+        repairing->source = from;
+        if (repair_disk(repairing->vault, &options, disk, &source, &result, note))
                 return err_wrap(note, "repair disk %s", disk->name);
         repairing->stored += result.stored;
         repairing->done += disk->size;
@@ -81,7 +108,7 @@ static enum err from_vault(struct repairing *repairing, const struct point *poin
 
         if (!there)
                 return ERR_NONE;
-        if (get_open(repairing->other, there, &options, &get, note))
+        if (of_source(repairing, get_open(repairing->other, there, &options, &get, note)))
                 return note->code;
         source = (struct put_source){
                 .size = there->size, .read = read_there, .next_data = next_there, .user = get};
@@ -97,7 +124,7 @@ static enum err from_file(struct repairing *repairing, const struct vault_disk *
         enum err err = vault_source_open(repairing->call->io, path, &source, note);
 
         if (err)
-                return err == ERR_NOT_FOUND && repairing->is_directory ? ERR_NONE : err;
+                return err == ERR_NOT_FOUND && repairing->is_directory ? ERR_NONE : of_source(repairing, err);
         return take(repairing, disk, &source.source, note);
 }
 
@@ -115,6 +142,18 @@ static bool was_told(const struct verify_report *report, size_t before, const st
         return false;
 }
 
+/* What cannot be read there stands in no other disk's way. */
+static enum err pass_over(struct repairing *repairing, enum err err, struct err_note *note) {
+        AUTO_FREE char *line = err ? mem_format("not repaired: %s", note->text) : NULL;
+        bool is_of_source = atomic_exchange(&repairing->is_of_source, false);
+
+        if (err && (!is_of_source || err == ERR_CANCELLED))
+                return err;
+        if (err)
+                progress_say(repairing->call->progress, line);
+        return ERR_NONE;
+}
+
 static enum err repair_one(struct repairing *repairing, const struct verify_finding *finding,
                            struct err_note *note) {
         AUTO(point_fini) struct point point = {0};
@@ -122,11 +161,14 @@ static enum err repair_one(struct repairing *repairing, const struct verify_find
         if (points_get(repairing->vault, &finding->point, &point, note))
                 return note->code;
         VEC_EACH (&point.manifest.disks, disk) {
+                enum err err;
+
                 if (strcmp(disk->name, finding->disk) != 0)
                         continue;
                 repairing->call->progress->total += disk->size;
-                if (repairing->other ? from_vault(repairing, &point, disk, note)
-                                     : from_file(repairing, disk, note))
+                err = repairing->other ? from_vault(repairing, &point, disk, note)
+                                       : from_file(repairing, disk, note);
+                if (pass_over(repairing, err, note))
                         return note->code;
         }
         return ERR_NONE;

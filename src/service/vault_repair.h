@@ -6,8 +6,9 @@
  *   a directory  a file of the disk's name: an SR's or any other
  *   a file       whichever damaged disk has its content
  *
- * Errors: those of repair.h and of the other vault.  What is not there, or has other content, is none: that
- * disk stays as it is.  Threads: the call's.
+ * Errors: those of repair.h; of the other vault where it cannot be opened.  What is not there, cannot be
+ * read, or has other content, is none: that disk stays as it is, and the others have their turn.
+ * Threads: the call's.
  */
 #ifndef SERVICE_VAULT_REPAIR_H
 #define SERVICE_VAULT_REPAIR_H

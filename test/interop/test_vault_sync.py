@@ -142,9 +142,9 @@ class Points(Synced):
 
 
 class Repaired(Synced):
-    def damage(self):
+    def damage(self, vault='v'):
         """A byte of each pack."""
-        for folder, _, names in os.walk(self.path('v/packs')):
+        for folder, _, names in os.walk(self.path(vault + '/packs')):
             for name in names:
                 path = os.path.join(folder, name)
                 with open(path, 'r+b') as file:
@@ -179,6 +179,16 @@ class Repaired(Synced):
         # What is damaged goes where no point needs it any more.
         self.call('vault', 'prune', *self.OPEN, '--keep-last', '9', '--grace', '0s')
         self.assert_whole(states)
+
+    def test_what_cannot_be_read_there_either_is_said(self):
+        self.three_points()
+        self.sync()
+        self.damage()
+        self.damage('w')
+        status, told, err = self.verify('--repair-from', 'w', '--repair-key-file', 'other')
+        self.assertEqual([status, told['repaired'] < 3], [FINDINGS, True])
+        self.assertIn(b'not repaired: ', err)
+        self.assertIn(b'of 3 damaged points', err)
 
     def test_a_file_or_a_folder_of_files_has_it_still(self):
         for where in ('a.raw', 'files'):
